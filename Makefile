@@ -1,0 +1,46 @@
+# Two commands: `make study` and `make test`. Both make .venv from the hashed lock first, once.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+
+.PHONY: study report test lint bench lock schema clean
+
+study: $(VENV)/.study
+	$(BIN)/snakemake --cores $(CORES)
+
+report: $(VENV)/.study
+	$(BIN)/snakemake --report results/report.html
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check src
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python envs/lock.py
+
+schema: $(VENV)/.study
+	$(BIN)/dynamic-sparsity schema > workflow/schemas/config.schema.json
+
+clean:
+	rm -rf $(VENV) .cache .snakemake
+
+# The environment: made again when its lock changes, left alone otherwise.
+$(VENV)/.study: envs/requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.study envs/requirements-test.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements-test.txt
+	touch $@

@@ -1,0 +1,29 @@
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/rollouts.smk"
+include: "workflow/rules/jacobians.smk"
+include: "workflow/rules/sparsity.smk"
+include: "workflow/rules/temporal.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        stores("rollouts"),
+        stores("jacobians"),
+        stores("sparsity"),
+        stores("summary"),
+        stores("durations"),
+        stores("survival"),
+        stores("patterns"),
+        tables(),
+        figures(),

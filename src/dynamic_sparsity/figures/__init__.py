@@ -1,0 +1,1 @@
+"""One module per figure, each with a function draw (matplotlib)."""

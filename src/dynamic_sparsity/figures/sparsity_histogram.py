@@ -1,0 +1,44 @@
+"""Figure 5 of the paper: histogram of per-step sparsity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings import SparsityHistogramFigure
+
+CAPTION = """Histogram of the sparsity (zeros / entries) of single steps, for the state block J_s and the action block
+J_a, over all episodes and seeds; dashed lines mark the means. Mass in several bins means that sparsity depends on the
+state. Compare the paper's figure 5."""
+
+
+def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Figure:
+    """Two panels, J_s and J_a, from the sparsity stores of all seeds."""
+    threshold = stores[0].attrs["threshold"]
+    bins = np.append(np.arange(0, 1, settings.bin_width), 1.0)
+    figure = Figure(figsize=(6.4, 2.8))
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, block in zip(panels, ("J_s", "J_a"), strict=True):
+        here = [data.sparsity.sel(threshold=threshold, block=block).values.ravel() for data in stores]
+        values = np.concatenate(here)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            axes.text(0.5, 0.5, "no finite step", ha="center", transform=axes.transAxes)
+            continue
+        # Right-closed rounding would put 0.3 = 3/10 on either side of an edge: nudge values up by less than a bin.
+        weights = np.full(len(values), 100 / len(values))
+        axes.hist(np.minimum(values + 1e-9, 1.0), bins=bins, weights=weights, color=style.BLOCK_COLOURS[block])
+        axes.axvline(values.mean(), color="black", linestyle="--", linewidth=1)
+        axes.annotate(
+            f"mean {values.mean():.3f}", (values.mean(), 1.0), xycoords=("data", "axes fraction"), xytext=(4, -10),
+            textcoords="offset points", ha="left" if values.mean() < 0.6 else "right",
+        )
+        axes.set_xlabel(f"sparsity of {style.BLOCK_NAMES[block]} at one step")
+    panels[0].set_ylabel("steps, %")
+    panels[0].set_xlim(0, 1)
+    style.title(panels[0], "sparsity of single steps", stores[0].attrs)
+    return figure

@@ -1,0 +1,44 @@
+"""Figure 6 of the paper: sparsity along one episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings import SparsityOverTimeFigure
+
+CAPTION = """Sparsity (zeros / entries) of J_s and J_a along one episode of the first seed. Grey: steps at which at least
+one constraint (contact, joint limit, tendon limit) carries a force. Compare the paper's figure 6."""
+
+
+def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figure:
+    """Two lines over time, from the first seed's sparsity store."""
+    data = stores[0].isel(episode=settings.episode)
+    chosen = style.window(settings.first_step, settings.steps, int(data.length))
+    steps = np.arange(chosen.start, chosen.stop)
+    figure = Figure(figsize=(7.2, 2.8))
+    axes = figure.add_subplot()
+    loaded = data.constraint_loaded[chosen].any("constraint").values
+    axes.fill_between(steps, 0, 1, where=loaded, step="post", color="0.88", linewidth=0, label="constraint loaded")
+    for block in ("J_s", "J_a"):
+        values = data.sparsity.sel(threshold=data.attrs["threshold"], block=block)[chosen]
+        axes.plot(
+            steps,
+            values,
+            style.BLOCK_LINES[block],
+            drawstyle="steps-post",
+            color=style.BLOCK_COLOURS[block],
+            linewidth=1,
+            label=style.BLOCK_NAMES[block],
+        )
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlim(steps[0], steps[-1])
+    axes.set_xlabel(f"control step ({data.attrs['control_timestep']:g} s each)")
+    axes.set_ylabel("sparsity")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    style.title(axes, f"seed {data.attrs['seed']}, episode {settings.episode}", data.attrs)
+    return figure

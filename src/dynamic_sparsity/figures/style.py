@@ -1,0 +1,54 @@
+"""What all figures share: colours that the colour-blind can tell apart, fonts, saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.settings import FigureStyle
+
+# Okabe and Ito (2008), "Color universal design".
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+BLOCK_COLOURS = {"J_s": BLUE, "J_a": VERMILION, "[J_s J_a]": GREY}
+BLOCK_LINES = {"J_s": "-", "J_a": "--", "[J_s J_a]": ":"}
+BLOCK_NAMES = {"J_s": "$J_s$", "J_a": "$J_a$", "[J_s J_a]": "$[J_s\\ J_a]$"}
+VALUE_COLOURS = {"zero": BLUE, "non-zero": VERMILION}
+SEQUENTIAL = "cividis"
+
+
+def configure(style: FigureStyle) -> None:
+    """Set fonts and what makes files the same in every run; call before a figure is made."""
+    matplotlib.rcParams.update(
+        {
+            "font.size": style.font_size,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "figure.constrained_layout.use": True,
+            "svg.hashsalt": "dynamic-sparsity",  # else identifiers in the SVG are random
+            "svg.fonttype": "path",
+        }
+    )
+
+
+def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
+    """Write both formats, without a date in them."""
+    png.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(png, dpi=style.dpi, metadata={"Software": None})
+    figure.savefig(svg, metadata={"Date": None})
+
+
+def title(axes: Axes, text: str, attrs: dict) -> None:
+    """A left-aligned title: what is drawn, of which task and policy."""
+    axes.set_title(f"{attrs['task']}, policy {attrs['policy']}: {text}", loc="left")
+
+
+def window(first: int, steps: int, length: int) -> slice:
+    """The steps to draw, within an episode of that length."""
+    first = min(first, length - 1)
+    return slice(first, min(length, first + steps))
+
+

@@ -1,0 +1,33 @@
+"""Progress of long work: a bar in a terminal, sparse lines in a log file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+_Item = TypeVar("_Item")
+_LOG_SECONDS = 20.0
+
+
+class _Lines:
+    """Turns a bar that rewrites itself into lines."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip("\r\n "):
+            sys.stderr.write(f"{line}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def progress(items: Iterable[_Item], *, total: int, what: str) -> Iterator[_Item]:
+    """Iterate over `items`, showing how many are done, the rate and the time left on standard error."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=what, unit="episode")
+    else:
+        yield from tqdm(
+            items, total=total, desc=what, unit="episode", file=_Lines(), mininterval=_LOG_SECONDS, maxinterval=1e9, ascii=True
+        )

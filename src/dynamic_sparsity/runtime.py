@@ -1,0 +1,91 @@
+"""Cores, XLA switches, precision and compile cache: set before jax is imported, once per process."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO
+
+_CORE_LOCKS: list[IO[str]] = []
+_CACHE_VARIABLE = "DYNAMIC_SPARSITY_CACHE"
+_FUSION_SWITCH = "--xla_cpu_use_fusion_emitters=false"
+# The versions that were measured to have the switch and to gain from it; XLA aborts on a flag that it does not know.
+_JAXLIB_WITH_FUSION_SWITCH = ("0.7.",)
+
+
+def configure_jax(*, threads: int = 1, double_precision: bool = False) -> None:
+    """Claim `threads` cores and set XLA's switches, the precision and the compile cache.
+
+    Raises RuntimeError when jax is there already: its thread pool is as large as the cores it saw at import.
+    """
+    if "jax" in sys.modules:
+        raise RuntimeError("configure_jax must be called before jax is imported")
+    claim_cores(threads)
+    _set_xla_flags()
+    import jax
+
+    jax.config.update("jax_enable_x64", double_precision)
+    jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "compiled" / _machine()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def claim_cores(threads: int) -> set[int]:
+    """Pin this process to `threads` cores that no other process of this study has claimed; returns them.
+
+    Only cores within the process's affinity are taken, so a scheduler's binding holds. Where too few are
+    free, claimed ones are shared. A claim is an advisory lock: it ends with the process, however it ends.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # not Linux: nothing to pin
+        return set()
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads >= len(allowed):
+        return set(allowed)
+    directory = Path(tempfile.gettempdir()) / f"dynamic-sparsity-cores-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    free = [core for core in allowed if len(_CORE_LOCKS) < threads and _lock(directory / f"{core}.lock")]
+    spare = [core for core in allowed if core not in free]
+    cores = {*free, *spare[os.getpid() % max(1, len(spare)) :], *spare}
+    chosen = set(sorted(cores, key=lambda core: core not in free)[:threads])
+    os.sched_setaffinity(0, chosen)
+    return chosen
+
+
+def _lock(path: Path) -> bool:
+    handle = path.open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return False
+    _CORE_LOCKS.append(handle)
+    return True
+
+
+def cache_directory() -> Path:
+    """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else .cache in the working directory."""
+    return Path(os.environ.get(_CACHE_VARIABLE) or ".cache").absolute()
+
+
+def _set_xla_flags() -> None:
+    on_cpu = os.environ.setdefault("JAX_PLATFORMS", "cpu").startswith("cpu")
+    flags = os.environ.get("XLA_FLAGS", "")
+    known = importlib.metadata.version("jaxlib").startswith(_JAXLIB_WITH_FUSION_SWITCH)
+    if on_cpu and known and _FUSION_SWITCH.partition("=")[0] not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_FUSION_SWITCH}".strip()
+
+
+def _machine() -> str:
+    """Short name of this kind of machine: compiled programs are not shared between kinds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    kinds = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
+    return f"{platform.machine()}-{hashlib.sha256(''.join(sorted(kinds)).encode()).hexdigest()[:12]}"

@@ -1,0 +1,1 @@
+"""Rollouts of MuJoCo Playground tasks and the Jacobians of their transitions (jax)."""

@@ -1,0 +1,121 @@
+"""Which constraints of a model can become active, and which are during a physics step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from jaxtyping import Array, Bool
+from mujoco import mjx
+from mujoco.mjx._src.collision_driver import geom_pairs
+from mujoco.mjx._src.constraint import make_efc_address, make_efc_type
+from mujoco.mjx._src.types import ConstraintType
+
+CONTACT, JOINT_LIMIT, TENDON_LIMIT = "contact", "joint_limit", "tendon_limit"
+KINDS = (CONTACT, JOINT_LIMIT, TENDON_LIMIT)
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """The inequality constraints of a model: contacts by geom pair, joint limits, tendon limits.
+
+    A geom pair rather than a contact slot: MJX reuses slots for the nearest pairs (`max_contact_points`).
+    """
+
+    pairs: np.ndarray
+    """Geom pairs that may collide, [pair, 2]."""
+    joint_limits: tuple[str, ...]
+    tendon_limits: tuple[str, ...]
+    pair_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: mujoco.MjModel) -> Constraints:
+        """Constraints that MJX may activate for this model (disabled ones are left out)."""
+        off = model.opt.disableflags
+        limits = not off & (mujoco.mjtDisableBit.mjDSBL_LIMIT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
+        contacts = not off & (mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
+        pairs = [(int(a), int(b)) for a, b, _ in geom_pairs(model)] if contacts else []
+        ball = [j for j in range(model.njnt) if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_BALL]
+        in_row_order = [*ball, *(j for j in range(model.njnt) if j not in ball)]  # MJX puts ball joints first
+        return cls(
+            pairs=np.array(pairs, dtype=np.int32).reshape(-1, 2),
+            joint_limits=tuple(
+                model.joint(j).name or f"joint{j}" for j in in_row_order if limits and model.jnt_limited[j]
+            ),
+            tendon_limits=tuple(
+                model.tendon(t).name or f"tendon{t}" for t in range(model.ntendon) if limits and model.tendon_limited[t]
+            ),
+            pair_names=tuple(f"{_geom_name(model, a)}/{_geom_name(model, b)}" for a, b in pairs),
+        )
+
+    @property
+    def labels(self) -> list[str]:
+        """`contact:floor/ffoot`, `joint_limit:bthigh`, `tendon_limit:string`."""
+        return [
+            *(f"{CONTACT}:{name}" for name in self.pair_names),
+            *(f"{JOINT_LIMIT}:{name}" for name in self.joint_limits),
+            *(f"{TENDON_LIMIT}:{name}" for name in self.tendon_limits),
+        ]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kind of each constraint, one of KINDS."""
+        return [label.partition(":")[0] for label in self.labels]
+
+    def activity(self, model: mjx.Model, data: mjx.Data) -> Activity:
+        """Which constraints act in the physics step that `data` has just gone through.
+
+        A contact is active when its distance is below the inclusion margin, a limit when its constraint row is
+        not zero, which is how MJX switches rows off (`mjx/_src/constraint.py`).
+        """
+        contact, rows = data._impl.contact, data._impl.efc_J
+        types = make_efc_type(model, contact.dim)
+        touching = contact.dist < contact.includemargin
+        pushing = data._impl.efc_force != 0 if rows.size else jnp.zeros(0, bool)
+        active, loaded = [], []
+        if len(self.pairs):
+            slot_loaded = jnp.stack([pushing[slot].any() for slot in _contact_rows(model, contact.dim, types)])
+            same = (contact.geom[:, None, :] == jnp.asarray(self.pairs)[None]).all(-1)
+            active.append((same & touching[:, None]).any(0))
+            loaded.append((same & (touching & slot_loaded)[:, None]).any(0))
+        for kind, names in (
+            (ConstraintType.LIMIT_JOINT, self.joint_limits),
+            (ConstraintType.LIMIT_TENDON, self.tendon_limits),
+        ):
+            if names:
+                at = np.flatnonzero(types == kind)
+                active.append((rows[at] != 0).any(-1))
+                loaded.append(active[-1] & pushing[at])
+        nothing = jnp.zeros((0,), bool)
+        return Activity(jnp.concatenate([nothing, *active]), jnp.concatenate([nothing, *loaded]))
+
+
+class Activity(NamedTuple):
+    """What each constraint does."""
+
+    active: Bool[Array, "*batch constraint"]
+    """It takes part in the solver: the contact is closed, the limit is reached."""
+    loaded: Bool[Array, "*batch constraint"]
+    """It carries a force. An active constraint whose sides part fast enough carries none and constrains nothing."""
+
+    def any(self) -> Activity:
+        """Over the first axis: in any substep."""
+        return Activity(self.active.any(0), self.loaded.any(0))
+
+
+def _contact_rows(model: mjx.Model, dim: np.ndarray, types: np.ndarray) -> list[slice]:
+    """The constraint rows of each contact slot."""
+    pyramidal = model.opt.cone == mujoco.mjtCone.mjCONE_PYRAMIDAL
+    sizes = np.where(dim == 1, 1, 2 * (dim - 1) if pyramidal else dim)
+    first = make_efc_address(model, dim, types)
+    return [slice(int(at), int(at + size)) for at, size in zip(first, sizes, strict=True)]
+
+
+def _geom_name(model: mujoco.MjModel, geom: int) -> str:
+    if name := model.geom(geom).name:
+        return name
+    body = model.geom_bodyid[geom]
+    return f"{model.body(body).name or f'body{body}'}.{geom - model.body_geomadr[body]}"

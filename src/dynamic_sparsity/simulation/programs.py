@@ -1,0 +1,101 @@
+"""Traced programs on disk: a job of a task loads what an earlier job of the same task has traced.
+
+Tracing MJX takes 5-25 s per program and task; XLA's own cache saves compiling but not that. A program is stored
+as serialised StableHLO (`jax.export`) with its digest; a damaged or missing one is traced again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import jax.scipy.linalg
+
+from dynamic_sparsity import sources
+from dynamic_sparsity.runtime import cache_directory
+
+_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
+_DIGEST_BYTES = 32
+
+
+def load_program(
+    name: str, build: Callable[[], tuple[Callable, tuple]], *, owner: str, **identity: Any
+) -> Callable[..., Any]:
+    """The compiled program `name`, traced by `build` only if no earlier process has.
+
+    `build` returns a function and the arguments (or their ShapeDtypeStructs) to trace it for; all arguments and
+    results are arrays in plain tuples. `owner` is the module whose source, with all that it imports, the program
+    depends on; `identity` is what else does (the task, the method).
+    """
+    path = _path(name, owner, identity)
+    with _one_at_a_time(path):
+        program = _read(path)
+        if program is None:
+            started = time.perf_counter()
+            function, arguments = build()
+            program = jax.export.export(jax.jit(function))(*arguments)
+            _write(path, program)
+            print(f"{name}: traced in {time.perf_counter() - started:.1f} s", flush=True)
+        else:
+            _find_lapack()
+        started = time.perf_counter()
+        shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in program.in_avals]
+        arguments, keywords = jax.tree.unflatten(program.in_tree, shapes)
+        compiled = jax.jit(program.call).lower(*arguments, **keywords).compile()
+        print(f"{name}: compiled or loaded in {time.perf_counter() - started:.1f} s", flush=True)
+    return compiled
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Jobs of one task that start together: one traces and compiles, the others wait and load what it made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _find_lapack() -> None:
+    """jax looks LAPACK up when it lowers a program that needs it; one loaded from disk crashes unless that was done."""
+    jax.jit(jax.scipy.linalg.cho_factor).lower(jax.numpy.eye(1))
+
+
+def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
+    key = {
+        "identity": identity,
+        "versions": {package: importlib.metadata.version(package) for package in _VERSIONED},
+        "code": sources.digest(owner, __name__),
+        "x64": jax.config.jax_enable_x64,
+        "platform": jax.default_backend(),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return cache_directory() / "traced" / f"{name}-{digest[:32]}.stablehlo"
+
+
+def _read(path: Path) -> jax.export.Exported | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        print(f"{path} is damaged: tracing again", flush=True)
+        return None
+    return jax.export.deserialize(bytearray(payload))
+
+
+def _write(path: Path, program: jax.export.Exported) -> None:
+    payload = bytes(program.serialize())
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+    temporary.replace(path)

@@ -1,0 +1,133 @@
+"""Rollouts: episodes of a task under a policy, in Playground's own step and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.simulation.policies import Policy, episode_seed, reset_key
+from dynamic_sparsity.simulation.programs import load_program
+from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.simulation.transition import NextState, Recorded
+from dynamic_sparsity.stores import TIME, labels, padded
+
+CHUNK_STEPS = 48
+"""Control steps per call of a compiled program: small, so that episodes of any length share one program and
+padding the last chunk of 1000 steps wastes 1 %; a multiple of the Jacobians' batch, so that none is traced twice."""
+
+
+class Episode(NamedTuple):
+    """One recorded episode; every array has time first."""
+
+    start: Recorded
+    next_state: NextState
+    reward: np.ndarray
+    done: np.ndarray
+    seed: int
+
+    @property
+    def length(self) -> int:
+        """Steps up to and including the first that ends the episode; what comes after is not part of it."""
+        ends = np.flatnonzero(self.done)
+        return int(ends[0]) + 1 if len(ends) else len(self.done)
+
+    def trimmed(self) -> Episode:
+        """The episode up to its end."""
+        return jax.tree.map(lambda array: array[: self.length] if np.ndim(array) else array, self)
+
+
+class Roller:
+    """Rolls out episodes of one task under one policy."""
+
+    def __init__(self, task: Task, policy: Policy) -> None:
+        self._task, self._policy = task, policy
+        identity = {"task": task.name, "policy": repr(policy)}
+        self._reset = load_program("reset", self._build_reset, owner=__name__, task=task.name)
+        self._advance = load_program("advance", self._build_advance, owner=__name__, **identity)
+
+    def episode(self, seed: int, episode: int, steps: int) -> Episode:
+        """Episode number `episode` of `seed`: a function of both, of nothing else that is rolled out."""
+        number = episode_seed(seed, episode)
+        draws = self._policy.draws(np.random.default_rng(number), steps, self._task.model.nu).astype(np.float32)
+        leaves = self._reset(reset_key(number))
+        pieces = []
+        for chunk in chunks(draws):
+            leaves, recorded = self._advance(leaves, chunk)
+            pieces.append(jax.tree.map(np.asarray, recorded))
+        joined = [np.concatenate(arrays)[:steps] for arrays in zip(*pieces, strict=True)]
+        split = len(Recorded._fields), len(Recorded._fields) + len(NextState._fields)
+        start, after = Recorded(*joined[: split[0]]), NextState(*joined[split[0] : split[1]])
+        reward, done = joined[split[1] :]
+        return Episode(start, after, reward, done.astype(bool), number)
+
+    def _build_reset(self) -> tuple[Callable, tuple]:
+        def reset(key: jax.Array) -> tuple[jax.Array, ...]:
+            return tuple(jax.tree.leaves(self._task.environment.reset(key)))
+
+        return reset, (reset_key(0),)
+
+    def _build_advance(self) -> tuple[Callable, tuple]:
+        environment, policy = self._task.environment, self._policy
+        state = jax.eval_shape(environment.reset, reset_key(0))
+        shapes, structure = jax.tree.flatten(state)
+
+        def step(leaves: tuple, draw: jax.Array) -> tuple[tuple, tuple]:
+            before = jax.tree.unflatten(structure, leaves)
+            after = environment.step(before, policy.act(before.obs, draw))
+            data = before.data
+            start = Recorded(data.qpos, data.qvel, data.act, data.qacc_warmstart, after.data.ctrl)
+            end = NextState(after.data.qpos, after.data.qvel, after.data.act)
+            leaves = tuple(new.astype(old.dtype) for new, old in zip(jax.tree.leaves(after), leaves, strict=True))
+            return leaves, (*start, *end, after.reward, after.done)
+
+        def advance(leaves: tuple, draws: jax.Array) -> tuple[tuple, tuple]:
+            return jax.lax.scan(step, leaves, draws)
+
+        draws = jax.ShapeDtypeStruct((CHUNK_STEPS, self._task.model.nu), jnp.float32)
+        return advance, (tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in shapes), draws)
+
+
+def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> xr.Dataset:
+    """One episode with its labels; float arrays are padded with NaN to `steps`, and `length` says how many count."""
+    qpos, dof, activation, actuator = (TIME, "qpos_dim"), (TIME, "dof"), (TIME, "activation"), (TIME, "actuator")
+    start, after = episode.start, episode.next_state
+    dims = {
+        "qpos": (qpos, start.qpos, "position: m, rad, unit quaternion"),
+        "qvel": (dof, start.qvel, "m/s, rad/s"),
+        "act": (activation, start.act, "actuator activation"),
+        "qacc_warmstart": (dof, start.qacc_warmstart, "m/s^2, rad/s^2"),
+        "ctrl": (actuator, start.ctrl, "control input, as sent to MuJoCo"),
+        "next_qpos": (qpos, after.qpos, "position: m, rad, unit quaternion"),
+        "next_qvel": (dof, after.qvel, "m/s, rad/s"),
+        "next_act": (activation, after.act, "actuator activation"),
+        "reward": ((TIME,), episode.reward, "1"),
+        "done": ((TIME,), episode.done, "1"),
+    }
+    arrays = {name: (dim, padded(array, steps), {"units": units}) for name, (dim, array, units) in dims.items()}
+    scalars = {"length": ((), np.int32(episode.length)), "episode_seed": ((), np.int64(episode.seed))}
+    coords = {
+        "qpos_dim": labels(coordinates.qpos),
+        "dof": labels(coordinates.dofs),
+        "activation": labels(coordinates.activations),
+        "actuator": labels(coordinates.actuators),
+    }
+    return xr.Dataset({**arrays, **scalars}, coords=coords)
+
+
+def recorded_of(episode: xr.Dataset) -> tuple[Recorded, NextState]:
+    """The recorded transitions of one episode of a rollout store, time first."""
+    start = Recorded(*(episode[name].values for name in Recorded._fields))
+    return start, NextState(*(episode[f"next_{name}"].values for name in NextState._fields))
+
+
+def chunks(array: np.ndarray) -> list[np.ndarray]:
+    """Cut along time into pieces of CHUNK_STEPS; the last is padded by repeating its last step."""
+    pad = -len(array) % CHUNK_STEPS
+    padded = np.concatenate([array, np.repeat(array[-1:], pad, axis=0)])
+    return np.split(padded, len(padded) // CHUNK_STEPS)

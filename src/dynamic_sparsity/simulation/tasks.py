@@ -1,0 +1,67 @@
+"""Playground tasks by name, in MJX's jax implementation."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import mujoco
+from mujoco import mjx
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+
+@dataclass(frozen=True)
+class Task:
+    """A Playground environment with its models and coordinates."""
+
+    name: str
+    environment: Any
+    """The `mujoco_playground` environment: `reset` and `step`."""
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's model, after Playground's changes to it."""
+        return self.environment.mj_model
+
+    @property
+    def mjx_model(self) -> mjx.Model:
+        """The same model on the device, in the precision of this process."""
+        return self.environment.mjx_model
+
+    @property
+    def substeps(self) -> int:
+        """Physics steps in one control step."""
+        return self.environment.n_substeps
+
+    @property
+    def control_timestep(self) -> float:
+        """Length of one control step, seconds."""
+        return float(self.environment.dt)
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        """Names and sizes of state and input."""
+        return Coordinates.of(self.model)
+
+
+def load_task(name: str) -> Task:
+    """Load a task by its Playground registry name; raises UserError for a name that is not one."""
+    if name not in DM_CONTROL_SUITE:
+        raise UserError(f"unknown task {name!r}: `dynamic-sparsity tasks` lists the names")
+    _restore_find_body()
+    with contextlib.redirect_stdout(io.StringIO()):  # Playground prints about optional back ends
+        from mujoco_playground import registry
+    # Playground's default, "warp", has no derivatives.
+    return Task(name, registry.load(name, config_overrides={"impl": "jax"}))
+
+
+def _restore_find_body() -> None:
+    """Playground 0.2.0 compares versions as text ("3.17" < "3.3") and then asks for a method that is gone."""
+    if not hasattr(mujoco.MjSpec, "find_body"):
+        mujoco.MjSpec.find_body = lambda spec, name: spec.body(name)  # ty: ignore[unresolved-attribute]

@@ -1,0 +1,1 @@
+"""Statistics of zero and non-zero entries: labelled arrays in, labelled arrays out (xarray)."""

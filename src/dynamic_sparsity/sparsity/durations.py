@@ -1,0 +1,70 @@
+"""How long an entry stays zero or non-zero: runs, and whether an episode's ends cut them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.stores import IN, OUT, TIME
+
+VALUES = ("non-zero", "zero")
+"""Labels of the dim `value`: the state that an entry stays in."""
+
+
+def durations(zero: xr.DataArray, finite: xr.DataArray) -> xr.Dataset:
+    """Maximal runs of equal values along `time` of every entry of one episode, one element per run (dim `run`).
+
+    `length` (control steps), `zero` (which value), `out_index` and `in_index` (which entry), `start` (first step),
+    `start_censored` and `end_censored`: whether the run was cut there, by an end of the episode or by a
+    non-finite value, so that its true length is at least `length`. Non-finite values are in no run.
+    """
+    dims = (OUT, IN, TIME)
+    value = xr.where(finite, zero.astype(np.int8), np.int8(-1)).transpose(*dims).values
+    steps = value.shape[-1]
+    changes = np.ones((*value.shape[:-1], steps + 1), bool)
+    changes[..., 1:-1] = value[..., 1:] != value[..., :-1]
+    out, column, boundary = np.nonzero(changes)
+    first = np.flatnonzero(boundary < steps)  # each run starts at a boundary and ends at the next one
+    start, end = boundary[first], boundary[first + 1]
+    out, column = out[first], column[first]
+    kind = value[out, column, start]
+    before = np.where(start > 0, value[out, column, start - 1], -1)
+    after = np.where(end < steps, value[out, column, np.minimum(end, steps - 1)], -1)
+    kept = kind >= 0
+    arrays = {
+        "run_length": (end - start).astype(np.int32),
+        "run_zero": kind == 1,
+        "run_out": out.astype(np.int16),
+        "run_in": column.astype(np.int16),
+        "run_start": start.astype(np.int32),
+        "run_start_censored": before < 0,
+        "run_end_censored": after < 0,
+    }
+    return xr.Dataset({name: ("run", array[kept]) for name, array in arrays.items()})
+
+
+def count_by_length(runs: xr.Dataset, steps: int) -> xr.Dataset:
+    """Counts of runs by `value` and `duration` (1 … steps), for two ways of looking at censoring.
+
+    `ended` and `cut`: runs whose start was seen, by whether their end was; what survival curves need.
+    A run that is under way at an episode's start has an unknown age and is left to `unseen_start`.
+    `paper`: all but the runs that span their episode, cut ones at the length that was seen (paper, section 5.3).
+    `spanning`: the runs that both ends of the episode (or non-finite values) cut.
+    """
+    zero = runs.run_zero.values.astype(int)
+    length = runs.run_length.values
+    start_cut, end_cut = runs.run_start_censored.values, runs.run_end_censored.values
+    groups = {
+        "ended": ~start_cut & ~end_cut,
+        "cut": ~start_cut & end_cut,
+        "unseen_start": start_cut & ~end_cut,
+        "spanning": start_cut & end_cut,
+        "paper": ~(start_cut & end_cut),
+    }
+    shape = (len(VALUES), steps + 1)
+    counts = {
+        name: np.bincount(zero[group] * shape[1] + length[group], minlength=shape[0] * shape[1]).reshape(shape)[:, 1:]
+        for name, group in groups.items()
+    }
+    coords = {"value": list(VALUES), "duration": np.arange(1, steps + 1, dtype=np.int32)}
+    return xr.Dataset({name: (("value", "duration"), count.astype(np.int32)) for name, count in counts.items()}, coords)

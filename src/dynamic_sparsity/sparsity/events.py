@@ -1,0 +1,60 @@
+"""Constraint events, and whether patterns switch when they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.stores import CONSTRAINT, TIME
+
+
+def events(active: xr.DataArray) -> xr.DataArray:
+    """True at a step at which some constraint became active or inactive; False at the first step."""
+    before = active.shift({TIME: 1}, fill_value=False)
+    first = xr.DataArray(np.arange(active.sizes[TIME]) == 0, dims=TIME)
+    return (active != before).any(CONSTRAINT) & ~first
+
+
+def coincidence(
+    switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, seed: int
+) -> xr.Dataset:
+    """Share of switches that happen at a step with an event, against events shifted circularly in time.
+
+    `switch` and `event`: one boolean array per episode. The null model keeps both series as they are and shifts
+    each episode's events by a random number of steps. Its `expected` share is exact: over all shifts, a switch
+    meets an event as often as events occur in its episode. `low`, `high`: central 95 % of the shifted shares;
+    `p_value`: two-sided, with the observed one counted among them. NaN without switches. The first step of an
+    episode, which can be neither, takes no part.
+    """
+    switch, event = [s[1:] for s in switch], [e[1:] for e in event]
+    total = sum(int(s.sum()) for s in switch)
+    if total == 0:
+        return xr.Dataset({name: np.nan for name in ("observed", "expected", "low", "high", "p_value")}).assign(switches=0)
+    observed = sum(int((s & e).sum()) for s, e in zip(switch, event, strict=True)) / total
+    expected = sum(s.sum() * e.mean() for s, e in zip(switch, event, strict=True) if len(s)) / total
+    rng = np.random.default_rng(seed)
+    meeting = np.zeros(shifts)
+    for s, e in zip(switch, event, strict=True):
+        if len(s):
+            meeting += _matches_by_shift(s, e)[rng.integers(0, len(s), shifts)]
+    null = meeting / total
+    extreme = np.abs(null - expected) >= abs(observed - expected) - 1e-12
+    low, high = np.quantile(null, [0.025, 0.975])
+    return xr.Dataset(
+        {
+            "observed": observed,
+            "expected": float(expected),
+            "low": low,
+            "high": high,
+            "p_value": (1 + int(extreme.sum())) / (1 + shifts),
+            "switches": total,
+        }
+    )
+
+
+def _matches_by_shift(switch: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """For every circular shift of the events, how many switches meet one (cross-correlation by FFT)."""
+    spectrum = np.fft.rfft(switch.astype(float)).conj() * np.fft.rfft(event.astype(float))
+    return np.rint(np.fft.irfft(spectrum, n=len(switch)))

@@ -1,0 +1,83 @@
+"""Zeros of one task and policy over all of its seeds: what is zero always, how often, and what breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.settings import ResamplingSettings
+from dynamic_sparsity.sparsity import zeros
+from dynamic_sparsity.sparsity.resampling import stratified_mean
+from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of
+
+_COUNTS = ["zero_count", "finite_count", "free_zero_count", "free_finite_count", "length"]
+
+
+def summarise(seeds: Sequence[xr.Dataset], threshold: float, resampling: ResamplingSettings) -> xr.Dataset:
+    """Pool the sparsity stores of a task's seeds.
+
+    `zero_fraction`, `always_zero` and `global_zeros` over `threshold`; `free_always_zero`: entries that are zero in
+    every step without an active constraint, at the main threshold; `broken_entry`: those of them that are not always
+    zero, `broken_steps`: how many steps break one, and `broken_active`, `broken_loaded`: in how many of these each
+    constraint is active, and carries a force. `mean_sparsity` with `_low` and `_high` over `threshold` and `block`:
+    the mean over episodes, with an interval from resampling episodes within seeds.
+    """
+    counts = xr.concat([data[_COUNTS].load().drop_vars(EPISODE) for data in seeds], dim=EPISODE)
+    always = xr.concat([zeros.always_zero(counts, level) for level in counts.threshold.values], dim=counts.threshold)
+    fraction = xr.concat([zeros.zero_fraction(counts, level) for level in counts.threshold.values], dim=counts.threshold)
+    free = zeros.always_zero_when_free(counts)
+    broken = free & ~always.sel(threshold=threshold)
+    means = stratified_mean(
+        [_episode_means(data) for data in seeds], resampling.resamples, resampling.confidence, resampling.seed
+    )
+    steps = counts.length.sum()
+    return xr.Dataset(
+        {
+            "zero_fraction": fraction,
+            "always_zero": always,
+            "global_zeros": zeros.per_block(always),
+            "entries": zeros.per_block(xr.ones_like(free)),
+            "free_always_zero": free,
+            "free_global_zeros": zeros.per_block(free),
+            "free_steps": sum(data.constraint_free.values[_counted(data)].sum() for data in seeds),
+            "broken_entry": broken,
+            **_breakers(seeds, broken),
+            "mean_sparsity": means["mean"],
+            "mean_sparsity_low": means["low"],
+            "mean_sparsity_high": means["high"],
+            "nonfinite_fraction": 1 - counts.finite_count.sum(EPISODE) / steps,
+            "steps": steps,
+        }
+    )
+
+
+def _episode_means(data: xr.Dataset) -> xr.DataArray:
+    return xr.concat([one.sparsity.mean(TIME) for one in episodes_of(data[["sparsity", "length"]])], dim=EPISODE)
+
+
+def _counted(data: xr.Dataset) -> np.ndarray:
+    """Which (episode, time) are steps of their episode."""
+    return np.arange(data.sizes[TIME])[None, :] < data.length.values[:, None]
+
+
+def _breakers(seeds: Sequence[xr.Dataset], broken: xr.DataArray) -> dict[str, xr.DataArray]:
+    """What the constraints do in all steps, and in the steps in which a broken entry is not zero."""
+    template = xr.zeros_like(seeds[0].constraint_kind, dtype=np.int64).drop_vars("constraint_kind")
+    totals = dict.fromkeys(["active_steps", "loaded_steps", "broken_active", "broken_loaded"], template)
+    steps = 0
+    for episode in _masks(seeds):
+        breaking = (broken & ~episode.zero & episode.finite).any((OUT, IN))
+        steps += int(breaking.sum())
+        for name in ("active", "loaded"):
+            acting = episode[f"constraint_{name}"]
+            totals[f"{name}_steps"] = totals[f"{name}_steps"] + acting.sum(TIME)
+            totals[f"broken_{name}"] = totals[f"broken_{name}"] + (acting & breaking).sum(TIME)
+    return {**totals, "broken_steps": xr.DataArray(steps)}
+
+
+def _masks(seeds: Sequence[xr.Dataset]) -> Iterator[xr.Dataset]:
+    for data in seeds:
+        needed = ["zero", "finite", "constraint_active", "constraint_loaded", "length"]
+        yield from episodes_of(data[needed].reset_coords("constraint_kind", drop=True))

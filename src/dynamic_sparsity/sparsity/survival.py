@@ -1,0 +1,107 @@
+"""Survival curves of durations: Kaplan-Meier with intervals, beside the paper's convention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from dynamic_sparsity.sparsity.resampling import episode_draws
+
+
+def kaplan_meier(ended: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """P(duration > t) for t = 1 … len(ended), from counts of runs by length: that ended, and that were cut.
+
+    The product-limit estimate of Kaplan and Meier (1958), by `scipy.stats.ecdf`; beyond the longest run that was
+    seen it is unknown (NaN) unless the curve has reached 0. NaN everywhere when there are no runs.
+    """
+    lengths = np.arange(1, len(ended) + 1)
+    sample = stats.CensoredData(
+        uncensored=np.repeat(lengths, ended).astype(float), right=np.repeat(lengths, cut).astype(float)
+    )
+    if not len(sample):
+        return np.full(len(ended), np.nan)
+    curve = stats.ecdf(sample).sf.evaluate(lengths.astype(float))
+    longest = lengths[np.flatnonzero(ended + cut)[-1]]
+    return np.where((lengths > longest) & (curve > 0), np.nan, curve)
+
+
+def summarise(
+    seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int
+) -> xr.Dataset:
+    """Durations of one task and policy from the counts of each seed's episodes (`count_by_length`).
+
+    For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high`
+    (percentiles over resampled episodes), `median` (first duration at which survival is at most 1/2; NaN if it never
+    is), `restricted_mean` (area under the curve up to the last duration at which it is known); beside it the paper's
+    `paper_count` by duration and `paper_mean`, and the numbers of runs that each convention leaves out.
+    """
+    counts = [data[["ended", "cut", "unseen_start", "spanning", "paper"]].load() for data in seeds]
+    pooled = sum(data.sum("episode") for data in counts)
+    curves = xr.apply_ufunc(
+        kaplan_meier,
+        pooled.ended,
+        pooled.cut,
+        input_core_dims=[["duration"], ["duration"]],
+        output_core_dims=[["duration"]],
+        vectorize=True,
+    )
+    low, high = _band(counts, resamples, confidence, seed)
+    length = pooled.duration
+    runs = pooled.paper.sum("duration")
+    return xr.Dataset(
+        {
+            "survival": curves,
+            "survival_low": low,
+            "survival_high": high,
+            "median": _median(curves),
+            "restricted_mean": _restricted_mean(curves),
+            "paper_count": pooled.paper,
+            "paper_mean": (pooled.paper * length).sum("duration") / runs.where(runs > 0),
+            **{f"{name}_runs": pooled[name].sum("duration") for name in ("ended", "cut", "unseen_start", "spanning")},
+            "spanning_steps": (pooled.spanning * length).sum("duration"),
+            "all_steps": sum((pooled[n] * length).sum("duration") for n in ("ended", "cut", "unseen_start", "spanning")),
+        }
+    )
+
+
+def _band(
+    counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int
+) -> tuple[xr.DataArray, xr.DataArray]:
+    template = counts[0].ended.isel(episode=0, drop=True).astype(float)
+    if max(data.sizes["episode"] for data in counts) < 2:
+        return template * np.nan, template * np.nan
+    curves: dict[bytes, np.ndarray] = {}  # few episodes give few distinct resamples
+    order = []
+    for draw in episode_draws([data.sizes["episode"] for data in counts], resamples, seed):
+        key = np.concatenate(draw).tobytes()
+        order.append(key)
+        if key not in curves:
+            ended = sum(np.einsum("e,evd->vd", w, d.ended.values) for w, d in zip(draw, counts, strict=True))
+            cut = sum(np.einsum("e,evd->vd", w, d.cut.values) for w, d in zip(draw, counts, strict=True))
+            curves[key] = np.stack([kaplan_meier(a, b) for a, b in zip(ended, cut, strict=True)])
+    stacked = np.stack([curves[key] for key in order])
+    tail = (1 - confidence) / 2
+    bounds = _quantiles(stacked, (tail, 1 - tail))
+    return template.copy(data=bounds[0]), template.copy(data=bounds[1])
+
+
+def _quantiles(curves: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
+    """Quantiles over the first axis, where every resample knows the curve."""
+    known = ~np.isnan(curves).any(0)
+    bounds = np.full((2, *curves.shape[1:]), np.nan)
+    bounds[:, known] = np.quantile(curves[:, known], levels, axis=0)
+    return bounds
+
+
+def _median(survival: xr.DataArray) -> xr.DataArray:
+    reached = survival <= 0.5
+    return survival.duration.where(reached).min("duration")
+
+
+def _restricted_mean(survival: xr.DataArray) -> xr.DataArray:
+    """Area under the step curve, which is 1 before duration 1: the mean up to the last known duration."""
+    known = survival.notnull()
+    return (1 + survival.isel(duration=slice(0, -1)).fillna(0).sum("duration")).where(known.any("duration"))

@@ -1,0 +1,37 @@
+"""A table as an HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+
+_STYLE = """
+body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff; }
+table { border-collapse: collapse; }
+th, td { padding: .3em .7em; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top; }
+th { background: #f4f4f4; position: sticky; top: 0; }
+td.text { text-align: left; }
+td.words { text-align: left; min-width: 24em; }
+p { max-width: 60em; }
+"""
+
+
+def render(frame: pd.DataFrame, caption: str) -> str:
+    """The page: the caption's paragraphs, then the table; numbers with four significant digits."""
+    paragraphs = "".join(f"<p>{html.escape(' '.join(p.split()))}</p>" for p in caption.strip().split("\n\n"))
+    head = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in frame.columns)
+    rows = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in frame.itertuples(index=False))
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(caption.splitlines()[0])}</title>'
+        f"<style>{_STYLE}</style></head><body>{paragraphs}"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></body></html>\n"
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return f'<td class="{"words" if len(value) > 40 else "text"}">{html.escape(value)}</td>'
+    if value is None or value != value:
+        return "<td>–</td>"
+    return f"<td>{value:.4g}</td>" if isinstance(value, float) else f"<td>{value}</td>"

@@ -1,0 +1,119 @@
+"""Temporal structure of one task's patterns over all of its episodes and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.settings import ResamplingSettings, TemporalSettings
+from dynamic_sparsity.sparsity.events import coincidence, events
+from dynamic_sparsity.sparsity.patterns import NO_PATTERN, PatternBook, autocorrelation, follow_counts, switch_rate, switches
+from dynamic_sparsity.sparsity.resampling import stratified_mean
+from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
+
+EVENT_KINDS = ("any", "contact", "joint_limit", "tendon_limit", "loaded")
+"""Whose events: any constraint's becoming active or inactive, one kind's, or any one's taking up or losing its force."""
+
+
+def summarise(
+    seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resampling: ResamplingSettings
+) -> xr.Dataset:
+    """Patterns of one task and policy, from the sparsity stores of its seeds.
+
+    Dims: `seed`, `episode`, `time`; `pattern`, numbered by falling frequency; `follow`, the pairs of patterns of
+    which one followed the other, most frequent first; `lag`; `event_kind`.
+    """
+    book = PatternBook()
+    per_seed = [_summarise_seed(data, book, temporal.max_lag) for data in seeds]
+    settings = (resampling.resamples, resampling.confidence, resampling.seed)
+    rates = stratified_mean([data.switch_rate for data in per_seed], *settings)
+    correlation = stratified_mean([data.autocorrelation for data in per_seed], *settings)
+    joined = xr.concat(per_seed, dim=xr.DataArray([d.attrs["seed"] for d in seeds], dims="seed", name="seed"))
+    rows, columns = seeds[0].sizes[OUT], seeds[0].sizes[IN]
+    shares = [
+        coincidence(*_series(joined, kind), shifts=temporal.shifts, seed=resampling.seed) for kind in EVENT_KINDS
+    ]
+    ranked, count, order = _by_frequency(joined.pattern, book.masks(rows, columns))
+    return xr.Dataset(
+        {
+            "pattern_id": ranked,
+            "pattern_zero": (("pattern", OUT, IN), order),
+            "pattern_count": ("pattern", count),
+            **_follows(ranked, temporal.max_patterns),
+            "switch": joined.switch,
+            "event": joined.event,
+            **{f"switch_rate_{name}": rates[name] for name in rates},
+            **{f"autocorrelation_{name}": correlation[name] for name in correlation},
+            **{f"coincidence_{name}": array for name, array in xr.concat(shares, dim="event_kind").items()},
+            "length": joined.length,
+        },
+        coords={
+            "event_kind": labels(EVENT_KINDS),
+            OUT: seeds[0][OUT],
+            IN: seeds[0][IN],
+        },
+    )
+
+
+def _summarise_seed(data: xr.Dataset, book: PatternBook, max_lag: int) -> xr.Dataset:
+    kinds = data.constraint_kind.values
+    needed = data[["zero", "finite", "constraint_active", "constraint_loaded", "length"]]
+    episodes = [_summarise_episode(e, kinds, book, max_lag, data.sizes[TIME]) for e in episodes_of(needed)]
+    return xr.concat(episodes, dim=EPISODE)
+
+
+def _summarise_episode(
+    episode: xr.Dataset, kinds: np.ndarray, book: PatternBook, max_lag: int, steps: int
+) -> xr.Dataset:
+    pattern = book.identify(episode.zero, episode.finite)
+    event = [
+        events(episode.constraint_active),
+        *(events(episode.constraint_active[{CONSTRAINT: np.flatnonzero(kinds == kind)}]) for kind in EVENT_KINDS[1:4]),
+        events(episode.constraint_loaded),
+    ]
+    missing = {TIME: (0, steps - pattern.sizes[TIME])}
+    return xr.Dataset(
+        {
+            "pattern": pattern.pad(missing, constant_values=NO_PATTERN),
+            "switch": switches(pattern).pad(missing, constant_values=False),
+            "event": xr.concat(event, dim="event_kind").pad(missing, constant_values=False),
+            "switch_rate": switch_rate(pattern),
+            "autocorrelation": autocorrelation(episode.zero, episode.finite, max_lag),
+            "length": episode.length,
+        }
+    ).drop_vars([OUT, IN, CONSTRAINT, EPISODE, "constraint_kind"], errors="ignore")
+
+
+def _series(joined: xr.Dataset, kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Switches and events of every episode, cut to its length."""
+    flat = joined[["switch", "event", "length"]].isel(event_kind=EVENT_KINDS.index(kind))
+    flat = flat.stack(each=("seed", EPISODE)).transpose("each", TIME)
+    ends = flat.length.values
+    return (
+        [row[:end] for row, end in zip(flat.switch.values, ends, strict=True)],
+        [row[:end] for row, end in zip(flat.event.values, ends, strict=True)],
+    )
+
+
+def _by_frequency(pattern: xr.DataArray, masks: np.ndarray) -> tuple[xr.DataArray, np.ndarray, np.ndarray]:
+    """Patterns renumbered by falling frequency (first seen first among equals), their counts and masks."""
+    found = pattern.values[pattern.values != NO_PATTERN]
+    count = np.bincount(found, minlength=len(masks))
+    order = np.argsort(-count, kind="stable")
+    rank = np.empty(len(masks) + 1, dtype=np.int32)
+    rank[order], rank[NO_PATTERN] = np.arange(len(masks)), NO_PATTERN
+    return pattern.copy(data=rank[pattern.values]), count[order].astype(np.int64), masks[order]
+
+
+def _follows(pattern: xr.DataArray, largest: int) -> dict[str, tuple[str, np.ndarray]]:
+    """The pairs of different patterns that followed each other, among the `largest` most frequent patterns."""
+    counts = follow_counts(pattern)
+    source, target = (counts.index.get_level_values(name).to_numpy() for name in ("from", "to"))
+    listed = (source < largest) & (target < largest)
+    return {
+        "follow_from": ("follow", source[listed].astype(np.int32)),
+        "follow_to": ("follow", target[listed].astype(np.int32)),
+        "follow_count": ("follow", counts.to_numpy()[listed].astype(np.int64)),
+    }

@@ -1,0 +1,107 @@
+"""Which entries of a Jacobian are zero: masks, per-step sparsity, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME
+
+STATE, ACTION, ALL = "J_s", "J_a", "[J_s J_a]"
+BLOCKS = (STATE, ACTION, ALL)
+"""The paper's J_s (columns are state variables), J_a (columns are controls), and both side by side."""
+
+
+def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
+    """True where an entry's magnitude is below `threshold`: no first-order influence (paper, section 5.1).
+
+    Non-finite entries are not zero; ask `finite_mask` for those.
+    """
+    return abs(jacobian) < threshold
+
+
+def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
+    """True where an entry is a number: neither NaN nor infinite."""
+    return np.isfinite(jacobian)
+
+
+def in_block(columns: xr.DataArray, block: str) -> np.ndarray:
+    """Which columns (labels of `in_dim`) belong to a block."""
+    is_control = np.strings.startswith(columns.values, "ctrl:")
+    return {STATE: ~is_control, ACTION: is_control, ALL: np.ones(len(is_control), bool)}[block]
+
+
+def per_block(entries: xr.DataArray) -> xr.DataArray:
+    """Sum over the entries (out_dim, in_dim) of each block; gains the dim `block`."""
+    sums = [entries[{IN: np.flatnonzero(in_block(entries[IN], block))}].sum((OUT, IN)) for block in BLOCKS]
+    return xr.concat(sums, dim=xr.DataArray(list(BLOCKS), dims="block", name="block"), coords="minimal")
+
+
+def sparsity(zero: xr.DataArray, finite: xr.DataArray) -> xr.DataArray:
+    """Zeros / finite entries of each step and block (paper, section 5.1); NaN where no entry is finite."""
+    entries = per_block(finite)
+    return per_block(zero & finite) / entries.where(entries > 0)
+
+
+def summarise_episode(episode: xr.Dataset, threshold: float, thresholds: Sequence[float]) -> xr.Dataset:
+    """Zeros of one episode of a Jacobian store (cut to its length).
+
+    Returns the masks at the main threshold and, for each of `thresholds` (dim `threshold`), per-step sparsity
+    and how often each entry is zero; `free_…` counts only steps in which no constraint is active.
+    """
+    jacobian = episode.jacobian
+    finite = finite_mask(jacobian)
+    zero = zero_mask(jacobian, threshold)
+    free = ~episode.constraint_active.any(CONSTRAINT)
+    levels = xr.DataArray(np.asarray(thresholds, float), dims="threshold", name="threshold")
+    swept = [zero_mask(jacobian, level) for level in thresholds]
+    return xr.Dataset(
+        {
+            "zero": zero,
+            "finite": finite,
+            "constraint_free": free,
+            "constraint_active": episode.constraint_active,
+            "constraint_loaded": episode.constraint_loaded,
+            "sparsity": xr.concat([sparsity(mask, finite) for mask in swept], dim=levels),
+            "zero_count": xr.concat([_count(mask) for mask in swept], dim=levels),
+            "finite_count": _count(finite),
+            "free_zero_count": _count(zero & free),
+            "free_finite_count": _count(finite & free),
+            "length": episode.length,
+        }
+    )
+
+
+def _count(mask: xr.DataArray) -> xr.DataArray:
+    return mask.sum(TIME).astype(np.int32)
+
+
+def zero_fraction(counts: xr.Dataset, threshold: float, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
+    """Share of finite samples in which each entry is zero (paper, figure 3), pooled over `dims`; NaN if none is finite."""
+    zeros = counts.zero_count.sel(threshold=threshold).sum(dims)
+    finite = counts.finite_count.sum(dims)
+    return zeros / finite.where(finite > 0)
+
+
+def always_zero(counts: xr.Dataset, threshold: float, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
+    """Entries that are zero in every finite sample: the globally sparse ones (paper, table 1)."""
+    finite = counts.finite_count.sum(dims)
+    return (counts.zero_count.sel(threshold=threshold).sum(dims) == finite) & (finite > 0)
+
+
+def always_zero_when_free(counts: xr.Dataset, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
+    """Entries that are zero in every finite sample without an active constraint; all False where there is none."""
+    finite = counts.free_finite_count.sum(dims)
+    return (counts.free_zero_count.sum(dims) == finite) & (finite > 0)
+
+
+def pad_time(summary: xr.Dataset, steps: int) -> xr.Dataset:
+    """An episode's summary to `steps` steps: NaN, False or 0 after its end."""
+    missing = steps - summary.sizes[TIME]
+    if not missing:
+        return summary
+    timed = {name: array for name, array in summary.data_vars.items() if TIME in array.dims}
+    fill = {name: np.nan if array.dtype.kind == "f" else array.dtype.type(0) for name, array in timed.items()}
+    return summary.assign({n: a.pad({TIME: (0, missing)}, constant_values=fill[n]) for n, a in timed.items()})

@@ -1,0 +1,26 @@
+"""What every stage does: parse, configure, and turn a user's mistake into one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dynamic_sparsity.errors import UserError
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """An argument parser with the options that all stages share: settings and output."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--settings", required=True, help="this stage's settings as one JSON string")
+    options.add_argument("--output", required=True, type=Path, help="what to write")
+    return options
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage; a UserError becomes its message and exit status 1, without a traceback."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

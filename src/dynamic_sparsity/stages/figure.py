@@ -1,0 +1,29 @@
+"""Stage figure: one figure of one task and policy, as PNG and SVG."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from dynamic_sparsity import settings, stores
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read, draw, write."""
+    options = _common.parser(__doc__)
+    options.add_argument("--figure", required=True, help="name of a module in dynamic_sparsity.figures")
+    options.add_argument("--stores", required=True, nargs="+", type=Path)
+    options.add_argument("--svg", required=True, type=Path)
+    given = options.parse_args()
+    stage = settings.FigureStage.model_validate_json(given.settings)
+    section = type(getattr(settings.FigureSettings(), given.figure)).model_validate(stage.figure)
+    figure = importlib.import_module(f"dynamic_sparsity.figures.{given.figure}")
+    style.configure(stage.style)
+    data = sorted((stores.open_store(path) for path in given.stores), key=lambda store: store.attrs.get("seed", 0))
+    style.save(figure.draw(data, section), given.output, given.svg, stage.style)
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,44 @@
+"""Stage jacobians: differentiate every recorded transition of one rollout store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.progress import progress
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read an episode, differentiate, write; one episode in memory at a time."""
+    options = _common.parser(__doc__)
+    options.add_argument("--rollout", required=True, type=Path)
+    options.add_argument("--threads", type=int, default=1)
+    given = options.parse_args()
+    stage = settings.JacobianStage.model_validate_json(given.settings)
+    rollout = stores.open_store(given.rollout, "rollouts")
+    runtime.configure_jax(threads=given.threads, double_precision=stage.jacobians.precision == "float64")
+
+    from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
+    from dynamic_sparsity.simulation.replay import Replayer
+    from dynamic_sparsity.simulation.rollout import recorded_of
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    task = load_task(rollout.attrs["task"])
+    differentiate = Differentiator(task, stage.jacobians.method)
+    replayer = Replayer(task.name)
+    attrs = stores.provenance(
+        "jacobians", stage.model_dump(exclude_none=True), method=stage.jacobians.method, **stores.identity_of(rollout)
+    )
+    episodes = rollout.sizes[stores.EPISODE]
+    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
+        for number, episode in enumerate(
+            progress(stores.episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
+        ):
+            start, after = recorded_of(episode)
+            replayer.prove(start, after, number)
+            writer.write(jacobian_dataset(differentiate(start), task, rollout.sizes[stores.TIME]))
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,27 @@
+"""Stage patterns: the patterns of one task and policy over all seeds, their switches, and constraint events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dynamic_sparsity import settings, stores
+from dynamic_sparsity.sparsity import temporal
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read, summarise, write; one episode's masks in memory at a time."""
+    options = _common.parser(__doc__)
+    options.add_argument("--sparsity", required=True, nargs="+", type=Path)
+    given = options.parse_args()
+    stage = settings.TemporalStage.model_validate_json(given.settings)
+    seeds = stores.open_seeds(given.sparsity, "sparsity")
+    result = temporal.summarise(seeds, stage.temporal, stage.resampling)
+    result.attrs = stores.provenance(
+        "patterns", stage.model_dump(exclude_none=True), **stores.identity_of(*seeds)
+    )
+    stores.write_store(given.output, result)
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,28 @@
+"""Stage survival: durations of one task and policy over all seeds, with intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dynamic_sparsity import settings, stores
+from dynamic_sparsity.sparsity import survival
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read, summarise, write."""
+    options = _common.parser(__doc__)
+    options.add_argument("--durations", required=True, nargs="+", type=Path)
+    given = options.parse_args()
+    stage = settings.SurvivalStage.model_validate_json(given.settings)
+    seeds = stores.open_seeds(given.durations, "durations")
+    resampling = stage.resampling
+    result = survival.summarise(seeds, resampling.resamples, resampling.confidence, resampling.seed)
+    result.attrs = stores.provenance(
+        "survival", stage.model_dump(exclude_none=True), **stores.identity_of(*seeds)
+    )
+    stores.write_store(given.output, result)
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,32 @@
+"""Stage table: one table of the study, as CSV and as a page of its own."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pandas as pd
+
+from dynamic_sparsity import settings, stores
+from dynamic_sparsity.sparsity.tables import page
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read, build, write."""
+    options = _common.parser(__doc__)
+    options.add_argument("--table", required=True, help="name of a module in dynamic_sparsity.sparsity.tables")
+    options.add_argument("--paper", required=True, type=Path, help="the paper's table 1")
+    options.add_argument("--stores", required=True, nargs="+", type=Path)
+    options.add_argument("--html", required=True, type=Path)
+    given = options.parse_args()
+    settings.TableStage.model_validate_json(given.settings)
+    table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
+    frame = table.build([stores.open_store(path).load() for path in given.stores], pd.read_csv(given.paper))
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(given.output, index=False)
+    given.html.write_text(page.render(frame, table.__doc__))
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,282 @@
+"""The only door between arrays in memory and Zarr on disk: dims, coords, attrs, chunks, atomic writes.
+
+A store is an xarray Dataset in Zarr v3 without consolidated metadata. Chunks hold one episode with all of its
+steps and entries; shards hold several. On disk time is the last axis: that compresses best (docs/stores.md).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec, TransposeCodec
+
+from dynamic_sparsity import __version__
+from dynamic_sparsity.errors import UserError
+
+SCHEMA_VERSION = 1
+"""Raised when the arrays or attributes of a store change their meaning."""
+
+EPISODE, TIME, OUT, IN, CONSTRAINT = "episode", "time", "out_dim", "in_dim", "constraint"
+_SHARD_BYTES = 32 * 2**20
+_RAGGED_CHUNK = 2**18
+_DIGESTS = "file_sha256"
+_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "numpy", "xarray", "zarr")
+
+# Snakemake leaves a time stamp inside a store; zarr would warn about that file whenever it lists the group.
+warnings.filterwarnings("ignore", message=r"Object at \.snakemake_timestamp is not recognized")
+
+
+def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str, Any]:
+    """Attributes of a store: what it holds, the settings it was made with, and by which code."""
+    return {
+        "kind": kind,
+        "schema_version": SCHEMA_VERSION,
+        **identity,
+        "settings": json.dumps(settings, sort_keys=True),
+        "dynamic_sparsity_version": __version__,
+        "git_commit": _git_commit(),
+        "versions": {name: _version(name) for name in _VERSIONED},
+    }
+
+
+def labels(names: Iterable[str]) -> np.ndarray:
+    """Names as an array of the string type that Zarr v3 specifies."""
+    return np.array(list(names), dtype=np.dtypes.StringDType())
+
+
+def padded(array: np.ndarray, steps: int) -> np.ndarray:
+    """`array` (time first) to `steps` steps: NaN after the end for floats, 0 or False for the rest."""
+    fill = np.nan if array.dtype.kind == "f" else 0
+    end = np.full((steps - len(array), *array.shape[1:]), fill, dtype=array.dtype)
+    return np.concatenate([array, end])
+
+
+def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
+    """Open a store lazily; raises UserError when it is missing, unreadable, or not of that kind and schema."""
+    if not (path / "zarr.json").is_file():
+        raise UserError(f"{path} is not a store (no zarr.json): make it with snakemake, or check the path")
+    try:
+        dataset = xr.open_zarr(path, consolidated=False)
+    except Exception as error:  # zarr and its codecs raise many kinds for damaged metadata
+        raise UserError(f"{path} cannot be read ({error}): delete it and run snakemake again") from None
+    found = dataset.attrs.get("kind"), dataset.attrs.get("schema_version")
+    wanted = kind or found[0], SCHEMA_VERSION
+    if found != wanted:
+        raise UserError(
+            f"{path} holds {found[0]!r} in schema version {found[1]}, expected {wanted[0]!r} in {wanted[1]}:"
+            " delete it and run snakemake again"
+        )
+    return dataset
+
+
+def identity_of(*datasets: xr.Dataset) -> dict[str, Any]:
+    """What stores say of the run they describe, for the store that is made of them; several seeds become `seeds`."""
+    first = datasets[0].attrs
+    names = ("task", "policy", "method", "control_timestep", "substeps", "threshold")
+    shared = {name: first[name] for name in names if name in first}
+    if len(datasets) == 1 and "seed" in first:
+        return {**shared, "seed": first["seed"]}
+    return {**shared, "seeds": [dataset.attrs["seed"] for dataset in datasets]}
+
+
+def open_seeds(paths: list[Path], kind: str) -> list[xr.Dataset]:
+    """Open the stores of several seeds of one task and policy, in the order of their seeds."""
+    return sorted((open_store(path, kind) for path in paths), key=lambda dataset: dataset.attrs["seed"])
+
+
+def episodes_of(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Each episode, loaded, cut to its true length: one in memory at a time."""
+    for number in range(dataset.sizes[EPISODE]):
+        yield dataset.isel({EPISODE: number, TIME: slice(int(dataset.length[number]))}).load()
+
+
+def write_store(path: Path, dataset: xr.Dataset) -> None:
+    """Write a dataset that fits in memory; the store appears under its name only when it is whole."""
+    dataset = _portable(dataset)
+    with _Unfinished(path) as unfinished:
+        encoding = _encoding(dataset, len_shard=None)
+        dataset.to_zarr(unfinished, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+
+
+class EpisodeWriter:
+    """Writes a store episode by episode: memory holds one shard, however many episodes there are.
+
+    Use as a context manager; the store appears under its name when the block ends without an error.
+    With `ragged`, episodes may also bring variables along that dim, as many elements each as they like;
+    these are written one episode after the other.
+    """
+
+    def __init__(self, path: Path, episodes: int, attrs: dict[str, Any], ragged: str | None = None) -> None:
+        self._unfinished = _Unfinished(path)
+        self._episodes, self._attrs, self._ragged = episodes, attrs, ragged
+        self._held: list[xr.Dataset] = []
+        self._held_ragged: list[xr.Dataset] = []
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        self._target = self._unfinished.__enter__()
+        return self
+
+    def write(self, episode: xr.Dataset, ragged: xr.Dataset | None = None) -> None:
+        """Add the next episode; coordinates are shared and taken from the first."""
+        self._held.append(episode)
+        if ragged is not None:
+            self._held_ragged.append(ragged)
+        if len(self._held) == self._per_shard(episode) or self._written + len(self._held) == self._episodes:
+            self._flush()
+
+    def _per_shard(self, episode: xr.Dataset) -> int:
+        largest = max(array.nbytes for array in episode.data_vars.values())
+        return max(1, min(self._episodes, _SHARD_BYTES // max(1, largest)))
+
+    def _flush(self) -> None:
+        first = self._written == 0
+        stacked = xr.concat(self._held, dim=EPISODE, data_vars="all", coords="minimal", compat="override", join="exact")
+        numbers = np.arange(self._written, self._written + len(self._held))
+        if self._held_ragged:
+            joined = xr.concat(self._held_ragged, dim=self._ragged)
+            if first or joined.sizes[self._ragged]:
+                self._append(joined, str(self._ragged), first)
+        self._append(stacked.assign_coords({EPISODE: numbers}).assign_attrs(self._attrs), EPISODE, first)
+        self._written += len(self._held)
+        self._held, self._held_ragged = [], []
+
+    def _append(self, dataset: xr.Dataset, dim: str, first: bool) -> None:
+        options: dict[str, Any] = {"zarr_format": 3, "consolidated": False}
+        dataset = _portable(dataset)
+        if first:
+            dataset.to_zarr(self._target, mode="a", encoding=_encoding(dataset, len_shard=len(self._held)), **options)
+        else:
+            fixed = [name for name in dataset.coords if dim not in dataset[name].dims]
+            dataset.drop_vars(fixed).to_zarr(self._target, append_dim=dim, **options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None and self._written != self._episodes:
+            error = RuntimeError(f"{self._written} episodes written, {self._episodes} announced")
+            self._unfinished.__exit__(type(error), error, None)
+            raise error
+        self._unfinished.__exit__(kind, error, trace)
+
+
+class _Unfinished:
+    """A directory beside the target that takes the target's name when the block ends without an error."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._beside = target.with_name(f".{target.name}.partial")
+
+    def __enter__(self) -> Path:
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self._beside, ignore_errors=True)  # left by a job that was killed
+        return self._beside
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            shutil.rmtree(self._beside, ignore_errors=True)
+            return
+        digests = {str(file.relative_to(self._beside)): _sha256(file) for file in _files(self._beside)}
+        zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[_DIGESTS] = digests
+        if self._target.exists():
+            shutil.rmtree(self._target)
+        self._beside.rename(self._target)
+
+
+def verify_store(path: Path) -> list[str]:
+    """What is wrong with a store, in words: files missing or altered, chunks that do not decode. Empty when sound."""
+    try:
+        dataset = open_store(path)
+    except UserError as error:
+        return [str(error)]
+    digests = dataset.attrs.get(_DIGESTS)
+    if not isinstance(digests, dict):
+        return [f"{path} has no list of its files: it was not written by this package, or its zarr.json was altered"]
+    problems = []
+    for name, digest in sorted(digests.items()):
+        if not (path / name).is_file():
+            problems.append(f"{path}/{name} is missing")
+        elif _sha256(path / name) != digest:
+            problems.append(f"{path}/{name} has been altered")
+    for name in dataset.variables:
+        try:
+            _read_through(dataset[name])
+        except Exception as error:  # any codec's error means the same here
+            problems.append(f"{path}: {name} does not decode: {error}")
+    return problems
+
+
+def _read_through(array: xr.DataArray) -> None:
+    parts = array.sizes.get(EPISODE, 0)
+    for piece in (array.isel({EPISODE: number}) for number in range(parts)) if parts else (array,):
+        piece.load()
+
+
+def _portable(dataset: xr.Dataset) -> xr.Dataset:
+    """Fixed-width strings have no specification in Zarr v3; those of variable length do. Old encodings go."""
+    fixed = {name: (c.dims, labels(c.values)) for name, c in dataset.coords.items() if c.dtype.kind in "UO"}
+    return dataset.assign_coords(fixed).drop_encoding()
+
+
+def _encoding(dataset: xr.Dataset, len_shard: int | None) -> dict[str, dict[str, Any]]:
+    return {str(name): _array_encoding(array, len_shard) for name, array in dataset.data_vars.items()}
+
+
+def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any]:
+    """One episode a chunk, `len_shard` episodes a shard, time last on disk, bits shuffled and zstd-compressed."""
+    if array.size == 0 or array.dtype.kind not in "biuf":
+        return {}
+    dims = list(array.dims)
+    by_episode = EPISODE in dims
+    chunks = tuple(1 if dim == EPISODE else _RAGGED_CHUNK if dim == "run" else array.sizes[dim] for dim in dims)
+    blosc = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=array.dtype.itemsize)
+    encoding: dict[str, Any] = {"chunks": chunks, "compressors": [blosc]}
+    if by_episode:
+        length = len_shard or array.sizes[EPISODE]
+        encoding["shards"] = tuple(length if dim == EPISODE else array.sizes[dim] for dim in dims)
+    if TIME in dims and dims[-1] != TIME:
+        order = [*(i for i, dim in enumerate(dims) if dim != TIME), dims.index(TIME)]
+        encoding["filters"] = [TransposeCodec(order=tuple(order))]
+    return encoding
+
+
+def _files(directory: Path) -> list[Path]:
+    """All files of a store but its root's metadata, which holds the digests of the others."""
+    root = directory / "zarr.json"
+    return sorted(file for file in directory.rglob("*") if file.is_file() and file != root)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@functools.cache
+def _git_commit() -> str:
+    """The commit of the code, with -dirty when it differs; `unknown` outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

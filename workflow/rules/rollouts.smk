@@ -1,0 +1,24 @@
+rule rollouts:
+    input:
+        code=sources("rollouts"),
+    output:
+        store=directory(PER_SEED["rollouts"]),
+    params:
+        settings=settings("rollouts"),
+    log:
+        "results/logs/rollouts/{task}-{policy}-{seed}.log",
+    benchmark:
+        "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    priority: first_seeds_first
+    shell:
+        "python -m dynamic_sparsity.stages.rollouts"
+        " --settings {params.settings:q}"
+        " --task {wildcards.task}"
+        " --policy {wildcards.policy}"
+        " --seed {wildcards.seed}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,44 @@
+rule sparsity:
+    input:
+        jacobian=PER_SEED["jacobians"],
+        code=sources("sparsity"),
+    output:
+        store=directory(PER_SEED["sparsity"]),
+    params:
+        settings=settings("sparsity"),
+    log:
+        "results/logs/sparsity/{task}-{policy}-{method}-{seed}.log",
+    benchmark:
+        "results/benchmarks/sparsity/{task}-{policy}-{method}-{seed}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    shell:
+        "python -m dynamic_sparsity.stages.sparsity"
+        " --settings {params.settings:q}"
+        " --jacobian {input.jacobian:q}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
+
+
+rule summary:
+    input:
+        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        code=sources("summary"),
+    output:
+        store=directory(PER_POLICY["summary"]),
+    params:
+        settings=settings("summary"),
+    log:
+        "results/logs/summary/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/summary/{task}-{policy}-{method}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    shell:
+        "python -m dynamic_sparsity.stages.summary"
+        " --settings {params.settings:q}"
+        " --sparsity {input.sparsity:q}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
