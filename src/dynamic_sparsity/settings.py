@@ -213,11 +213,8 @@ class Study(_Settings):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        for task in tasks:
-            if task not in DM_CONTROL_SUITE:
-                near = difflib.get_close_matches(task, DM_CONTROL_SUITE, n=3, cutoff=0.5)
-                hint = f"did you mean {' or '.join(near)}?" if near else "no name comes near;"
-                raise ValueError(f"unknown task {task!r}: {hint} `dynamic-sparsity tasks` lists all")
+        if wrong := _unknown_task(tasks):
+            raise ValueError(wrong)
         return _without_repeats(tasks)
 
     @field_validator("seeds")
@@ -327,6 +324,21 @@ def _without_repeats(values: list[Any]) -> list[Any]:
     if repeated:
         raise ValueError(f"{repeated[0]!r} is listed more than once: remove the repeats")
     return values
+
+
+def known_tasks(names: list[str]) -> list[str]:
+    """The names as they are; raises UserError naming the first that is no task, and the nearest that are."""
+    if wrong := _unknown_task(names):
+        raise UserError(wrong)
+    return names
+
+
+def _unknown_task(names: list[str]) -> str | None:
+    for name in names:
+        if name not in DM_CONTROL_SUITE:
+            near = difflib.get_close_matches(name, DM_CONTROL_SUITE, n=3, cutoff=0.4) or DM_CONTROL_SUITE
+            return f"unknown task {name!r}; nearest names: {', '.join(near)} (`dynamic-sparsity tasks` lists all)"
+    return None
 
 
 def load_study(config: dict[str, Any], source: str = "config.yaml") -> Study:

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -126,7 +126,7 @@ class EpisodeWriter:
         self._held_ragged: list[xr.Dataset] = []
         self._written = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> EpisodeWriter:
         self._target = self._unfinished.__enter__()
         return self
 
@@ -167,7 +167,8 @@ class EpisodeWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None and self._written != self._episodes:
-            error = RuntimeError(f"{self._written} episodes written, {self._episodes} announced")
+            given = self._written + len(self._held)
+            error = RuntimeError(f"{given} episodes written, {self._episodes} announced")
             self._unfinished.__exit__(type(error), error, None)
             raise error
         self._unfinished.__exit__(kind, error, trace)
@@ -189,7 +190,8 @@ class _Unfinished:
         if kind is not None:
             shutil.rmtree(self._beside, ignore_errors=True)
             return
-        digests = {str(file.relative_to(self._beside)): _sha256(file) for file in _files(self._beside)}
+        root = self._beside / "zarr.json"  # it holds the digests of the others
+        digests = {str(file.relative_to(self._beside)): _sha256(file) for file in files_of(self._beside) if file != root}
         zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[_DIGESTS] = digests
         if self._target.exists():
             shutil.rmtree(self._target)
@@ -253,10 +255,9 @@ def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any
     return encoding
 
 
-def _files(directory: Path) -> list[Path]:
-    """All files of a store but its root's metadata, which holds the digests of the others."""
-    root = directory / "zarr.json"
-    return sorted(file for file in directory.rglob("*") if file.is_file() and file != root)
+def files_of(store: Path) -> list[Path]:
+    """All files of a store, but not what Snakemake leaves in it."""
+    return sorted(file for file in store.rglob("*") if file.is_file() and not file.name.startswith(".snakemake"))
 
 
 def _sha256(path: Path) -> str:

@@ -41,5 +41,5 @@ def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Fig
         axes.legend(loc="upper right")
     panels[0].set_xlim(0.9, longest * 1.1)
     panels[0].set_ylabel("runs")
-    style.title(panels[0], "durations, whole-episode runs left out", data.attrs)
+    style.title(figure, "durations, whole-episode runs left out", data.attrs)
     return figure

@@ -32,7 +32,7 @@ def draw(stores: Sequence[xr.Dataset], settings: PatternTimelineFigure) -> Figur
     _events(below, steps, data)
     below.set_xlabel(f"control step ({data.attrs['control_timestep']:g} s each)")
     below.set_xlim(steps[0], steps[-1] + 1)
-    style.title(above, f"patterns, first seed, episode {settings.episode}", data.attrs)
+    style.title(figure, f"patterns, first seed, episode {settings.episode}", data.attrs)
     return figure
 
 

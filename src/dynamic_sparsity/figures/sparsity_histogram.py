@@ -40,5 +40,5 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Fig
         axes.set_xlabel(f"sparsity of {style.BLOCK_NAMES[block]} at one step")
     panels[0].set_ylabel("steps, %")
     panels[0].set_xlim(0, 1)
-    style.title(panels[0], "sparsity of single steps", stores[0].attrs)
+    style.title(figure, "sparsity of single steps", stores[0].attrs)
     return figure

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.settings import FigureStyle
@@ -41,9 +40,9 @@ def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
     figure.savefig(svg, metadata={"Date": None})
 
 
-def title(axes: Axes, text: str, attrs: dict) -> None:
-    """A left-aligned title: what is drawn, of which task and policy."""
-    axes.set_title(f"{attrs['task']}, policy {attrs['policy']}: {text}", loc="left")
+def title(figure: Figure, text: str, attrs: dict) -> None:
+    """A title over the whole figure: which task and policy, what is drawn."""
+    figure.suptitle(f"{attrs['task']}, policy {attrs['policy']}\n{text}", x=0.01, ha="left")
 
 
 def window(first: int, steps: int, length: int) -> slice:

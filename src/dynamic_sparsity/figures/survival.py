@@ -39,7 +39,7 @@ def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
     axes.set_xlabel(f"duration t, control steps ({data.attrs['control_timestep']:g} s each)")
     axes.set_ylabel("P(duration > t)")
     axes.legend()
-    style.title(axes, "survival of zeros", data.attrs)
+    style.title(figure, "survival of zeros", data.attrs)
     return figure
 
 

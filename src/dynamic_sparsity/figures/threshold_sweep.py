@@ -39,5 +39,5 @@ def draw(stores: Sequence[xr.Dataset], settings: ThresholdSweepFigure) -> Figure
         left.set_ylim(1e-4, 1 - 1e-4)
         left.set_yscale("logit")
     left.legend()
-    style.title(left, "threshold sweep", data.attrs)
+    style.title(figure, "threshold sweep", data.attrs)
     return figure

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ ACTION_LIMIT = 1 - 1e-4
 kink and no derivative, and within a finite difference's step of it (1e-6) none that can be checked."""
 
 
+@runtime_checkable
 class Policy(Protocol):
     """All randomness comes from `draws`, so that an episode is a function of its seed."""
 

@@ -11,9 +11,8 @@ from typing import Any
 import mujoco
 from mujoco import mjx
 
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import known_tasks
 from dynamic_sparsity.simulation.coordinates import Coordinates
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ class Task:
 
 def load_task(name: str) -> Task:
     """Load a task by its Playground registry name; raises UserError for a name that is not one."""
-    if name not in DM_CONTROL_SUITE:
-        raise UserError(f"unknown task {name!r}: `dynamic-sparsity tasks` lists the names")
+    known_tasks([name])
     _restore_find_body()
     with contextlib.redirect_stdout(io.StringIO()):  # Playground prints about optional back ends
         from mujoco_playground import registry

@@ -30,7 +30,7 @@ class PatternBook:
 
     def masks(self, rows: int, columns: int) -> np.ndarray:
         """The zero masks of all patterns, [pattern, rows, columns]."""
-        packed = np.frombuffer(b"".join(self._numbers), dtype=np.uint8).reshape(len(self._numbers), -1)
+        packed = np.frombuffer(b"".join(self._numbers), dtype=np.uint8).reshape(-1, -(-rows * columns // 8))
         return np.unpackbits(packed, axis=1, count=rows * columns).reshape(-1, rows, columns).astype(bool)
 
 
@@ -74,8 +74,8 @@ def autocorrelation(zero: xr.DataArray, finite: xr.DataArray, max_lag: int) -> x
         centred, known = centred[:, varying], known[:, varying]
         products, pairs = _lagged_sums(centred), np.rint(_lagged_sums(known.astype(float)))
         last = min(max_lag, steps - 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            covariance = products[: last + 1] / pairs[: last + 1]
+        covariance = np.full(last + 1, np.nan)
+        np.divide(products[: last + 1], pairs[: last + 1], out=covariance, where=pairs[: last + 1] > 0)
         rho[: last + 1] = covariance / covariance[0]
     return xr.DataArray(rho, dims="lag", coords={"lag": np.arange(max_lag + 1)})
 

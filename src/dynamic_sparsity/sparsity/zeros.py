@@ -104,4 +104,5 @@ def pad_time(summary: xr.Dataset, steps: int) -> xr.Dataset:
         return summary
     timed = {name: array for name, array in summary.data_vars.items() if TIME in array.dims}
     fill = {name: np.nan if array.dtype.kind == "f" else array.dtype.type(0) for name, array in timed.items()}
-    return summary.assign({n: a.pad({TIME: (0, missing)}, constant_values=fill[n]) for n, a in timed.items()})
+    padded = {name: a.pad({TIME: (0, missing)}, constant_values=fill[name]) for name, a in timed.items()}
+    return summary.drop_dims(TIME).assign(padded)

@@ -35,8 +35,9 @@ def _row(data: xr.Dataset, value: str) -> dict[str, object]:
         "median": here["median"].item(),
         "restricted_mean": here.restricted_mean.item(),
         **{
-            f"share_longer_than_{t}": f"{s.survival:.3g} [{s.survival_low:.3g}, {s.survival_high:.3g}]"
+            f"{part}_beyond_{t}": s[name].item()
             for t, s in at.items()
+            for part, name in (("share", "survival"), ("low", "survival_low"), ("high", "survival_high"))
         },
         "ended_runs": here.ended_runs.item(),
         "cut_at_end": here.cut_runs.item(),

@@ -46,7 +46,7 @@ def _row(data: xr.Dataset, paper: pd.DataFrame) -> dict[str, object]:
         "steps": here.steps.item(),
         "free_steps": here.free_steps.item(),
         "verdict": _verdict(zeros, here.global_zeros.sel(block=ACTION).item(), known),
-        "what_makes_the_difference": " ".join([*_always_zero(here), *_broken(here), *_never_active(here, zeros, known)]),
+        "explanation": " ".join([*_always_zero(here), *_broken(here), *_never_active(here, zeros, known)]),
     }
 
 

@@ -1,0 +1,113 @@
+"""Who may import whom, which code each stage depends on, and names that must agree."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dynamic_sparsity import settings, sources
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+PACKAGE = SOURCE / "dynamic_sparsity"
+STAGES = sorted(path.stem for path in (PACKAGE / "stages").glob("[!_]*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize("part", ["simulation", "sparsity", "figures"])
+def test_parts_do_not_import_each_other(part):
+    others = {"simulation", "sparsity", "figures", "world_models", "stages", "cli"} - {part}
+    for path in (PACKAGE / part).rglob("*.py"):
+        for other in others:
+            assert not any(name.startswith(f"dynamic_sparsity.{other}") for name in imported(path)), (path, other)
+
+
+@pytest.mark.parametrize("part", ["sparsity", "figures"])
+def test_jax_never_reaches(part):
+    modules = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in (PACKAGE / part).rglob("*.py")]
+    for path in sources.closure(*(module.removesuffix(".__init__") for module in modules)):
+        heavy = {name.partition(".")[0] for name in imported(path)} & {"jax", "mujoco", "mujoco_playground"}
+        assert not heavy, f"{path} imports {heavy}"
+
+
+def test_settings_import_nothing_heavy():
+    for path in sources.closure("dynamic_sparsity.settings"):
+        top = {name.partition(".")[0] for name in imported(path)}
+        assert not top & {"jax", "mujoco", "xarray", "zarr", "numpy", "pandas", "matplotlib"}, path
+
+
+def test_snakemake_is_imported_nowhere():
+    for path in PACKAGE.rglob("*.py"):
+        assert not any(name.partition(".")[0] == "snakemake" for name in imported(path)), path
+
+
+def test_every_stage_depends_on_what_it_imports_indirectly():
+    names = {path.relative_to(SOURCE).as_posix() for path in sources.closure("dynamic_sparsity.stages.jacobians")}
+    assert "dynamic_sparsity/simulation/coordinates.py" in names  # through tasks and differentiate
+    assert "dynamic_sparsity/stages/__init__.py" in names
+    assert "dynamic_sparsity/sparsity/zeros.py" not in names
+    assert not any("figures" in name for name in names)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_holds_every_package_module_that_running_the_stage_loads(stage):
+    import subprocess
+    import sys
+
+    code = (
+        f"import sys, dynamic_sparsity.stages.{stage}\n"
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('dynamic_sparsity')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {Path(file) for file in loaded} <= set(sources.closure(f"dynamic_sparsity.stages.{stage}"))
+
+
+def test_the_digest_follows_indirect_edits_and_nothing_else(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "dynamic_sparsity", ignore=shutil.ignore_patterns("__pycache__"))
+    stage = "dynamic_sparsity.stages.sparsity"
+    before = sources.digest(stage, root=tmp_path)
+    (tmp_path / "dynamic_sparsity/figures/style.py").write_text("changed = True\n")
+    assert sources.digest(stage, root=tmp_path) == before
+    target = tmp_path / "dynamic_sparsity/errors.py"  # imported by settings and stores
+    target.touch()
+    assert sources.digest(stage, root=tmp_path) == before
+    target.write_text(target.read_text() + "\nchanged = True\n")
+    assert sources.digest(stage, root=tmp_path) != before
+
+
+def test_relative_imports_count(tmp_path):
+    package = tmp_path / "dynamic_sparsity"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def f():\n    from . import b\n")
+    (package / "b.py").write_text("if False:\n    from .c import value\n")
+    (package / "c.py").write_text("value = 1\n")
+    found = sources.closure("dynamic_sparsity.a", root=tmp_path)
+    assert [path.name for path in found] == ["__init__.py", "a.py", "b.py", "c.py"]
+    with pytest.raises(ModuleNotFoundError):
+        sources.closure("dynamic_sparsity.missing", root=tmp_path)
+
+
+def test_task_names_are_playgrounds():
+    from mujoco_playground import dm_control_suite
+
+    assert sorted(DM_CONTROL_SUITE) == sorted(dm_control_suite.ALL_ENVS)
+    assert len(DM_CONTROL_SUITE) == 25
+
+
+def test_figures_tables_and_policies_have_their_modules():
+    from dynamic_sparsity.simulation.policies import POLICIES
+
+    figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
+    assert figures == set(settings.FigureSettings.names())
+    assert set(POLICIES) == set(settings.PolicySettings.model_fields)

@@ -1,0 +1,87 @@
+"""Cores, XLA switches and precision, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pinning is Linux only")
+ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def python(code, affinity=None, **environment):
+    def bind():
+        if affinity:
+            os.sched_setaffinity(0, affinity)
+
+    env = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(
+        command, env={**env, **environment}, preexec_fn=bind, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+
+
+CLAIM = "import os; from dynamic_sparsity import runtime; print(sorted(runtime.claim_cores(1)), flush=True); input()"
+
+
+@pytest.fixture
+def cores():
+    """All cores of the machine, though the suite's own process is pinned to one."""
+    every = set(range(os.cpu_count()))
+    if len(every) < 2:
+        pytest.skip("one core")
+    return every
+
+
+def test_processes_that_claim_a_core_get_different_ones_and_let_go(cores, monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    first, second = python(CLAIM, {0, 1}), python(CLAIM, {0, 1})
+    claimed = [first.stdout.readline(), second.stdout.readline()]
+    assert sorted(claimed) == ["[0]\n", "[1]\n"]
+    third = python(CLAIM, {0, 1})
+    assert third.stdout.readline() in claimed, "with none free a core is shared, not waited for"
+    first.kill()
+    first.wait()
+    fourth = python(CLAIM, {0, 1})
+    assert fourth.stdout.readline() == claimed[0], "a killed process has let go of its core"
+    for process in (second, third, fourth):
+        process.communicate("\n")
+
+
+def test_a_schedulers_binding_is_respected(cores, monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process = python(CLAIM, {1})
+    assert process.communicate("\n")[0] == "[1]\n"
+
+
+def test_jax_is_configured_before_it_is_imported():
+    code = (
+        "from dynamic_sparsity import runtime; runtime.configure_jax(double_precision=True)\n"
+        "import os, jax; print(os.environ['XLA_FLAGS'], jax.numpy.ones(1).dtype, len(os.sched_getaffinity(0)))"
+    )
+    output = python(code, XLA_FLAGS="--xla_cpu_multi_thread_eigen=true").communicate()[0]
+    assert output == "--xla_cpu_multi_thread_eigen=true --xla_cpu_use_fusion_emitters=false float64 1\n"
+
+
+def test_the_users_own_switch_wins():
+    code = "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags(); print(os.environ.get('XLA_FLAGS'))"
+    own = "--xla_cpu_use_fusion_emitters=true"
+    assert python(code, XLA_FLAGS=own).communicate()[0] == f"{own}\n"
+    assert python(code, JAX_PLATFORMS="cuda").communicate()[0] == "None\n"
+
+
+def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
+    code = (
+        "import importlib.metadata as m, os; m.version = lambda name: '0.99.0'\n"
+        "from dynamic_sparsity import runtime; runtime._set_xla_flags(); print(os.environ.get('XLA_FLAGS'))"
+    )
+    assert python(code).communicate()[0] == "None\n"
+
+
+def test_too_late_is_an_error():
+    code = (
+        "import jax; from dynamic_sparsity import runtime\n"
+        "try: runtime.configure_jax()\nexcept RuntimeError as error: print(error)"
+    )
+    assert "before jax is imported" in python(code).communicate()[0]

@@ -1,0 +1,142 @@
+"""Stores: what is written comes back, whole or not at all, and damage is found."""
+
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dynamic_sparsity import stores
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.stores import labels
+
+
+def an_episode(number, steps=5):
+    rng = np.random.default_rng(number)
+    return xr.Dataset(
+        {
+            "jacobian": (("time", "out_dim", "in_dim"), rng.normal(size=(steps, 4, 6))),
+            "done": (("time",), rng.random(steps) < 0.5),
+            "length": ((), np.int32(steps - number % 2)),
+            "nothing": (("time", "activation"), np.zeros((steps, 0), np.float32)),
+        },
+        coords={"out_dim": labels("abcd"), "in_dim": labels("abcdef"), "activation": labels([])},
+    )
+
+
+def write(path, episodes=3, **attrs):
+    attributes = stores.provenance("jacobians", {"a": 1}, task="T", policy="p", seed=4, **attrs)
+    with stores.EpisodeWriter(path, episodes, attributes) as writer:
+        for number in range(episodes):
+            writer.write(an_episode(number))
+
+
+@pytest.mark.parametrize("shard_bytes", [1, 2500, 2**25])
+def test_round_trip_with_any_sharding(tmp_path, monkeypatch, shard_bytes):
+    monkeypatch.setattr(stores, "_SHARD_BYTES", shard_bytes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write(tmp_path / "s.zarr", episodes=5)
+        dataset = stores.open_store(tmp_path / "s.zarr", "jacobians").load()
+    assert dataset.sizes["episode"] == 5
+    for number in range(5):
+        xr.testing.assert_equal(dataset.isel(episode=number).drop_vars("episode"), an_episode(number))
+    assert dataset.jacobian.dtype == np.float64 and stores.verify_store(tmp_path / "s.zarr") == []
+
+
+def test_it_opens_with_plain_xarray_and_without_warnings(tmp_path):
+    write(tmp_path / "s.zarr")
+    (tmp_path / "s.zarr" / ".snakemake_timestamp").touch()
+    code = f"from dynamic_sparsity import stores; from pathlib import Path; stores.open_store(Path({str(tmp_path / 's.zarr')!r}))"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    dataset = xr.open_zarr(tmp_path / "s.zarr", consolidated=False)
+    assert dataset.jacobian.sel(out_dim="b", in_dim="f").sizes == {"episode": 3, "time": 5}
+    assert dataset.attrs["seed"] == 4 and dataset.attrs["versions"]["zarr"] == "3.1.6"
+
+
+def test_episodes_are_cut_to_their_length(tmp_path):
+    write(tmp_path / "s.zarr")
+    assert [e.sizes["time"] for e in stores.episodes_of(stores.open_store(tmp_path / "s.zarr"))] == [5, 4, 5]
+
+
+def test_jacobians_of_smooth_motion_take_less_room_than_their_bytes(tmp_path):
+    time = np.linspace(0, 3, 1000)[:, None, None]
+    values = np.sin(time * np.arange(1, 25).reshape(4, 6))
+    with stores.EpisodeWriter(tmp_path / "s.zarr", 2, stores.provenance("jacobians", {})) as writer:
+        for _ in range(2):
+            coords = {"out_dim": labels("abcd"), "in_dim": labels("abcdef")}
+            writer.write(xr.Dataset({"jacobian": (("time", "out_dim", "in_dim"), values)}, coords))
+    size = sum(file.stat().st_size for file in stores.files_of(tmp_path / "s.zarr"))
+    assert size < 2 * values.nbytes and len(stores.files_of(tmp_path / "s.zarr")) < 12
+    np.testing.assert_array_equal(stores.open_store(tmp_path / "s.zarr").jacobian[1], values)
+
+
+def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    path = tmp_path / "s.zarr"
+    with pytest.raises(ZeroDivisionError), stores.EpisodeWriter(path, 3, {}) as writer:
+        writer.write(an_episode(0))
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    write(path)
+    with pytest.raises(RuntimeError, match="1 episodes written, 3 announced"), stores.EpisodeWriter(path, 3, {}) as writer:
+        writer.write(an_episode(0))
+    assert stores.verify_store(path) == [] and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_what_a_killed_job_left_is_cleared(tmp_path):
+    left = tmp_path / ".s.zarr.partial"
+    left.mkdir()
+    (left / "zarr.json").write_text("half")
+    write(tmp_path / "s.zarr")
+    assert not left.exists() and stores.verify_store(tmp_path / "s.zarr") == []
+
+
+def chunk_of(path):
+    return next(file for file in stores.files_of(path / "jacobian") if "c" in file.relative_to(path).parts)
+
+
+def test_verify_names_a_missing_chunk_a_flipped_byte_and_broken_metadata(tmp_path):
+    write(tmp_path / "whole.zarr")
+    for name in ("missing", "flipped", "metadata"):
+        shutil.copytree(tmp_path / "whole.zarr", tmp_path / f"{name}.zarr")
+    chunk_of(tmp_path / "missing.zarr").unlink()
+    assert any("is missing" in p and "jacobian" in p for p in stores.verify_store(tmp_path / "missing.zarr"))
+    chunk = chunk_of(tmp_path / "flipped.zarr")
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    assert any("altered" in p and "jacobian" in p for p in stores.verify_store(tmp_path / "flipped.zarr"))
+    (tmp_path / "metadata.zarr" / "zarr.json").write_text("{")
+    assert "cannot be read" in stores.verify_store(tmp_path / "metadata.zarr")[0]
+    assert "not a store" in stores.verify_store(tmp_path / "nowhere.zarr")[0]
+
+
+def test_a_store_of_another_kind_or_schema_is_refused(tmp_path, monkeypatch):
+    write(tmp_path / "s.zarr")
+    with pytest.raises(UserError, match="'jacobians'.*expected 'rollouts'"):
+        stores.open_store(tmp_path / "s.zarr", "rollouts")
+    monkeypatch.setattr(stores, "SCHEMA_VERSION", stores.SCHEMA_VERSION + 1)
+    with pytest.raises(UserError, match="schema version 1, expected"):
+        stores.open_store(tmp_path / "s.zarr")
+
+
+def test_ragged_variables_follow_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "_SHARD_BYTES", 1)
+    with stores.EpisodeWriter(tmp_path / "s.zarr", 3, stores.provenance("durations", {}), ragged="run") as writer:
+        for number, size in enumerate([2, 0, 3]):
+            ragged = xr.Dataset({"run_length": ("run", np.full(size, number, np.int32))})
+            writer.write(an_episode(number), ragged=ragged)
+    dataset = stores.open_store(tmp_path / "s.zarr", "durations")
+    assert dataset.run_length.values.tolist() == [0, 0, 2, 2, 2] and dataset.sizes["episode"] == 3
+
+
+def test_a_dataset_that_fits_in_memory(tmp_path):
+    dataset = xr.Dataset({"x": (("value",), [1.0, np.nan])}, {"value": ["zero", "non-zero"]})
+    dataset.attrs = stores.provenance("survival", {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stores.write_store(tmp_path / "s.zarr", dataset)
+    assert stores.open_store(tmp_path / "s.zarr", "survival").x.sel(value="zero") == 1.0
