@@ -10,7 +10,8 @@ os.environ.setdefault("DYNAMIC_SPARSITY_CACHE", str(ROOT / ".cache"))
 
 from dynamic_sparsity import runtime  # noqa: E402  (before jax is imported, which jaxtyping does)
 
-runtime.configure_jax(threads=1, double_precision=True)
+# All cores: the suite pins nothing, so that the jobs it starts find free cores.
+runtime.configure_jax(threads=os.cpu_count() or 1, double_precision=True)
 
 from jaxtyping import install_import_hook  # noqa: E402
 

@@ -94,3 +94,7 @@ def _verify(given: argparse.Namespace) -> None:
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:.2f} MiB"
+
+
+if __name__ == "__main__":
+    main()

@@ -29,5 +29,12 @@ def progress(items: Iterable[_Item], *, total: int, what: str) -> Iterator[_Item
         yield from tqdm(items, total=total, desc=what, unit="episode")
     else:
         yield from tqdm(
-            items, total=total, desc=what, unit="episode", file=_Lines(), mininterval=_LOG_SECONDS, maxinterval=1e9, ascii=True
+            items,
+            total=total,
+            desc=what,
+            unit="episode",
+            file=_Lines(),
+            mininterval=_LOG_SECONDS,
+            maxinterval=1e9,
+            ascii=True,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
@@ -19,13 +19,7 @@ Precision = Literal["float32", "float64"]
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-12, without a point, as text: take it as the number that was meant."""
-    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-Threshold = Annotated[Number, Field(gt=0)]
+Threshold = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 TaskName = Annotated[str, Field(json_schema_extra={"enum": list(DM_CONTROL_SUITE)})]
 
@@ -39,8 +33,8 @@ class _Settings(BaseModel):
 class NoisePolicy(_Settings):
     """Actions are clipped coloured Gaussian noise, whatever the observation."""
 
-    beta: Number = Field(0.5, ge=0, le=4, description="Exponent of the power spectrum 1/f^beta; 0 is white noise.")
-    scale: Number = Field(0.5, gt=0, le=100, description="Standard deviation, in units of half the control range.")
+    beta: float = Field(0.5, ge=0, le=4, description="Exponent of the power spectrum 1/f^beta; 0 is white noise.")
+    scale: float = Field(0.5, gt=0, le=100, description="Standard deviation, in units of half the control range.")
 
 
 class ZeroPolicy(_Settings):
@@ -121,7 +115,7 @@ class ResamplingSettings(_Settings):
     """Intervals come from resampling episodes within seeds."""
 
     resamples: int = Field(1000, ge=10, le=1_000_000, description="Bootstrap resamples.")
-    confidence: Number = Field(0.95, gt=0, lt=1, description="Coverage of the reported intervals.")
+    confidence: float = Field(0.95, gt=0, lt=1, description="Coverage of the reported intervals.")
     seed: Seed = Field(0, description="Seed of every resampling and of the null model.")
 
 
@@ -129,19 +123,21 @@ class FigureStyle(_Settings):
     """What all figures share."""
 
     dpi: int = Field(150, ge=30, le=1200, description="Resolution of the PNG files, dots per inch.")
-    font_size: Number = Field(9.0, ge=4, le=30, description="Base font size, points.")
+    font_size: float = Field(9.0, ge=4, le=30, description="Base font size, points.")
 
 
 class ZeroFractionFigure(_Settings):
     """Figure 3 of the paper: share of steps at which each entry is zero."""
 
-    annotate_up_to: int = Field(16, ge=0, le=200, description="Print the digits where rows and columns are at most this many.")
+    annotate_up_to: int = Field(
+        16, ge=0, le=200, description="Print the digits where rows and columns are at most this many."
+    )
 
 
 class SparsityHistogramFigure(_Settings):
     """Figure 5 of the paper: histogram of per-step sparsity."""
 
-    bin_width: Number = Field(0.1, gt=0, le=1, description="Width of the bins (the paper: 0.1).")
+    bin_width: float = Field(0.1, gt=0, le=1, description="Width of the bins (the paper: 0.1).")
 
 
 class SparsityOverTimeFigure(_Settings):
@@ -347,7 +343,7 @@ def load_study(config: dict[str, Any], source: str = "config.yaml") -> Study:
     Raises UserError with one line per mistake, each naming key, value and what is allowed.
     """
     try:
-        return Study.model_validate(config)
+        return Study.model_validate(_with_numbers(config))
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors(include_url=False)]
         raise UserError("\n".join([f"{source} is not a valid study:", *lines])) from None
@@ -362,6 +358,15 @@ def read_study(path: Path) -> Study:
     if not isinstance(config, dict):
         raise UserError(f"{path} holds {type(config).__name__}, not a mapping of settings: start from config.yaml")
     return load_study(config, str(path))
+
+
+def _with_numbers(value: Any) -> Any:
+    """YAML 1.1 reads 1e-12, without a point, as text: take it as the number that was meant."""
+    if isinstance(value, dict):
+        return {key: _with_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(item) for item in value]
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
 def _explain(problem: Any) -> str:

@@ -163,9 +163,7 @@ class EpisodeWriter:
             fixed = [name for name in dataset.coords if dim not in dataset[name].dims]
             dataset.drop_vars(fixed).to_zarr(self._target, append_dim=dim, **options)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None and self._written != self._episodes:
             given = self._written + len(self._held)
             error = RuntimeError(f"{given} episodes written, {self._episodes} announced")

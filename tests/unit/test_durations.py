@@ -13,9 +13,7 @@ def slow_runs(zero, finite):
     runs = []
     for row in range(zero.shape[1]):
         for column in range(zero.shape[2]):
-            state = [
-                None if not finite[t, row, column] else bool(zero[t, row, column]) for t in range(steps)
-            ]
+            state = [None if not finite[t, row, column] else bool(zero[t, row, column]) for t in range(steps)]
             t = 0
             while t < steps:
                 end = t

@@ -113,4 +113,4 @@ def test_padding_marks_what_is_not_there():
 def test_blocks_are_told_by_labels(block, columns):
     labels = xr.DataArray(np.array(IN_LABELS, dtype=np.dtypes.StringDType()), dims="in_dim")
     assert list(np.flatnonzero(zeros.in_block(labels, block))) == list(columns)
-    assert OUT_LABELS == IN_LABELS[:4]
+    assert IN_LABELS[:4] == OUT_LABELS

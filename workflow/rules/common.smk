@@ -15,7 +15,9 @@ from dynamic_sparsity import sources as code
 from dynamic_sparsity.errors import UserError
 
 try:
-    STUDY = study_settings.load_study(dict(config), "the configuration (config.yaml with what overrides it)")
+    STUDY = study_settings.load_study(
+        dict(config), "the configuration (config.yaml with what overrides it)"
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -32,6 +34,45 @@ PER_POLICY = {
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
 }
 ENVIRONMENT = "../../envs/environment.yaml"
+
+
+# The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
+TABLES = {
+    "global_zeros": ["summary"],
+    "mean_sparsity": ["summary"],
+    "durations": ["survival"],
+    "temporal": ["patterns"],
+    "patterns": ["patterns"],
+}
+TABLE_QUESTIONS = {
+    "global_zeros": "Q1 Is the causal graph globally sparse?",
+    "mean_sparsity": "Q2 Is sparsity state-dependent?",
+    "durations": "Q3 Is sparsity temporally sparse?",
+    "temporal": "Q3 Is sparsity temporally sparse?",
+    "patterns": "Q3 Is sparsity temporally sparse?",
+}
+# The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
+FIGURES = {
+    "zero_fraction": ["summary"],
+    "sparsity_histogram": ["sparsity"],
+    "sparsity_over_time": ["sparsity"],
+    "threshold_sweep": ["summary"],
+    "duration_histogram": ["survival"],
+    "survival": ["survival"],
+    "pattern_timeline": ["patterns"],
+}
+FIGURE_QUESTIONS = {
+    "zero_fraction": "Q1 Is the causal graph globally sparse?",
+    "threshold_sweep": "Q1 Is the causal graph globally sparse?",
+    "sparsity_histogram": "Q2 Is sparsity state-dependent?",
+    "sparsity_over_time": "Q3 Is sparsity temporally sparse?",
+    "duration_histogram": "Q3 Is sparsity temporally sparse?",
+    "survival": "Q3 Is sparsity temporally sparse?",
+    "pattern_timeline": "Q3 Is sparsity temporally sparse?",
+}
+
+
+report: "../report/workflow.rst"
 
 
 wildcard_constraints:
@@ -55,6 +96,23 @@ def stores(stage, **wildcards):
     return expand(pattern, **{**values, **wildcards})
 
 
+def tables():
+    """Paths of all tables."""
+    return expand("results/tables/{table}.{kind}", table=TABLES, kind=["csv", "html"])
+
+
+def figures():
+    """Paths of all figures."""
+    return expand(
+        "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
+        figure=FIGURES,
+        task=STUDY.tasks,
+        policy=STUDY.policies.names,
+        method=METHOD,
+        kind=["png", "svg"],
+    )
+
+
 def settings(stage):
     """A params function: the stage's settings for the job's policy, as one JSON string."""
     return lambda wildcards: study_settings.stage_settings(
@@ -75,14 +133,20 @@ def _relative(paths):
 
 def first_seeds_first(wildcards):
     """Priority: all tasks' first seeds, then the second ones, which find the programs traced and compiled."""
-    return -STUDY.seeds.index(int(wildcards.seed)) if int(wildcards.seed) in STUDY.seeds else 0
+    return (
+        -STUDY.seeds.index(int(wildcards.seed))
+        if int(wildcards.seed) in STUDY.seeds
+        else 0
+    )
 
 
 def shell_prefix():
     """Jobs run this checkout's package, with the Python that runs Snakemake unless conda or a container brings one."""
     prefix = f"export PYTHONPATH={shlex.quote(str(SOURCE_ROOT))}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
     if not workflow.deployment_settings.deployment_method:
-        prefix += f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+        prefix += (
+            f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+        )
     return f"set -euo pipefail; {prefix}"
 
 

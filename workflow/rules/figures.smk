@@ -1,36 +1,3 @@
-# The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
-FIGURES = {
-    "zero_fraction": ["summary"],
-    "sparsity_histogram": ["sparsity"],
-    "sparsity_over_time": ["sparsity"],
-    "threshold_sweep": ["summary"],
-    "duration_histogram": ["survival"],
-    "survival": ["survival"],
-    "pattern_timeline": ["patterns"],
-}
-FIGURE_QUESTIONS = {
-    "zero_fraction": "Q1 Is the causal graph globally sparse?",
-    "threshold_sweep": "Q1 Is the causal graph globally sparse?",
-    "sparsity_histogram": "Q2 Is sparsity state-dependent?",
-    "sparsity_over_time": "Q3 Is sparsity temporally sparse?",
-    "duration_histogram": "Q3 Is sparsity temporally sparse?",
-    "survival": "Q3 Is sparsity temporally sparse?",
-    "pattern_timeline": "Q3 Is sparsity temporally sparse?",
-}
-
-
-def figures():
-    """Paths of all figures."""
-    return expand(
-        "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
-        figure=FIGURES,
-        task=STUDY.tasks,
-        policy=STUDY.policies.names,
-        method=METHOD,
-        kind=["png", "svg"],
-    )
-
-
 rule figure:
     input:
         stores=lambda wildcards: [
@@ -60,10 +27,6 @@ rule figure:
             },
         ),
         svg="results/figures/{figure}-{task}-{policy}-{method}.svg",
-    params:
-        settings=lambda wildcards: study_settings.figure_settings(
-            STUDY, wildcards.figure, FIGURES[wildcards.figure], wildcards.policy
-        ),
     log:
         "results/logs/figures/{figure}-{task}-{policy}-{method}.log",
     benchmark:
@@ -71,6 +34,10 @@ rule figure:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=lambda wildcards: study_settings.figure_settings(
+            STUDY, wildcards.figure, FIGURES[wildcards.figure], wildcards.policy
+        ),
     shell:
         "python -m dynamic_sparsity.stages.figure"
         " --settings {params.settings:q}"

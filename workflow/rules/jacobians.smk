@@ -4,16 +4,16 @@ rule jacobians:
         code=sources("jacobians"),
     output:
         store=directory(PER_SEED["jacobians"]),
-    params:
-        settings=settings("jacobians"),
     log:
         "results/logs/jacobians/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/jacobians/{task}-{policy}-{method}-{seed}.tsv"
+    priority: first_seeds_first
     conda:
         ENVIRONMENT
     threads: 1
-    priority: first_seeds_first
+    params:
+        settings=settings("jacobians"),
     shell:
         "python -m dynamic_sparsity.stages.jacobians"
         " --settings {params.settings:q}"

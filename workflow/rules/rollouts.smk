@@ -3,16 +3,16 @@ rule rollouts:
         code=sources("rollouts"),
     output:
         store=directory(PER_SEED["rollouts"]),
-    params:
-        settings=settings("rollouts"),
     log:
         "results/logs/rollouts/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
+    priority: first_seeds_first
     conda:
         ENVIRONMENT
     threads: 1
-    priority: first_seeds_first
+    params:
+        settings=settings("rollouts"),
     shell:
         "python -m dynamic_sparsity.stages.rollouts"
         " --settings {params.settings:q}"

@@ -4,8 +4,6 @@ rule sparsity:
         code=sources("sparsity"),
     output:
         store=directory(PER_SEED["sparsity"]),
-    params:
-        settings=settings("sparsity"),
     log:
         "results/logs/sparsity/{task}-{policy}-{method}-{seed}.log",
     benchmark:
@@ -13,6 +11,8 @@ rule sparsity:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=settings("sparsity"),
     shell:
         "python -m dynamic_sparsity.stages.sparsity"
         " --settings {params.settings:q}"
@@ -27,8 +27,6 @@ rule summary:
         code=sources("summary"),
     output:
         store=directory(PER_POLICY["summary"]),
-    params:
-        settings=settings("summary"),
     log:
         "results/logs/summary/{task}-{policy}-{method}.log",
     benchmark:
@@ -36,6 +34,8 @@ rule summary:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=settings("summary"),
     shell:
         "python -m dynamic_sparsity.stages.summary"
         " --settings {params.settings:q}"

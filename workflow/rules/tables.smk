@@ -1,25 +1,3 @@
-# The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
-TABLES = {
-    "global_zeros": ["summary"],
-    "mean_sparsity": ["summary"],
-    "durations": ["survival"],
-    "temporal": ["patterns"],
-    "patterns": ["patterns"],
-}
-TABLE_QUESTIONS = {
-    "global_zeros": "Q1 Is the causal graph globally sparse?",
-    "mean_sparsity": "Q2 Is sparsity state-dependent?",
-    "durations": "Q3 Is sparsity temporally sparse?",
-    "temporal": "Q3 Is sparsity temporally sparse?",
-    "patterns": "Q3 Is sparsity temporally sparse?",
-}
-
-
-def tables():
-    """Paths of all tables."""
-    return expand("results/tables/{table}.{kind}", table=TABLES, kind=["csv", "html"])
-
-
 rule table:
     input:
         stores=lambda wildcards: [
@@ -38,10 +16,6 @@ rule table:
             subcategory="Tables",
             labels={"what": "table", "name": "{table}"},
         ),
-    params:
-        settings=lambda wildcards: study_settings.table_settings(
-            STUDY, TABLES[wildcards.table]
-        ),
     log:
         "results/logs/tables/{table}.log",
     benchmark:
@@ -49,6 +23,10 @@ rule table:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=lambda wildcards: study_settings.table_settings(
+            STUDY, TABLES[wildcards.table]
+        ),
     shell:
         "python -m dynamic_sparsity.stages.table"
         " --settings {params.settings:q}"

@@ -4,8 +4,6 @@ rule durations:
         code=sources("durations"),
     output:
         store=directory(PER_SEED["durations"]),
-    params:
-        settings=settings("durations"),
     log:
         "results/logs/durations/{task}-{policy}-{method}-{seed}.log",
     benchmark:
@@ -13,6 +11,8 @@ rule durations:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=settings("durations"),
     shell:
         "python -m dynamic_sparsity.stages.durations"
         " --settings {params.settings:q}"
@@ -27,8 +27,6 @@ rule survival:
         code=sources("survival"),
     output:
         store=directory(PER_POLICY["survival"]),
-    params:
-        settings=settings("survival"),
     log:
         "results/logs/survival/{task}-{policy}-{method}.log",
     benchmark:
@@ -36,6 +34,8 @@ rule survival:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=settings("survival"),
     shell:
         "python -m dynamic_sparsity.stages.survival"
         " --settings {params.settings:q}"
@@ -50,8 +50,6 @@ rule patterns:
         code=sources("patterns"),
     output:
         store=directory(PER_POLICY["patterns"]),
-    params:
-        settings=settings("patterns"),
     log:
         "results/logs/patterns/{task}-{policy}-{method}.log",
     benchmark:
@@ -59,6 +57,8 @@ rule patterns:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        settings=settings("patterns"),
     shell:
         "python -m dynamic_sparsity.stages.patterns"
         " --settings {params.settings:q}"

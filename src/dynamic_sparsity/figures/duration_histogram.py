@@ -11,10 +11,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import DurationHistogramFigure
 
-CAPTION = """Log-log histogram of the number of consecutive steps an entry stays zero (left) and non-zero (right), over all
-entries, episodes and seeds; dashed lines mark the means. As in the paper's figure 7, runs that span their whole episode are
-left out, and runs cut by an end of it count at the length that was seen. The survival curves treat these as censored."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Figure:
     """Two panels from one survival store."""
@@ -33,9 +29,7 @@ def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Fig
         if not counts.sum():
             axes.text(0.5, 0.5, "no entry switches", ha="center", va="center", transform=axes.transAxes)
             continue
-        axes.hist(
-            data.duration.values, bins=np.unique(edges), weights=counts.values, color=style.VALUE_COLOURS[value]
-        )
+        axes.hist(data.duration.values, bins=np.unique(edges), weights=counts.values, color=style.VALUE_COLOURS[value])
         mean = data.paper_mean.sel(value=value).item()
         axes.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.1f}")
         axes.legend(loc="upper right")

@@ -12,11 +12,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import PatternTimelineFigure
 
-CAPTION = """Top: the pattern (the zero mask of a step as a whole) along one episode of the first seed; patterns are
-numbered by how often they occur in all data, the rarer ones share the last row, the number of zeros stands beside each.
-Bottom: steps at which the pattern switches, at which a constraint becomes active or inactive, by kind, and at which one takes
-up or loses its force ("loaded")."""
-
 _OTHERS = "rarer"
 
 

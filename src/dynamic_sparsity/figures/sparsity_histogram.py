@@ -11,10 +11,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import SparsityHistogramFigure
 
-CAPTION = """Histogram of the sparsity (zeros / entries) of single steps, for the state block J_s and the action block
-J_a, over all episodes and seeds; dashed lines mark the means. Mass in several bins means that sparsity depends on the
-state. Compare the paper's figure 5."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Figure:
     """Two panels, J_s and J_a, from the sparsity stores of all seeds."""
@@ -34,8 +30,12 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Fig
         axes.hist(np.minimum(values + 1e-9, 1.0), bins=bins, weights=weights, color=style.BLOCK_COLOURS[block])
         axes.axvline(values.mean(), color="black", linestyle="--", linewidth=1)
         axes.annotate(
-            f"mean {values.mean():.3f}", (values.mean(), 1.0), xycoords=("data", "axes fraction"), xytext=(4, -10),
-            textcoords="offset points", ha="left" if values.mean() < 0.6 else "right",
+            f"mean {values.mean():.3f}",
+            (values.mean(), 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -10),
+            textcoords="offset points",
+            ha="left" if values.mean() < 0.6 else "right",
         )
         axes.set_xlabel(f"sparsity of {style.BLOCK_NAMES[block]} at one step")
     panels[0].set_ylabel("steps, %")

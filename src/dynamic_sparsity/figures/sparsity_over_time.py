@@ -11,9 +11,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import SparsityOverTimeFigure
 
-CAPTION = """Sparsity (zeros / entries) of J_s and J_a along one episode of the first seed. Grey: steps at which at least
-one constraint (contact, joint limit, tendon limit) carries a force. Compare the paper's figure 6."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figure:
     """Two lines over time, from the first seed's sparsity store."""

@@ -49,5 +49,3 @@ def window(first: int, steps: int, length: int) -> slice:
     """The steps to draw, within an episode of that length."""
     first = min(first, length - 1)
     return slice(first, min(length, first + steps))
-
-

@@ -11,10 +11,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import SurvivalFigure
 
-CAPTION = """Kaplan-Meier estimate of the probability that an entry, once it has become zero (or non-zero), stays so for
-more than t steps. Runs cut by the end of an episode are censored; bands come from resampling episodes within seeds. Thin
-dotted lines: the same from the paper's convention, which counts cut runs as if they had ended and leaves whole-episode runs out."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
     """Two curves with bands, from one survival store."""

@@ -10,10 +10,6 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import ThresholdSweepFigure
 
-CAPTION = """How results depend on the threshold below which an entry counts as zero. Left: mean sparsity with its
-interval (episodes resampled within seeds). Right: entries that are zero in every sample, as a share of all. The dotted line
-is the study's threshold; a flat stretch around it means that the choice does not matter there."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: ThresholdSweepFigure) -> Figure:
     """Two panels from one summary store."""

@@ -12,10 +12,6 @@ from matplotlib.patches import Rectangle
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import ZeroFractionFigure
 
-CAPTION = """Share of steps, in percent, at which each entry of the transition Jacobian is zero, over all episodes and
-seeds. Rows: next-state variables; columns: current state variables and, right of the line, controls. Entries at 100 are
-globally zero (outlined); those between 0 and 100 depend on the state. Compare the paper's figure 3."""
-
 
 def draw(stores: Sequence[xr.Dataset], settings: ZeroFractionFigure) -> Figure:
     """A heat map from one summary store, with digits where there is room for them."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from jaxtyping import Array, Bool
+from jaxtyping import Bool
 from mujoco import mjx
 from mujoco.mjx._src.collision_driver import geom_pairs
 from mujoco.mjx._src.constraint import make_efc_address, make_efc_type
@@ -42,9 +42,7 @@ class Constraints:
         in_row_order = [*ball, *(j for j in range(model.njnt) if j not in ball)]  # MJX puts ball joints first
         return cls(
             pairs=np.array(pairs, dtype=np.int32).reshape(-1, 2),
-            joint_limits=tuple(
-                model.joint(j).name or f"joint{j}" for j in in_row_order if limits and model.jnt_limited[j]
-            ),
+            joint_limits=tuple(model.joint(j).name or f"joint{j}" for j in in_row_order if limits and model.jnt_limited[j]),
             tendon_limits=tuple(
                 model.tendon(t).name or f"tendon{t}" for t in range(model.ntendon) if limits and model.tendon_limited[t]
             ),
@@ -96,9 +94,9 @@ class Constraints:
 class Activity(NamedTuple):
     """What each constraint does."""
 
-    active: Bool[Array, "*batch constraint"]
+    active: Bool[Any, "*batch constraint"]
     """It takes part in the solver: the contact is closed, the limit is reached."""
-    loaded: Bool[Array, "*batch constraint"]
+    loaded: Bool[Any, "*batch constraint"]
     """It carries a force. An active constraint whose sides part fast enough carries none and constrains nothing."""
 
     def any(self) -> Activity:

@@ -60,7 +60,11 @@ def jacobian_dataset(result: Differentiated, task: Task, steps: int) -> xr.Datas
     length = len(result.jacobian)
     kinds = np.array(constraints.kinds)
     counts = {
-        f"active_{kind}s": ((TIME,), padded(result.activity.active[:, kinds == kind].sum(1).astype(np.int32), steps), {"units": "1"})
+        f"active_{kind}s": (
+            (TIME,),
+            padded(result.activity.active[:, kinds == kind].sum(1).astype(np.int32), steps),
+            {"units": "1"},
+        )
         for kind in KINDS
     }
     arrays = {

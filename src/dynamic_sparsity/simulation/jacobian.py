@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from dynamic_sparsity.simulation.transition import NextState, Recorded, Transiti
 class Differentiated(NamedTuple):
     """A transition with its derivative."""
 
-    jacobian: Float[Array, "*batch out_dim in_dim"]
+    jacobian: Float[Any, "*batch out_dim in_dim"]
     """d next state / d (state, ctrl), qacc_warmstart held fixed at the start of the control step."""
     next_state: NextState
     activity: Activity

@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def coloured_noise(
-    rng: np.random.Generator, steps: int, channels: int, beta: float
-) -> Float[np.ndarray, "steps channels"]:
+def coloured_noise(rng: np.random.Generator, steps: int, channels: int, beta: float) -> Float[np.ndarray, "steps channels"]:
     """Independent channels of Gaussian noise of unit variance with power spectrum S(f) ~ 1 / f^beta over `steps`.
 
     beta = 0 is white noise. Frequency 0 gets the amplitude of the lowest other frequency, as usual in

@@ -13,7 +13,7 @@ import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def load_program(
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def _one_at_a_time(path: Path) -> Generator[None, None, None]:
     """Jobs of one task that start together: one traces and compiles, the others wait and load what it made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
@@ -75,7 +75,7 @@ def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
         "identity": identity,
         "versions": {package: importlib.metadata.version(package) for package in _VERSIONED},
         "code": sources.digest(owner, __name__),
-        "x64": jax.config.jax_enable_x64,
+        "x64": jax.config.read("jax_enable_x64"),
         "platform": jax.default_backend(),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.simulation.differentiate import join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.programs import load_program
-from dynamic_sparsity.simulation.tasks import Task, load_task
+from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 
 TOLERANCE = 1e-5

@@ -62,4 +62,4 @@ def load_task(name: str) -> Task:
 def _restore_find_body() -> None:
     """Playground 0.2.0 compares versions as text ("3.17" < "3.3") and then asks for a method that is gone."""
     if not hasattr(mujoco.MjSpec, "find_body"):
-        mujoco.MjSpec.find_body = lambda spec, name: spec.body(name)  # ty: ignore[unresolved-attribute]
+        mujoco.MjSpec.find_body = lambda spec, name: spec.body(name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from mujoco import mjx
 
 from dynamic_sparsity.simulation.constraints import Activity, Constraints
@@ -13,21 +13,21 @@ from dynamic_sparsity.simulation.tasks import Task
 
 
 class Recorded(NamedTuple):
-    """What a control step starts from: the state, the solver's hidden warm start, and the control."""
+    """What a control step starts from: the state, the solver's hidden warm start, and the control (numpy or jax)."""
 
-    qpos: Float[Array, "*batch nq"]
-    qvel: Float[Array, "*batch nv"]
-    act: Float[Array, "*batch na"]
-    qacc_warmstart: Float[Array, "*batch nv"]
-    ctrl: Float[Array, "*batch nu"]
+    qpos: Float[Any, "*batch nq"]
+    qvel: Float[Any, "*batch nv"]
+    act: Float[Any, "*batch na"]
+    qacc_warmstart: Float[Any, "*batch nv"]
+    ctrl: Float[Any, "*batch nu"]
 
 
 class NextState(NamedTuple):
     """The state after a control step."""
 
-    qpos: Float[Array, "*batch nq"]
-    qvel: Float[Array, "*batch nv"]
-    act: Float[Array, "*batch na"]
+    qpos: Float[Any, "*batch nq"]
+    qvel: Float[Any, "*batch nv"]
+    act: Float[Any, "*batch na"]
 
 
 class Transition:

@@ -17,9 +17,7 @@ def events(active: xr.DataArray) -> xr.DataArray:
     return (active != before).any(CONSTRAINT) & ~first
 
 
-def coincidence(
-    switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, seed: int
-) -> xr.Dataset:
+def coincidence(switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, seed: int) -> xr.Dataset:
     """Share of switches that happen at a step with an event, against events shifted circularly in time.
 
     `switch` and `event`: one boolean array per episode. The null model keeps both series as they are and shifts
@@ -31,7 +29,7 @@ def coincidence(
     switch, event = [s[1:] for s in switch], [e[1:] for e in event]
     total = sum(int(s.sum()) for s in switch)
     if total == 0:
-        return xr.Dataset({name: np.nan for name in ("observed", "expected", "low", "high", "p_value")}).assign(switches=0)
+        return xr.Dataset(dict.fromkeys(("observed", "expected", "low", "high", "p_value"), np.nan)).assign(switches=0)
     observed = sum(int((s & e).sum()) for s, e in zip(switch, event, strict=True)) / total
     expected = sum(s.sum() * e.mean() for s, e in zip(switch, event, strict=True) if len(s)) / total
     rng = np.random.default_rng(seed)

@@ -28,9 +28,7 @@ def kaplan_meier(ended: np.ndarray, cut: np.ndarray) -> np.ndarray:
     return np.where((lengths > longest) & (curve > 0), np.nan, curve)
 
 
-def summarise(
-    seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int
-) -> xr.Dataset:
+def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> xr.Dataset:
     """Durations of one task and policy from the counts of each seed's episodes (`count_by_length`).
 
     For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high`
@@ -39,7 +37,7 @@ def summarise(
     `paper_count` by duration and `paper_mean`, and the numbers of runs that each convention leaves out.
     """
     counts = [data[["ended", "cut", "unseen_start", "spanning", "paper"]].load() for data in seeds]
-    pooled = sum(data.sum("episode") for data in counts)
+    pooled = xr.concat(counts, dim="episode").sum("episode")
     curves = xr.apply_ufunc(
         kaplan_meier,
         pooled.ended,
@@ -67,9 +65,7 @@ def summarise(
     )
 
 
-def _band(
-    counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int
-) -> tuple[xr.DataArray, xr.DataArray]:
+def _band(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     template = counts[0].ended.isel(episode=0, drop=True).astype(float)
     if max(data.sizes["episode"] for data in counts) < 2:
         return template * np.nan, template * np.nan

@@ -17,9 +17,7 @@ EVENT_KINDS = ("any", "contact", "joint_limit", "tendon_limit", "loaded")
 """Whose events: any constraint's becoming active or inactive, one kind's, or any one's taking up or losing its force."""
 
 
-def summarise(
-    seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resampling: ResamplingSettings
-) -> xr.Dataset:
+def summarise(seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resampling: ResamplingSettings) -> xr.Dataset:
     """Patterns of one task and policy, from the sparsity stores of its seeds.
 
     Dims: `seed`, `episode`, `time`; `pattern`, numbered by falling frequency; `follow`, the pairs of patterns of
@@ -32,9 +30,7 @@ def summarise(
     correlation = stratified_mean([data.autocorrelation for data in per_seed], *settings)
     joined = xr.concat(per_seed, dim=xr.DataArray([d.attrs["seed"] for d in seeds], dims="seed", name="seed"))
     rows, columns = seeds[0].sizes[OUT], seeds[0].sizes[IN]
-    shares = [
-        coincidence(*_series(joined, kind), shifts=temporal.shifts, seed=resampling.seed) for kind in EVENT_KINDS
-    ]
+    shares = [coincidence(*_series(joined, kind), shifts=temporal.shifts, seed=resampling.seed) for kind in EVENT_KINDS]
     ranked, count, order = _by_frequency(joined.pattern, book.masks(rows, columns))
     return xr.Dataset(
         {
@@ -64,9 +60,7 @@ def _summarise_seed(data: xr.Dataset, book: PatternBook, max_lag: int) -> xr.Dat
     return xr.concat(episodes, dim=EPISODE)
 
 
-def _summarise_episode(
-    episode: xr.Dataset, kinds: np.ndarray, book: PatternBook, max_lag: int, steps: int
-) -> xr.Dataset:
+def _summarise_episode(episode: xr.Dataset, kinds: np.ndarray, book: PatternBook, max_lag: int, steps: int) -> xr.Dataset:
     pattern = book.identify(episode.zero, episode.finite)
     event = [
         events(episode.constraint_active),

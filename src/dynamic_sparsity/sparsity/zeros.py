@@ -24,7 +24,7 @@ def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
 
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
     """True where an entry is a number: neither NaN nor infinite."""
-    return np.isfinite(jacobian)
+    return xr.ufuncs.isfinite(jacobian)
 
 
 def in_block(columns: xr.DataArray, block: str) -> np.ndarray:

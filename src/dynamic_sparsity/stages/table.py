@@ -25,7 +25,7 @@ def main() -> None:
     frame = table.build([stores.open_store(path).load() for path in given.stores], pd.read_csv(given.paper))
     given.output.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.output, index=False)
-    given.html.write_text(page.render(frame, table.__doc__))
+    given.html.write_text(page.render(frame, table.__doc__ or ""))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m tests.benchmarks NAME`.
+
+jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's finite differences.
+cores: Jacobians per second of two jobs side by side against one.
+memory: peak memory of the jacobians stage against the number of episodes.
+study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from tests.benchmarks import cores, jacobians, memory, study
+
+BENCHMARKS = {"jacobians": jacobians.measure, "cores": cores.measure, "memory": memory.measure, "study": study.measure}
+RESULTS = Path("results/bench")
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHMARKS)}; default: all")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        table = pd.DataFrame(BENCHMARKS[name]())
+        table.to_csv(RESULTS / f"{name}.csv", index=False)
+        print(f"\n{name} ({RESULTS / name}.csv)\n{table.to_string(index=False, float_format='{:.3g}'.format)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A study of seconds in a copy of the project, and what real snakemake does with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ["Snakefile", "config.yaml", "workflow", "profiles", "src", "resources", "envs"]
+SMALL = {
+    "tasks": ["CartpoleBalance"],
+    "policies": {"noise": {"beta": 0.5, "scale": 0.5}, "zero": {}},
+    "seeds": [0],
+    "rollouts": {"episodes": 3, "steps": 25},
+    "temporal": {"max_lag": 10, "max_patterns": 20, "shifts": 30},
+    "resampling": {"resamples": 20},
+}
+AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "table"}
+
+
+class Project:
+    """A checkout with its results."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> Project:
+        """A copy of this checkout's code with a config of seconds."""
+        for name in COPIED:
+            source, target = ROOT / name, path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy2(source, target)
+        project = cls(path)
+        project.configure(SMALL)
+        return project
+
+    def copy(self, path: Path) -> Project:
+        """The same with results, times and Snakemake's records."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Project(path)
+
+    def configure(self, config: dict) -> None:
+        """Write config.yaml."""
+        (self.path / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def change(self, key: str, value: object) -> None:
+        """Change one value of config.yaml, by its dotted key."""
+        config = yaml.safe_load((self.path / "config.yaml").read_text())
+        *parents, last = key.split(".")
+        section = config
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[last] = value
+        self.configure(config)
+
+    def edit(self, module: str, text: str = "\n_EDITED = True\n") -> None:
+        """Append to a package file."""
+        path = self.path / "src/dynamic_sparsity" / module
+        path.write_text(path.read_text() + text)
+
+    def popen(self, *arguments: str, **options: object) -> subprocess.Popen:
+        """Start snakemake here, as a user would: no coverage of the test process's own binding or path."""
+        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")}
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+        )
+
+    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+        """Run snakemake to its end and return what it printed."""
+        process = self.popen(*arguments)
+        output = process.communicate()[0]
+        assert (process.returncode == 0) == ok, output[-6000:]
+        return output
+
+    def run(self, cores: int = 2, ok: bool = True) -> str:
+        """Compute the study."""
+        return self.snakemake("--cores", str(cores), ok=ok)
+
+    def planned(self) -> list[tuple[str, str]]:
+        """(rule, wildcards) of the jobs that snakemake would run now."""
+        return jobs(self.snakemake("--dry-run"))
+
+    def fingerprint(self) -> dict[str, str]:
+        """Checksum of every file of every store, table and figure; the git commit is the only thing left out."""
+        result = {}
+        for path in sorted((self.path / "results").rglob("*")):
+            name = path.relative_to(self.path).as_posix()
+            kept = ".zarr/" in name or name.startswith(("results/tables", "results/figures"))
+            if path.is_file() and kept and not path.name.startswith(".snakemake"):
+                content = re.sub(rb'"git_commit": ?"[^"]*"', b"", path.read_bytes())
+                result[name] = hashlib.sha256(content).hexdigest()
+        assert result
+        return result
+
+
+def jobs(output: str) -> list[tuple[str, str]]:
+    """(rule, wildcards) of the jobs in snakemake's output, without `all`."""
+    found = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, flags=re.MULTILINE)
+    wildcards = [re.search(r"^    wildcards: (.*)$", block, flags=re.MULTILINE) for _, block in found]
+    return [
+        (rule, match.group(1) if match else "") for (rule, _), match in zip(found, wildcards, strict=True) if rule != "all"
+    ]
+
+
+def rules(planned: list[tuple[str, str]]) -> set[str]:
+    """The names of the rules among jobs."""
+    return {rule for rule, _ in planned}

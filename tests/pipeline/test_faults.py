@@ -1,0 +1,138 @@
+"""Jobs that fail or are killed, and input that is wrong: nothing half-written is accepted, nothing is lost."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import xarray as xr
+import zarr
+
+from tests.pipeline.project import AFTER_SPARSITY, Project, rules
+
+ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
+
+
+def test_a_failed_job_leaves_nothing_stale(project):
+    module = project.path / "src/dynamic_sparsity/sparsity/zeros.py"
+    good = module.read_text()
+    project.change("sparsity.threshold", 1e-3)
+    project.edit("sparsity/zeros.py", "\ndef summarise_episode(*_):\n    raise RuntimeError('broken on purpose')\n")
+    assert "broken on purpose" in project.run(ok=False)
+    module.write_text(good)
+    assert rules(project.planned()) == {"sparsity"} | AFTER_SPARSITY
+    project.run()
+    reference = project.fingerprint()
+    shutil.rmtree(project.path / "results")
+    project.run()
+    assert project.fingerprint() == reference
+
+
+@pytest.mark.parametrize("victim", ["job", "snakemake"])
+def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
+    before = project.fingerprint()
+    store = project.path / JACOBIAN
+    shutil.rmtree(store)
+    process = project.popen("--cores", "2", JACOBIAN, start_new_session=True)
+    partial = store.with_name(f".{store.name}.partial")
+    deadline = time.monotonic() + 120
+    while not partial.exists():
+        assert process.poll() is None and time.monotonic() < deadline, "never saw the store being written"
+    if victim == "job":
+        subprocess.run(["pkill", "-KILL", "-f", f"stages.jacobians.*--output {JACOBIAN}"], check=True)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode != 0
+    assert not store.exists()
+    if victim == "snakemake":
+        project.snakemake("--unlock")
+    project.run()
+    assert project.fingerprint() == before
+    assert not partial.exists()
+
+
+def stage(project, name, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(project.path / "src")}
+    command = [sys.executable, "-m", f"dynamic_sparsity.stages.{name}", *map(str, arguments)]
+    return subprocess.run(command, cwd=project.path, env=environment, capture_output=True, text=True)
+
+
+def jacobian_settings(project):
+    dataset = xr.open_zarr(project.path / JACOBIAN, consolidated=False)
+    return dataset.attrs["settings"]
+
+
+def test_a_record_that_does_not_replay_is_refused_by_name(project):
+    qvel = zarr.open_array(project.path / ROLLOUT / "next_qvel", mode="r+")
+    values = qvel[:]
+    values[1, 13, 1] += 0.01
+    qvel[:] = values
+    output = project.path / "results/refused.zarr"
+    done = stage(project, "jacobians", "--settings", jacobian_settings(project), "--rollout", ROLLOUT, "--output", output)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    message = done.stderr.strip().splitlines()[-1]
+    for words in ("CartpoleBalance", "episode 1", "step 13", "next_qvel:hinge_1", "recorded"):
+        assert words in message
+    assert not output.exists() and not list(output.parent.glob(".refused*"))
+
+
+def test_a_stage_given_the_wrong_store_says_so(project):
+    output = project.path / "results/refused.zarr"
+    done = stage(project, "jacobians", "--settings", jacobian_settings(project), "--rollout", JACOBIAN, "--output", output)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "holds 'jacobians'" in done.stderr and "expected 'rollouts'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("tasks", ["CheetahRum"], ["CheetahRum", "CheetahRun"]),
+        ("rollouts.steps", -3, ["rollouts.steps", "-3", "greater than or equal to 2"]),
+        ("jacobian", {}, ["jacobian", "unknown key", "jacobians"]),
+    ],
+)
+def test_a_wrong_config_is_one_clear_message(tmp_path, key, value, named):
+    project = Project.create(tmp_path / "project")
+    project.change(key, value)
+    process = project.popen("--cores", "1")
+    output = process.communicate()[0]
+    assert process.returncode == 1
+    for words in named:
+        assert words in output
+    assert "Traceback" not in output and not (project.path / "results").exists()
+
+
+def test_the_command_line_reads_what_the_study_made(project):
+    def cli(*arguments):
+        command = [sys.executable, "-m", "dynamic_sparsity.cli", *arguments]
+        return subprocess.run(command, cwd=project.path, capture_output=True, text=True)
+
+    stores = sorted(str(path.relative_to(project.path)) for path in (project.path / "results").rglob("*.zarr"))
+    sound = cli("verify", *stores)
+    assert sound.returncode == 0 and sound.stdout.count(": sound") == len(stores) == 14
+    shown = cli("inspect", JACOBIAN).stdout
+    for words in ("jacobian(episode, time, out_dim, in_dim) float64", "seed: 0", "task: CartpoleBalance", "jax 0.7.2"):
+        assert words in shown
+    chunk = next((project.path / JACOBIAN / "jacobian" / "c").rglob("0"))
+    chunk = chunk if chunk.is_file() else next(path for path in chunk.rglob("*") if path.is_file())
+    chunk.unlink()
+    damaged = cli("verify", *stores)
+    assert damaged.returncode == 1 and "is missing" in damaged.stdout and "1 of 14 stores are damaged" in damaged.stderr
+    missing = cli("inspect", "results/nowhere.zarr")
+    assert missing.returncode == 1 and "not a store" in missing.stderr and "Traceback" not in missing.stderr
+    assert cli("verify", "results").returncode == 1
+
+
+def test_the_report_is_one_file_with_everything_in_it(project):
+    project.snakemake("--report", "report.html")
+    report = (project.path / "report.html").read_text()
+    for words in ("Q1 Is the causal graph globally sparse?", "Q2", "Q3", "zero_fraction", "global_zeros", "Kaplan-Meier"):
+        assert words in report, words
+    loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"(https?:[^\"]+)", report)
+    assert loaded == [], "the report needs the network"

@@ -1,0 +1,128 @@
+"""What a change reruns: exactly what depends on it."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.pipeline.project import AFTER_SPARSITY, jobs, rules
+
+
+def test_a_second_run_does_nothing(project):
+    before = project.fingerprint()
+    assert "Nothing to be done" in project.run()
+    assert project.fingerprint() == before
+
+
+def test_the_threshold_reruns_sparsity_and_what_follows_but_no_simulation(project):
+    project.change("sparsity.threshold", 1e-3)
+    planned = project.planned()
+    assert rules(planned) == {"sparsity"} | AFTER_SPARSITY
+    before = project.fingerprint()
+    assert sorted(jobs(project.run())) == sorted(planned)
+    after = project.fingerprint()
+    assert all(after[name] == before[name] for name in after if "/rollouts/" in name or "/jacobians/" in name)
+    assert before["results/tables/mean_sparsity.csv"] != after["results/tables/mean_sparsity.csv"]
+    assert "Nothing to be done" in project.run()
+
+
+def test_swapping_two_values_reruns(project):
+    project.change("temporal.max_lag", 20)
+    project.change("temporal.max_patterns", 10)
+    planned = project.planned()
+    assert rules(planned) == {"patterns", "figure", "table"}
+    assert {wildcards.split(",")[0] for rule, wildcards in planned if rule == "figure"} == {"figure=pattern_timeline"}
+
+
+def test_a_figures_setting_redraws_that_figure_only(project):
+    project.change("figures", {"sparsity_histogram": {"bin_width": 0.05}})
+    planned = project.planned()
+    assert rules(planned) == {"figure"} and len(planned) == 2, "one per policy"
+    assert all("figure=sparsity_histogram," in wildcards for _, wildcards in planned)
+    assert sorted(jobs(project.run())) == sorted(planned)
+
+
+def test_the_common_style_redraws_all_figures_and_nothing_else(project):
+    project.change("figures", {"style": {"dpi": 60}})
+    planned = project.planned()
+    assert rules(planned) == {"figure"} and len(planned) == 14
+
+
+def test_a_policys_setting_reruns_that_policy_only(project):
+    project.change("policies.noise.beta", 1.0)
+    planned = project.planned()
+    assert ("rollouts", "task=CartpoleBalance, policy=noise, seed=0") in planned
+    assert not any("policy=zero" in wildcards for _, wildcards in planned)
+
+
+def test_a_new_seed_computes_that_seed_only(project):
+    project.change("seeds", [0, 7])
+    planned = project.planned()
+    per_seed = [(rule, wildcards) for rule, wildcards in planned if "seed=" in wildcards]
+    assert all(wildcards.endswith("seed=7") for _, wildcards in per_seed)
+    assert rules(per_seed) == {"rollouts", "jacobians", "sparsity", "durations"} and len(per_seed) == 8
+    before = project.fingerprint()
+    project.run()
+    after = project.fingerprint()
+    assert all(after[name] == before[name] for name in before if "/0.zarr/" in name)
+    seven = "results/rollouts/CartpoleBalance/noise/7.zarr/qpos/c/0/0/0"
+    assert after[seven] != after[seven.replace("7.zarr", "0.zarr")]
+
+
+def test_a_new_task_computes_that_task_only(project):
+    project.change("tasks", ["CartpoleBalance", "FishSwim"])
+    planned = project.planned()
+    assert all("task=FishSwim" in wildcards for rule, wildcards in planned if rule != "table")
+    assert len([rule for rule, _ in planned if rule == "table"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("module", "rerun"),
+    [
+        ("simulation/coordinates.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
+        ("simulation/jacobian.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
+        ("sparsity/zeros.py", {"sparsity", "summary", "durations", "survival", "patterns", "figure", "table"}),
+        ("sparsity/resampling.py", {"summary", "survival", "patterns", "figure", "table"}),
+        ("sparsity/events.py", {"patterns", "figure", "table"}),
+        ("figures/style.py", {"figure"}),
+        ("sparsity/tables/page.py", {"table"}),
+        ("cli.py", set()),
+    ],
+)
+def test_editing_a_file_reruns_the_stages_that_use_it(project, module, rerun):
+    project.edit(module)
+    assert rules(project.planned()) == rerun
+
+
+def test_editing_one_figure_redraws_it_only(project):
+    project.edit("figures/survival.py")
+    planned = project.planned()
+    assert rules(planned) == {"figure"} and all("figure=survival," in wildcards for _, wildcards in planned)
+    assert sorted(jobs(project.run())) == sorted(planned)
+    assert project.planned() == []
+
+
+def test_touching_files_reruns_nothing(project):
+    for path in (project.path / "src").rglob("*.py"):
+        os.utime(path)
+    assert "Nothing to be done" in project.run()
+
+
+@pytest.mark.parametrize("stage", ["rollouts", "sparsity"])
+def test_a_removed_store_is_made_again_with_what_follows(project, stage):
+    before = project.fingerprint()
+    method = "" if stage == "rollouts" else "unrolled/"
+    shutil.rmtree(project.path / f"results/{stage}/CartpoleBalance/noise/{method}0.zarr")
+    planned = project.planned()
+    assert rules(planned) >= {stage} | AFTER_SPARSITY
+    assert not any("policy=zero" in wildcards for _, wildcards in planned)
+    project.run()
+    assert project.fingerprint() == before
+
+
+def test_other_cores_give_the_same_numbers(finished, tmp_path):
+    from tests.pipeline.project import Project
+
+    alone = Project.create(tmp_path / "alone")
+    alone.run(cores=1)
+    assert alone.fingerprint() == finished.fingerprint()

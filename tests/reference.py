@@ -1,0 +1,83 @@
+"""References for Jacobians: MuJoCo's C engine, and central differences of our own step."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from dynamic_sparsity.simulation.transition import Recorded
+
+
+def warmed_up(task, steps, seed=0, keep=6, scale=0.7):
+    """States along a rollout of the C engine under random controls, as `Recorded` (time first).
+
+    Smooth random controls from a random start; the last `keep` control steps of `steps`.
+    """
+    rng = np.random.default_rng(seed)
+    model, data = task.model, mujoco.MjData(task.model)
+    mujoco.mj_resetData(model, data)
+    data.qvel[:] = 0.5 * rng.normal(size=model.nv)
+    ctrl = np.zeros(model.nu)
+    kept = []
+    for step in range(steps):
+        ctrl = np.clip(0.7 * ctrl + scale * rng.normal(size=model.nu), -0.99, 0.99)
+        data.ctrl[:] = ctrl
+        if step >= steps - keep:
+            kept.append([data.qpos.copy(), data.qvel.copy(), data.act.copy(), data.qacc_warmstart.copy(), ctrl.copy()])
+        for _ in range(task.substeps):
+            mujoco.mj_step(model, data)
+    return Recorded(*(np.stack(column) for column in zip(*kept, strict=True)))
+
+
+def set_state(data, qpos, qvel, act, warmstart, ctrl):
+    """Put one recorded step into the C engine's data."""
+    data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act
+    data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
+
+
+def chained_transition_fd(task, step, eps=1e-6, centred=True):
+    """Jacobian of one control step from `mjd_transitionFD` of each physics step, chained by the product rule."""
+    model, data = task.model, mujoco.MjData(task.model)
+    set_state(data, *step)
+    size = 2 * model.nv + model.na
+    state, control = np.eye(size), np.zeros((size, model.nu))
+    for _ in range(task.substeps):
+        a, b = np.zeros((size, size)), np.zeros((size, model.nu))
+        mujoco.mjd_transitionFD(model, data, eps, centred, a, b, None, None)
+        state, control = a @ state, a @ control + b
+        mujoco.mj_step(model, data)
+    return np.concatenate([state, control], axis=1)
+
+
+def moved(model, step, column, eps):
+    """`step` with input number `column` moved by `eps`, along the tangent for positions."""
+    qpos, qvel, act, warmstart, ctrl = (array.copy() for array in step)
+    nv, na = model.nv, model.na
+    if column < nv:
+        tangent = np.zeros(nv)
+        tangent[column] = 1.0
+        mujoco.mj_integratePos(model, qpos, tangent, eps)
+    elif column < 2 * nv:
+        qvel[column - nv] += eps
+    elif column < 2 * nv + na:
+        act[column - 2 * nv] += eps
+    else:
+        ctrl[column - 2 * nv - na] += eps
+    return qpos, qvel, act, warmstart, ctrl
+
+
+def central_differences(task, step, replay, eps=1e-6):
+    """Jacobian of `replay` (our own step in float64: Recorded -> next state, time first) by central differences."""
+    model = task.model
+    inputs = 2 * model.nv + model.na + model.nu
+    sides = [[moved(model, step, column, sign * eps) for column in range(inputs)] for sign in (1, -1)]
+    rows = [Recorded(*(np.stack(parts) for parts in zip(*side, strict=True))) for side in sides]
+    after = [replay(row) for row in rows]
+    columns = []
+    for column in range(inputs):
+        tangent = np.zeros(model.nv)
+        mujoco.mj_differentiatePos(model, tangent, 2 * eps, after[1].qpos[column], after[0].qpos[column])
+        velocity = (after[0].qvel[column] - after[1].qvel[column]) / (2 * eps)
+        activation = (after[0].act[column] - after[1].act[column]) / (2 * eps)
+        columns.append(np.concatenate([tangent, velocity, activation]))
+    return np.stack(columns, axis=1)
