@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,10 +54,16 @@ def load_task(name: str) -> Task:
     """Load a task by its Playground registry name; raises UserError for a name that is not one."""
     known_tasks([name])
     _restore_find_body()
+    mujoco.set_mju_user_warning(_print_warning)
     with contextlib.redirect_stdout(io.StringIO()):  # Playground prints about optional back ends
         from mujoco_playground import registry
     # Playground's default, "warp", has no derivatives.
     return Task(name, registry.load(name, config_overrides={"impl": "jax"}))
+
+
+def _print_warning(text: str) -> None:
+    """MuJoCo's own handler also leaves MUJOCO_LOG.TXT in the working directory."""
+    print(f"MuJoCo: {text}", file=sys.stderr)
 
 
 def _restore_find_body() -> None:
