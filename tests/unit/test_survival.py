@@ -27,6 +27,13 @@ def test_product_limit(ended, cut):
         np.testing.assert_allclose(survival.kaplan_meier(ended, cut), slow_kaplan_meier(ended, cut), atol=1e-12)
 
 
+@given(COUNTS, COUNTS)
+def test_the_bootstraps_product_limit_is_the_librarys(ended, cut):
+    both = survival.product_limit(np.stack([ended, cut]), np.stack([cut, ended]))
+    np.testing.assert_allclose(both[0], survival.kaplan_meier(ended, cut), atol=1e-12)
+    np.testing.assert_allclose(both[1], survival.kaplan_meier(cut, ended), atol=1e-12)
+
+
 def test_without_censoring_it_is_the_empirical_share_of_longer_runs():
     ended = np.array([5, 3, 0, 2])
     np.testing.assert_allclose(survival.kaplan_meier(ended, 0 * ended), [0.5, 0.2, 0.2, 0.0])

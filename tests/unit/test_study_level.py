@@ -1,0 +1,211 @@
+"""Summaries over seeds, tables and figures, on a system whose zeros are known."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings import FigureSettings, FigureStyle, ResamplingSettings, TemporalSettings
+from dynamic_sparsity.sparsity import summary, survival, temporal
+from dynamic_sparsity.sparsity.tables import page
+from tests.unit.synthetic import ATTRS, THRESHOLDS, duration_store, sparsity_store
+
+RESAMPLING = ResamplingSettings(resamples=30)
+TEMPORAL = TemporalSettings(max_lag=6, max_patterns=5, shifts=50)
+PAPER = pd.read_csv(Path(__file__).resolve().parents[2] / "resources/paper/table1.csv")
+
+
+def touching(episodes, steps, every=4):
+    return np.broadcast_to(np.arange(steps) % every == every - 1, (episodes, steps))
+
+
+def identified(dataset):
+    return dataset.assign_attrs({**ATTRS, "seeds": [0, 1]})
+
+
+def studied(seeds):
+    """Summary, survival and pattern stores of a list of sparsity stores."""
+    return (
+        identified(summary.summarise(seeds, 1e-12, RESAMPLING)),
+        identified(survival.summarise([duration_store(seed) for seed in seeds], 30, 0.95, 0)),
+        identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING)),
+    )
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])]
+
+
+def test_summary_says_what_is_zero_and_what_breaks_it(usual):
+    result = summary.summarise(usual, 1e-12, RESAMPLING)
+    steps = 5 * 20 + 11
+    loaded = 5 * 5 + 2  # every fourth step; two of the eleven
+    assert result.steps == steps and result.free_steps == steps - loaded
+    assert result.global_zeros.sel(threshold=1e-12).values.tolist() == [0, 0, 0]
+    assert result.free_global_zeros.sel(block="J_s") == 3 and result.broken_entry.sum() == 3
+    assert result.broken_steps == loaded
+    assert result.broken_loaded.sel(constraint="joint_limit:a") == loaded
+    assert result.broken_loaded.sel(constraint="contact:floor/foot") == 0
+    expected = (steps - loaded) / steps
+    np.testing.assert_allclose(result.zero_fraction.sel(threshold=1e-12, out_dim="qvel:b", in_dim="qpos:a"), expected)
+    assert result.zero_fraction.sel(threshold=1e-12, in_dim="ctrl:v").max() == 0
+    assert result.mean_sparsity.sel(threshold=1e-12, block="J_a") == 0
+    full, short = 15 / 20 * 3 / 16, 9 / 11 * 3 / 16
+    np.testing.assert_allclose(result.mean_sparsity.sel(threshold=1e-12, block="J_s"), (5 * full + short) / 6)
+    assert (result.nonfinite_fraction == 0).all(), "padding is not a sample"
+
+
+def test_patterns_switches_and_events_over_seeds(usual):
+    result = temporal.summarise(usual, TEMPORAL, RESAMPLING)
+    assert result.sizes["pattern"] == 2 and result.pattern_count.values.tolist() == [84, 27]
+    assert result.pattern_zero.sum(("out_dim", "in_dim")).values.tolist() == [3, 0]
+    assert result.pattern_id.isel(seed=1, episode=1).values[11:].tolist() == [-1] * 9
+    assert list(zip(result.follow_from.values, result.follow_to.values, strict=True)) == [(0, 1), (1, 0)]
+    assert result.follow_count.values.tolist() == [27, 22]
+    of = result.sel(event_kind="joint_limit")
+    assert of.coincidence_observed == 1 and of.coincidence_expected < 0.6 and of.coincidence_p_value < 0.05
+    assert result.sel(event_kind="contact").coincidence_observed == 0
+    assert int(result.switch.sum()) == 49
+    rates = [9 / 19] * 5 + [4 / 10]
+    np.testing.assert_allclose(result.switch_rate_mean, np.mean(rates))
+
+
+def test_durations_of_the_same_system(usual):
+    result = survival.summarise([duration_store(seed) for seed in usual], 30, 0.95, 0)
+    zero, nonzero = result.sel(value="zero"), result.sel(value="non-zero")
+    assert zero["median"] == 3 and nonzero["median"] == 1
+    # 22 runs of 3 zeros for each of 3 entries, one of them cut by the end of the short episode
+    np.testing.assert_allclose(zero.survival.values[:4], [1, 1, 1 / 22, np.nan])
+    assert zero.ended_runs == 3 * 21 and zero.cut_runs == 3
+
+
+def table(name, stores):
+    return importlib.import_module(f"dynamic_sparsity.sparsity.tables.{name}").build(stores, PAPER)
+
+
+def test_the_table_of_global_zeros_judges_and_explains(usual):
+    agrees = table("global_zeros", [studied(usual)[0]]).iloc[0]
+    assert agrees.verdict == "agrees" and agrees.paper_zeros_J_s == 0 and agrees.zeros_J_s_when_free == 3
+    assert "joint_limit:a bears a force in 27 of them" in agrees.explanation
+    never = [sparsity_store(0, np.zeros((3, 20), bool))]
+    differs = table("global_zeros", [studied(never)[0]]).iloc[0]
+    assert differs.verdict == "differs: 3 more in J_s" and differs.zeros_J_s == 3
+    assert "3 in column qpos:a" in differs.explanation
+    assert "Never active in these data, perhaps in the paper's: contact:floor/foot, joint_limit:a" in differs.explanation
+    unknown = studied(never)[0].assign_attrs({**ATTRS, "task": "FishSwim"})
+    assert table("global_zeros", [unknown]).iloc[0].verdict == "not in the paper"
+
+
+def test_the_other_tables(usual):
+    summed, survived, patterned = studied(usual)
+    means = table("mean_sparsity", [summed])
+    assert len(means) == 3 * len(THRESHOLDS) and (means.main_threshold == "yes").sum() == 3
+    assert (means.low <= means.mean_sparsity).all() and (means.mean_sparsity <= means.high).all()
+    runs = table("durations", [survived]).set_index("value")
+    assert runs.loc["zero", "median"] == 3 and np.isnan(runs.loc["zero", "share_beyond_10"])
+    rates = table("temporal", [patterned]).iloc[0]
+    assert rates.distinct_patterns == 2 and rates.observed_loaded == 1 and rates.switches == 49
+    listed = table("patterns", [patterned])
+    assert listed.followers.tolist() == ["1 (27)", "0 (22)"] and listed.share.sum() == pytest.approx(1)
+
+
+def test_pages_escape_and_mark_what_is_missing():
+    frame = pd.DataFrame({"a_b": ["<x>"], "n": [float("nan")], "m": [0.123456]})
+    text = page.render(frame, "First.\n\nSecond & last.")
+    assert "&lt;x&gt;" in text and "<td>–</td>" in text and "0.1235" in text and "Second &amp; last." in text
+
+
+def nonfinite_everywhere():
+    store = sparsity_store(0, touching(1, 6))
+    none = store.zero & False
+    counts = {name: store[name] * 0 for name in ("zero_count", "finite_count", "free_zero_count", "free_finite_count")}
+    return store.assign(zero=none, finite=none, sparsity=store.sparsity * np.nan, **counts)
+
+
+CASES = {
+    "usual": lambda: [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])],
+    "one seed, one episode, two steps": lambda: [sparsity_store(0, touching(1, 2, every=2))],
+    "nothing ever switches": lambda: [sparsity_store(0, np.zeros((2, 9), bool))],
+    "nothing is finite": lambda: [nonfinite_everywhere()],
+    "no constraints": lambda: [sparsity_store(0, touching(2, 9)).isel(constraint=slice(0, 0))],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_figure_and_table_can_be_made(case, tmp_path):
+    seeds = CASES[case]()
+    summed, survived, patterned = studied(seeds)
+    stores = {"summary": [summed], "sparsity": seeds, "survival": [survived], "patterns": [patterned]}
+    reads = {
+        "zero_fraction": "summary",
+        "sparsity_histogram": "sparsity",
+        "sparsity_over_time": "sparsity",
+        "threshold_sweep": "summary",
+        "duration_histogram": "survival",
+        "survival": "survival",
+        "pattern_timeline": "patterns",
+    }
+    assert set(reads) == set(FigureSettings.names())
+    look = FigureStyle(dpi=40)
+    style.configure(look)
+    for name, source in reads.items():
+        module = importlib.import_module(f"dynamic_sparsity.figures.{name}")
+        figure = module.draw(stores[source], getattr(FigureSettings(), name))
+        style.save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg", look)
+        first = (tmp_path / f"{name}.svg").read_bytes()
+        style.save(
+            module.draw(stores[source], getattr(FigureSettings(), name)), tmp_path / "2.png", tmp_path / "2.svg", look
+        )
+        assert (tmp_path / "2.svg").read_bytes() == first, "the same data give the same file"
+    for name, source in (
+        ("global_zeros", "summary"),
+        ("durations", "survival"),
+        ("temporal", "patterns"),
+        ("patterns", "patterns"),
+    ):
+        assert len(page.render(table(name, stores[source]), "Caption.")) > 200
+
+
+def test_figure_3_shows_the_fractions_it_was_given(usual):
+    summed = studied(usual)[0]
+    from dynamic_sparsity.figures import zero_fraction
+
+    axes = zero_fraction.draw([summed], FigureSettings().zero_fraction).axes[0]
+    drawn = axes.images[0].get_array()
+    np.testing.assert_allclose(drawn, 100 * summed.zero_fraction.sel(threshold=1e-12))
+    assert [label.get_text() for label in axes.get_xticklabels()] == summed.in_dim.values.tolist()
+    assert [label.get_text() for label in axes.get_yticklabels()] == summed.out_dim.values.tolist()
+    assert (
+        zero_fraction._digits(0.2) == "<1" and zero_fraction._digits(99.7) == ">99" and zero_fraction._digits(100.0) == "100"
+    )
+
+
+@pytest.mark.parametrize("width", [0.1, 0.3, 1.0])
+def test_figure_5_holds_every_step_once(usual, width):
+    from dynamic_sparsity.figures import sparsity_histogram
+
+    settings = FigureSettings.model_validate({"sparsity_histogram": {"bin_width": width}}).sparsity_histogram
+    figure = sparsity_histogram.draw(usual, settings)
+    for axes in figure.axes:
+        assert sum(patch.get_height() for patch in axes.patches) == pytest.approx(100)
+
+
+def test_figure_7_holds_every_run_once(usual):
+    from dynamic_sparsity.figures import duration_histogram
+
+    survived = studied(usual)[1]
+    for bins in (1, 8, 30):
+        settings = FigureSettings.model_validate({"duration_histogram": {"bins_per_decade": bins}}).duration_histogram
+        for axes, value in zip(duration_histogram.draw([survived], settings).axes, ("zero", "non-zero"), strict=True):
+            heights = sum(patch.get_height() for patch in axes.patches)
+            assert heights == pytest.approx(int(survived.paper_count.sel(value=value).sum()))
+
+
+def test_datasets_of_the_study_are_labelled(usual):
+    for dataset in studied(usual):
+        assert isinstance(dataset, xr.Dataset) and not any(str(dim).startswith("dim_") for dim in dataset.dims)
