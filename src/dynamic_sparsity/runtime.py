@@ -51,8 +51,8 @@ def claim_cores(threads: int) -> set[int]:
     directory.mkdir(mode=0o700, exist_ok=True)
     free = [core for core in allowed if len(_CORE_LOCKS) < threads and _lock(directory / f"{core}.lock")]
     spare = [core for core in allowed if core not in free]
-    cores = {*free, *spare[os.getpid() % max(1, len(spare)) :], *spare}
-    chosen = set(sorted(cores, key=lambda core: core not in free)[:threads])
+    turn = os.getpid() % max(1, len(spare))
+    chosen = {*[*free, *spare[turn:], *spare[:turn]][:threads]}
     os.sched_setaffinity(0, chosen)
     return chosen
 
