@@ -5,10 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dynamic_sparsity.errors import UserError
@@ -16,7 +14,7 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["unrolled"]
 Precision = Literal["float32", "float64"]
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d+")
 
 
 Threshold = Annotated[float, Field(gt=0)]
@@ -42,10 +40,10 @@ class ZeroPolicy(_Settings):
 
 
 class PolicySettings(_Settings):
-    """The policies to roll out, each with its own settings; leave one out to skip it."""
+    """The policies to roll out, each with its own settings; one that is left out, or false, is skipped."""
 
-    noise: NoisePolicy | None = Field(None, description="Coloured Gaussian noise in action space.")
-    zero: ZeroPolicy | None = Field(None, description="Zero actions: the passive system.")
+    noise: NoisePolicy | Literal[False] | None = Field(None, description="Coloured Gaussian noise in action space.")
+    zero: ZeroPolicy | Literal[False] | None = Field(None, description="Zero actions: the passive system.")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -62,7 +60,7 @@ class PolicySettings(_Settings):
     @property
     def names(self) -> list[str]:
         """Names of the policies asked for."""
-        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+        return [name for name in type(self).model_fields if getattr(self, name) not in (None, False)]
 
 
 class RolloutSettings(_Settings):
@@ -106,7 +104,7 @@ class TemporalSettings(_Settings):
 
     max_lag: int = Field(100, ge=1, le=100_000, description="Largest lag of the autocorrelation, in control steps.")
     max_patterns: int = Field(
-        100, ge=1, le=100_000, description="How many of the most frequent patterns the tables list, each with its followers."
+        20, ge=1, le=100_000, description="How many of the most frequent patterns the tables list, each with its followers."
     )
     shifts: int = Field(1000, ge=10, le=1_000_000, description="Random circular shifts of the events (null model).")
 
@@ -137,7 +135,17 @@ class ZeroFractionFigure(_Settings):
 class SparsityHistogramFigure(_Settings):
     """Figure 5 of the paper: histogram of per-step sparsity."""
 
-    bin_width: float = Field(0.1, gt=0, le=1, description="Width of the bins (the paper: 0.1).")
+    bin_width: float = Field(0.1, ge=0.001, le=1, description="Width of the bins (the paper: 0.1); must divide 1.")
+
+    @field_validator("bin_width")
+    @classmethod
+    def _divides_one(cls, width: float) -> float:
+        if abs(round(1 / width) * width - 1) > 1e-6:
+            near = 1 / round(1 / width)
+            raise ValueError(
+                f"{width} does not divide the range from 0 to 1 into equal bins: use {near:.6g}, or another 1/n"
+            )
+        return width
 
 
 class SparsityOverTimeFigure(_Settings):
@@ -250,23 +258,22 @@ class SparsityStage(JacobianStage):
     sparsity: SparsitySettings
 
 
-class SurvivalStage(SparsityStage):
-    """What survival curves depend on."""
+class PooledStage(SparsityStage):
+    """What statistics over all seeds depend on: how they resample, as well."""
 
     resampling: ResamplingSettings
 
 
-class TemporalStage(SurvivalStage):
+class TemporalStage(PooledStage):
     """What patterns depend on."""
 
     temporal: TemporalSettings
 
 
 class TableStage(_Settings):
-    """What a table depends on: the settings of the stores that it reads, and how it resamples."""
+    """What a table depends on: the settings of the stores that it reads."""
 
     upstream: dict[str, Any]
-    resampling: ResamplingSettings
 
 
 class FigureStage(_Settings):
@@ -282,8 +289,8 @@ STAGES: dict[str, type[RolloutStage]] = {
     "jacobians": JacobianStage,
     "sparsity": SparsityStage,
     "durations": SparsityStage,
-    "summary": SurvivalStage,
-    "survival": SurvivalStage,
+    "summary": PooledStage,
+    "survival": PooledStage,
     "patterns": TemporalStage,
 }
 """Settings of each stage, by its name."""
@@ -300,7 +307,7 @@ def stage_settings(study: Study, stage: str, policy: str) -> str:
 def table_settings(study: Study, stages: list[str]) -> str:
     """Settings of a table that reads the stores of `stages` for all policies, as one sorted-key JSON string."""
     upstream = {policy: {s: _stage_values(study, s, policy) for s in stages} for policy in study.policies.names}
-    return _to_json({"upstream": upstream, "resampling": study.resampling})
+    return _to_json({"upstream": upstream})
 
 
 def figure_settings(study: Study, figure: str, stages: list[str], policy: str) -> str:
@@ -345,19 +352,8 @@ def load_study(config: dict[str, Any], source: str = "config.yaml") -> Study:
     try:
         return Study.model_validate(_with_numbers(config))
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors(include_url=False)]
+        lines = [_explain(problem) for problem in error.errors(include_url=False) if not _is_policys_false(problem)]
         raise UserError("\n".join([f"{source} is not a valid study:", *lines])) from None
-
-
-def read_study(path: Path) -> Study:
-    """Read and validate a study's YAML file; raises UserError as `load_study` does, or when it cannot be read."""
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read the study {path}: {error}") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{path} holds {type(config).__name__}, not a mapping of settings: start from config.yaml")
-    return load_study(config, str(path))
 
 
 def _with_numbers(value: Any) -> Any:
@@ -370,18 +366,34 @@ def _with_numbers(value: Any) -> Any:
 
 
 def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "study"
+    location = tuple(part for part in problem["loc"] if not _is_alternative(part))
+    key = ".".join(str(part) for part in location) or "study"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        allowed = _fields_at(problem["loc"][:-1])
-        near = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        allowed = _fields_at(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), allowed, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        return f"  {key}: unknown key; {hint}allowed here: {', '.join(allowed)}"
+        where = f"allowed here: {', '.join(allowed)}" if allowed else "this section takes no keys"
+        return f"  {key}: unknown key; {hint}{where}"
     if problem["type"] == "missing":
         return f"  {key}: missing; add it (config.yaml documents every key)"
     if problem["type"] == "value_error":
         return f"  {key}: {message}"
+    if problem["type"] in ("model_type", "dict_type"):
+        return (
+            f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {', '.join(_fields_at(location))}"
+        )
     return f"  {key}: {_shortened(problem['input'])}: {message[0].lower()}{message[1:]}"
+
+
+def _is_policys_false(problem: Any) -> bool:
+    """Whether a problem is only that a policy's section is not the `false` that it might have been."""
+    return problem["type"] == "literal_error" and any(_is_alternative(part) for part in problem["loc"])
+
+
+def _is_alternative(part: Any) -> bool:
+    """Pydantic puts the alternatives of a union among the keys: `policies.noise.NoisePolicy.beta`."""
+    return isinstance(part, str) and (part.endswith("Policy") or part.startswith("literal["))
 
 
 def _shortened(value: Any, limit: int = 80) -> str:
@@ -396,7 +408,9 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
             continue
         annotation = model.model_fields[part].annotation
         candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if model is None:
+            return []
     return list(model.model_fields)
 
 

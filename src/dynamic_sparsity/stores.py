@@ -6,10 +6,12 @@ steps and entries; shards hold several. On disk time is the last axis: that comp
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import warnings
@@ -31,7 +33,7 @@ SCHEMA_VERSION = 1
 
 EPISODE, TIME, OUT, IN, CONSTRAINT = "episode", "time", "out_dim", "in_dim", "constraint"
 _SHARD_BYTES = 32 * 2**20
-_RAGGED_CHUNK = 2**18
+_RUN, _RAGGED_CHUNK = "run", 2**18
 _DIGESTS = "file_sha256"
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "numpy", "xarray", "zarr")
 
@@ -108,20 +110,20 @@ def write_store(path: Path, dataset: xr.Dataset) -> None:
     dataset = _portable(dataset)
     with _Unfinished(path) as unfinished:
         encoding = _encoding(dataset, len_shard=None)
-        dataset.to_zarr(unfinished, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+        dataset.to_zarr(unfinished, mode="a", zarr_format=3, consolidated=False, encoding=encoding)
 
 
 class EpisodeWriter:
     """Writes a store episode by episode: memory holds one shard, however many episodes there are.
 
     Use as a context manager; the store appears under its name when the block ends without an error.
-    With `ragged`, episodes may also bring variables along that dim, as many elements each as they like;
-    these are written one episode after the other.
+    Episodes may also bring variables along the dim `run`, as many elements each as they like; these are
+    written one episode after the other.
     """
 
-    def __init__(self, path: Path, episodes: int, attrs: dict[str, Any], ragged: str | None = None) -> None:
+    def __init__(self, path: Path, episodes: int, attrs: dict[str, Any]) -> None:
         self._unfinished = _Unfinished(path)
-        self._episodes, self._attrs, self._ragged = episodes, attrs, ragged
+        self._episodes, self._attrs = episodes, attrs
         self._held: list[xr.Dataset] = []
         self._held_ragged: list[xr.Dataset] = []
         self._written = 0
@@ -147,9 +149,9 @@ class EpisodeWriter:
         stacked = xr.concat(self._held, dim=EPISODE, data_vars="all", coords="minimal", compat="override", join="exact")
         numbers = np.arange(self._written, self._written + len(self._held))
         if self._held_ragged:
-            joined = xr.concat(self._held_ragged, dim=self._ragged)
-            if first or joined.sizes[self._ragged]:
-                self._append(joined, str(self._ragged), first)
+            joined = xr.concat(self._held_ragged, dim=_RUN)
+            if first or joined.sizes[_RUN]:
+                self._append(joined, _RUN, first)
         self._append(stacked.assign_coords({EPISODE: numbers}).assign_attrs(self._attrs), EPISODE, first)
         self._written += len(self._held)
         self._held, self._held_ragged = [], []
@@ -173,7 +175,11 @@ class EpisodeWriter:
 
 
 class _Unfinished:
-    """A directory beside the target that takes the target's name when the block ends without an error."""
+    """A directory beside the target that takes the target's name when the block ends without an error.
+
+    It is locked while it is written: a job that outlived its killed snakemake and the job that was started in its
+    place never write into one store. What a dead job left is cleared.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -181,19 +187,36 @@ class _Unfinished:
 
     def __enter__(self) -> Path:
         self._target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self._beside, ignore_errors=True)  # left by a job that was killed
+        if self._beside.exists():
+            self._lock()
+            shutil.rmtree(self._beside)
+            os.close(self._handle)
+        self._beside.mkdir()
+        self._lock()
         return self._beside
 
+    def _lock(self) -> None:
+        self._handle = os.open(self._beside, os.O_RDONLY)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._handle)
+            raise UserError(
+                f"another process is writing {self._target}: wait until it ends, or end it (a job may outlive the"
+                " snakemake that started it), then run again"
+            ) from None
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
+        if kind is None:
+            root = self._beside / "zarr.json"  # it holds the digests of the others
+            digests = {str(file.relative_to(self._beside)): _sha256(file) for file in files_of(self._beside) if file != root}
+            zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[_DIGESTS] = digests
+            if self._target.exists():
+                shutil.rmtree(self._target)
+            self._beside.rename(self._target)
+        else:
             shutil.rmtree(self._beside, ignore_errors=True)
-            return
-        root = self._beside / "zarr.json"  # it holds the digests of the others
-        digests = {str(file.relative_to(self._beside)): _sha256(file) for file in files_of(self._beside) if file != root}
-        zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[_DIGESTS] = digests
-        if self._target.exists():
-            shutil.rmtree(self._target)
-        self._beside.rename(self._target)
+        os.close(self._handle)
 
 
 def verify_store(path: Path) -> list[str]:
@@ -237,11 +260,11 @@ def _encoding(dataset: xr.Dataset, len_shard: int | None) -> dict[str, dict[str,
 
 def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any]:
     """One episode a chunk, `len_shard` episodes a shard, time last on disk, bits shuffled and zstd-compressed."""
-    if array.size == 0 or array.dtype.kind not in "biuf":
-        return {}
     dims = list(array.dims)
+    if (array.size == 0 and _RUN not in dims) or array.dtype.kind not in "biuf":
+        return {}
     by_episode = EPISODE in dims
-    chunks = tuple(1 if dim == EPISODE else _RAGGED_CHUNK if dim == "run" else array.sizes[dim] for dim in dims)
+    chunks = tuple(1 if dim == EPISODE else _RAGGED_CHUNK if dim == _RUN else array.sizes[dim] for dim in dims)
     blosc = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=array.dtype.itemsize)
     encoding: dict[str, Any] = {"chunks": chunks, "compressors": [blosc]}
     if by_episode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import subprocess
@@ -10,41 +9,44 @@ import sys
 import tempfile
 from pathlib import Path
 
-TASK, STEPS = "FingerSpin", 500
+from dynamic_sparsity import settings
+
+TASK, STEPS, FEW, MANY = "CheetahRun", 1000, 12, 48  # nine of its episodes make one shard
 
 
 def measure() -> list[dict[str, object]]:
     """Peak resident memory of the stages of one seed, for few and for many episodes."""
-    few, many = 4, 60
-    peaks = {episodes: _stages(episodes) for episodes in (few, many)}
+    peaks = {episodes: _stages(episodes) for episodes in (FEW, MANY)}
     return [
         {
             "stage": stage,
-            f"mib_{few}_episodes": peaks[few][stage],
-            f"mib_{many}_episodes": peaks[many][stage],
-            "many_over_few": peaks[many][stage] / peaks[few][stage],
+            f"mib_{FEW}_episodes": peaks[FEW][stage],
+            f"mib_{MANY}_episodes": peaks[MANY][stage],
+            "many_over_few": peaks[MANY][stage] / peaks[FEW][stage],
         }
-        for stage in peaks[few]
+        for stage in peaks[FEW]
     ]
 
 
 def _stages(episodes: int) -> dict[str, float]:
-    section = {"policies": {"noise": {}}, "rollouts": {"episodes": episodes, "steps": STEPS}, "jacobians": {}}
-    settings = {"rollouts": ["policies", "rollouts"], "jacobians": [*section], "sparsity": [*section, "sparsity"]}
+    study = settings.load_study(
+        {"tasks": [TASK], "policies": {"noise": {}}, "seeds": [0], "rollouts": {"episodes": episodes, "steps": STEPS}}
+    )
     with tempfile.TemporaryDirectory() as directory:
-        store = {stage: str(Path(directory) / f"{stage}.zarr") for stage in (*settings, "durations")}
+        store = {stage: str(Path(directory) / f"{stage}.zarr") for stage in settings.STAGES}
         inputs = {
             "rollouts": ["--task", TASK, "--policy", "noise", "--seed", "0"],
             "jacobians": ["--rollout", store["rollouts"]],
             "sparsity": ["--jacobian", store["jacobians"]],
             "durations": ["--sparsity", store["sparsity"]],
+            "summary": ["--sparsity", store["sparsity"]],
+            "survival": ["--durations", store["durations"]],
+            "patterns": ["--sparsity", store["sparsity"]],
         }
         peaks = {}
         for stage, arguments in inputs.items():
-            names = settings.get(stage, settings["sparsity"])
-            values = {name: section.get(name, {}) for name in names}
-            command = ["--settings", json.dumps(values), "--output", store[stage], *arguments]
-            peaks[stage] = _peak_mib(stage, command)
+            given = settings.stage_settings(study, stage, "noise")
+            peaks[stage] = _peak_mib(stage, ["--settings", given, "--output", store[stage], *arguments])
         return peaks
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,10 @@ class Project:
         """Append to a package file."""
         path = self.path / "src/dynamic_sparsity" / module
         path.write_text(path.read_text() + text)
+
+    def children(self, process: subprocess.Popen, name: str) -> list[psutil.Process]:
+        """Running descendants of `process` whose command line holds `name`."""
+        return [child for child in psutil.Process(process.pid).children(recursive=True) if name in child.cmdline()]
 
     def popen(self, *arguments: str, **options: object) -> subprocess.Popen:
         """Start snakemake here, as a user would: no coverage of the test process's own binding or path."""

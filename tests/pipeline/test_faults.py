@@ -3,11 +3,11 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import xarray as xr
 import zarr
@@ -33,25 +33,46 @@ def test_a_failed_job_leaves_nothing_stale(project):
     assert project.fingerprint() == reference
 
 
-@pytest.mark.parametrize("victim", ["job", "snakemake"])
+SLOW_WRITES = """
+import time as _time
+_SHARD_BYTES = 1
+_quick_flush = EpisodeWriter._flush
+def _slow_flush(self):
+    _quick_flush(self)
+    _time.sleep(1.5)
+EpisodeWriter._flush = _slow_flush
+"""
+
+
+@pytest.mark.parametrize("victim", ["job", "snakemake", "both"])
 def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
     before = project.fingerprint()
     store = project.path / JACOBIAN
     shutil.rmtree(store)
-    process = project.popen("--cores", "2", JACOBIAN, start_new_session=True)
+    module = project.path / "src/dynamic_sparsity/stores.py"
+    quick = module.read_text()
+    module.write_text(quick + SLOW_WRITES)  # one episode a shard, and time to be killed in between
+    process = project.popen("--cores", "2", "--rerun-triggers", "mtime", "--", JACOBIAN)
     partial = store.with_name(f".{store.name}.partial")
     deadline = time.monotonic() + 120
-    while not partial.exists():
+    while not (partial / "zarr.json").exists():
         assert process.poll() is None and time.monotonic() < deadline, "never saw the store being written"
-    if victim == "job":
-        subprocess.run(["pkill", "-KILL", "-f", f"stages.jacobians.*--output {JACOBIAN}"], check=True)
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    (job,) = project.children(process, "dynamic_sparsity.stages.jacobians")[-1:]
+    if victim != "snakemake":
+        job.kill()
+    if victim != "job":
+        process.kill()
+    module.write_text(quick)
     process.communicate()
     assert process.returncode != 0
     assert not store.exists()
-    if victim == "snakemake":
+    if victim != "job":
         project.snakemake("--unlock")
+    if victim == "snakemake":  # the job has outlived it and is still writing
+        assert job.is_running()
+        assert "another process is writing" in project.run(ok=False)
+        psutil.wait_procs([job], timeout=60)
     project.run()
     assert project.fingerprint() == before
     assert not partial.exists()

@@ -80,7 +80,8 @@ def test_a_new_task_computes_that_task_only(project):
     ("module", "rerun"),
     [
         ("simulation/coordinates.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
-        ("simulation/jacobian.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
+        ("simulation/jacobian.py", {"jacobians", "sparsity"} | AFTER_SPARSITY),
+        ("simulation/noise.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
         ("sparsity/zeros.py", {"sparsity", "summary", "durations", "survival", "patterns", "figure", "table"}),
         ("sparsity/resampling.py", {"summary", "survival", "patterns", "figure", "table"}),
         ("sparsity/events.py", {"patterns", "figure", "table"}),

@@ -19,7 +19,8 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute here"
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
@@ -111,3 +112,14 @@ def test_figures_tables_and_policies_have_their_modules():
     figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
     assert figures == set(settings.FigureSettings.names())
     assert set(POLICIES) == set(settings.PolicySettings.model_fields)
+
+
+def test_links_of_the_documents_lead_somewhere():
+    import re
+
+    root = SOURCE.parent
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    assert len(pages) > 5
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"

@@ -8,8 +8,9 @@ import mujoco
 import numpy as np
 import pytest
 
+from dynamic_sparsity.simulation.chunks import join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import Constraints
-from dynamic_sparsity.simulation.differentiate import Differentiator, join_chunks, recorded_chunks, recorded_shapes
+from dynamic_sparsity.simulation.differentiate import Differentiator
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition

@@ -6,7 +6,7 @@ import pytest
 
 from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.noise import coloured_noise
-from dynamic_sparsity.simulation.policies import ACTION_LIMIT, episode_seed, make_policy
+from dynamic_sparsity.simulation.policies import ACTION_LIMIT, episode_seed, make_policy, reset_key
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 2.0])
@@ -50,5 +50,7 @@ def test_draws_depend_on_the_seed_alone_and_actions_stay_inside_the_range():
 
 
 def test_episode_seeds_do_not_collide():
-    seeds = {episode_seed(seed, episode) for seed in range(30) for episode in range(100)}
-    assert len(seeds) == 3000
+    seeds = {episode_seed(seed, episode) for seed in range(300) for episode in range(100)}
+    assert len(seeds) == 30_000 and max(seeds) > 2**60, "64 bits: 32 would collide in a large study"
+    keys = {tuple(np.asarray(reset_key(seed)).tolist()) for seed in list(seeds)[:500]}
+    assert len(keys) == 500 and all(len(key) == 2 for key in keys)

@@ -101,7 +101,7 @@ SERIES = st.integers(3, 9).flatmap(lambda n: st.tuples(hnp.arrays(bool, n), hnp.
 @given(st.lists(SERIES, min_size=1, max_size=3))
 def test_expected_coincidence_is_the_mean_over_all_circular_shifts(episodes):
     switch, event = [s for s, _ in episodes], [e for _, e in episodes]
-    result = ev.coincidence(switch, event, shifts=20, seed=0)
+    result = ev.coincidence(switch, event, 20, 0.95, 0)
     total = sum(s[1:].sum() for s in switch)
     if total == 0:
         assert np.isnan(result.observed) and result.switches == 0
@@ -122,10 +122,10 @@ def test_every_shift_is_matched_as_by_rolling(pair):
 def test_coincidence_tells_a_cause_from_a_bystander():
     rng = np.random.default_rng(0)
     event = [rng.random(500) < 0.1 for _ in range(4)]
-    caused = ev.coincidence(event, event, shifts=500, seed=1)
+    caused = ev.coincidence(event, event, 500, 0.95, 1)
     assert caused.observed == 1 and caused.p_value < 0.01 and caused.expected < 0.2
     bystander = [rng.random(500) < 0.1 for _ in range(4)]
-    apart = ev.coincidence(bystander, event, shifts=500, seed=1)
+    apart = ev.coincidence(bystander, event, 500, 0.95, 1)
     assert apart.low <= apart.observed <= apart.high and apart.p_value > 0.05
 
 
@@ -134,5 +134,5 @@ def test_p_values_are_uniform_when_nothing_is_there():
     values = []
     for trial in range(200):
         switch, event = [rng.random(200) < 0.2], [rng.random(200) < 0.2]
-        values.append(ev.coincidence(switch, event, shifts=100, seed=trial).p_value.item())
+        values.append(ev.coincidence(switch, event, 100, 0.95, trial).p_value.item())
     assert 0.4 < np.mean(values) < 0.7 and np.mean(np.array(values) <= 0.05) == pytest.approx(0.05, abs=0.05)

@@ -35,6 +35,8 @@ def test_missing_episodes_are_left_out_and_a_single_episode_has_no_interval():
     assert result["mean"] == 2 and result.low >= 1 and result.high <= 3
     single = stratified_mean([per_episode(1.0)], resamples=20, confidence=0.95, seed=0)
     assert single["mean"] == 1 and np.isnan(single.low) and np.isnan(single.high)
+    one_known = stratified_mean([per_episode(1.0, np.nan)], resamples=20, confidence=0.95, seed=0)
+    assert one_known["mean"] == 1 and np.isnan(one_known.low) and np.isnan(one_known.high)
     empty = stratified_mean([per_episode(np.nan, np.nan)], resamples=20, confidence=0.95, seed=0)
     assert np.isnan(empty["mean"]) and np.isnan(empty.low)
 

@@ -6,9 +6,10 @@ import pytest
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings import NoisePolicy, PolicySettings
+from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer
-from dynamic_sparsity.simulation.rollout import CHUNK_STEPS, Episode, Roller, chunks, recorded_of, rollout_dataset
+from dynamic_sparsity.simulation.rollout import Episode, Roller, recorded_of, rollout_dataset
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 
@@ -49,6 +50,16 @@ def test_every_step_replays_and_an_altered_one_is_named(roller):
     array[5, 1] = np.nan
     with pytest.raises(UserError, match="step 5, next_qpos:hinge_1"):
         replayer.prove(episode.start, episode.next_state._replace(qpos=array), 0)
+
+
+def test_infinities_are_no_excuse():
+    from dynamic_sparsity.simulation.replay import _apart, step_difference
+
+    one, infinite = np.array([1.0]), np.array([np.inf])
+    assert _apart(one, infinite, np.array([np.inf])).all() and _apart(infinite, one, np.array([np.inf])).all()
+    assert not _apart(infinite, infinite, np.array([0.0])).any()
+    states = [NextState(np.array([[1.0], [2.0]]), np.full((2, 1), value), np.zeros((2, 0))) for value in (0.0, 0.5)]
+    np.testing.assert_allclose(step_difference(states[0], states[1]), 0.5 / 1.5)
 
 
 def test_hidden_state_would_be_found(roller):

@@ -48,8 +48,17 @@ def test_config_yaml_has_every_key_and_a_comment_above_each():
 
 @pytest.mark.parametrize("study", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_other_studies_are_valid_on_top_of_it(study):
-    config = {**CONFIG, **yaml.safe_load(study.read_text())}
+    from snakemake.utils import update_config
+
+    config = copy.deepcopy(CONFIG)
+    update_config(config, yaml.safe_load(study.read_text()))  # what --configfile does
     settings.load_study(config, str(study))
+
+
+def test_an_overriding_study_can_drop_a_policy():
+    study = settings.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
+    assert study.policies.names == ["zero"]
+    assert json.loads(settings.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
 
 
 def test_the_committed_schema_is_the_generated_one():
@@ -95,6 +104,11 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("resampling.confidence", 1.0, ["resampling.confidence", "1.0", "less than 1"]),
         ("figures.pattern_timeline.episode", 7, ["figures.pattern_timeline.episode", "7", "0 to 2"]),
         ("figures.zero_fractoin", {}, ["figures.zero_fractoin", "zero_fraction"]),
+        ("figures.sparsity_histogram.bin_width", 0.3, ["bin_width", "0.3", "0.333333"]),
+        ("figures.sparsity_histogram.bin_width", 1e-9, ["bin_width", "0.001"]),
+        ("rollouts", 5, ["rollouts", "5", "mapping", "episodes", "steps"]),
+        ("policies.zero", {"a": 1}, ["policies.zero.a", "no keys"]),
+        ("policies", {"noise": False}, ["policies", "noise", "zero"]),
         ("unknown", 1, ["unknown", "tasks", "seeds"]),
     ],
 )

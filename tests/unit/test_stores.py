@@ -94,6 +94,18 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
     assert not left.exists() and stores.verify_store(tmp_path / "s.zarr") == []
 
 
+def test_two_writers_of_one_store_never_mix(tmp_path):
+    path = tmp_path / "s.zarr"
+    with stores.EpisodeWriter(path, 2, stores.provenance("jacobians", {"a": "old"})) as orphan:
+        orphan.write(an_episode(0))
+        with pytest.raises(UserError, match="another process is writing"):
+            write(path, episodes=3)
+        orphan.write(an_episode(1))
+    assert stores.open_store(path).sizes["episode"] == 2 and stores.verify_store(path) == []
+    write(path, episodes=3)
+    assert stores.open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
 def chunk_of(path):
     return next(file for file in stores.files_of(path / "jacobian") if "c" in file.relative_to(path).parts)
 
@@ -125,12 +137,13 @@ def test_a_store_of_another_kind_or_schema_is_refused(tmp_path, monkeypatch):
 
 def test_ragged_variables_follow_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "_SHARD_BYTES", 1)
-    with stores.EpisodeWriter(tmp_path / "s.zarr", 3, stores.provenance("durations", {}), ragged="run") as writer:
-        for number, size in enumerate([2, 0, 3]):
+    with stores.EpisodeWriter(tmp_path / "s.zarr", 4, stores.provenance("durations", {})) as writer:
+        for number, size in enumerate([0, 2, 0, 3]):
             ragged = xr.Dataset({"run_length": ("run", np.full(size, number, np.int32))})
             writer.write(an_episode(number), ragged=ragged)
     dataset = stores.open_store(tmp_path / "s.zarr", "durations")
-    assert dataset.run_length.values.tolist() == [0, 0, 2, 2, 2] and dataset.sizes["episode"] == 3
+    assert dataset.run_length.values.tolist() == [1, 1, 3, 3, 3] and dataset.sizes["episode"] == 4
+    assert len(stores.files_of(tmp_path / "s.zarr" / "run_length")) == 2, "one chunk and its metadata"
 
 
 def test_a_dataset_that_fits_in_memory(tmp_path):

@@ -97,6 +97,10 @@ def test_the_table_of_global_zeros_judges_and_explains(usual):
     assert differs.verdict == "differs: 3 more in J_s" and differs.zeros_J_s == 3
     assert "3 in column qpos:a" in differs.explanation
     assert "Never active in these data, perhaps in the paper's: contact:floor/foot, joint_limit:a" in differs.explanation
+    everywhere = [sparsity_store(0, np.ones((3, 20), bool))]
+    cheetah = studied(everywhere)[0].assign_attrs({**ATTRS, "task": "CheetahRun"})
+    fewer = table("global_zeros", [cheetah]).iloc[0]
+    assert fewer.verdict == "differs: 17 fewer in J_s" and "No step of these data is free" in fewer.explanation
     unknown = studied(never)[0].assign_attrs({**ATTRS, "task": "FishSwim"})
     assert table("global_zeros", [unknown]).iloc[0].verdict == "not in the paper"
 
@@ -185,7 +189,7 @@ def test_figure_3_shows_the_fractions_it_was_given(usual):
     )
 
 
-@pytest.mark.parametrize("width", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("width", [0.1, 1 / 3, 1 / 49, 1.0])
 def test_figure_5_holds_every_step_once(usual, width):
     from dynamic_sparsity.figures import sparsity_histogram
 

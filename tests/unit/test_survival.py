@@ -72,7 +72,7 @@ def test_summary_has_both_conventions_and_says_what_each_leaves_out():
     assert result.paper_mean.item() == (2 * 1 + 2 + 3 + 3) / 5
     assert result["median"].item() == 2
     np.testing.assert_allclose(result.survival.values, [0.6, 0.4, 0.2, np.nan])
-    np.testing.assert_allclose(result.restricted_mean.item(), 1 + 0.6 + 0.4 + 0.2)
+    np.testing.assert_allclose(result.restricted_mean.item(), 1 + 0.6 + 0.4)  # the area from 0 to 3
     assert result.spanning_runs == 21 and result.spanning_steps == 84 and result.ended_runs == 12
 
 
@@ -92,3 +92,19 @@ def test_bands_close_when_all_episodes_are_alike_and_open_when_they_differ():
 def test_one_episode_gives_no_band():
     single = survival.summarise([counts(np.array([2, 1]), np.array([0, 0]), episodes=1)], 50, 0.9, 0)
     assert single.survival_low.isnull().all() and not single.survival.sel(value="zero").isnull().any()
+
+
+def test_the_restricted_mean_does_not_depend_on_durations_that_nothing_reached():
+    for columns in (3, 4, 9):
+        ended, cut = np.zeros(columns, int), np.zeros(columns, int)
+        ended[:3], cut[:3] = [2, 1, 1], [0, 0, 1]
+        result = survival.summarise([counts(ended, cut)], 20, 0.9, 0).sel(value="zero")
+        np.testing.assert_allclose(result.restricted_mean.item(), 2.0)
+
+
+def test_one_episode_that_switches_among_three_still_gives_a_band():
+    data = counts(np.array([3, 2, 1]), np.array([0, 0, 0]))
+    for name in data:
+        data[name][1:] = 0
+    result = survival.summarise([data], 400, 0.9, 0).sel(value="zero")
+    assert result.survival_low.notnull().all() and result.survival_high.notnull().all()

@@ -88,6 +88,16 @@ def test_the_threshold_is_strict_and_absolute():
     assert zeros.zero_mask(jacobian, np.nextafter(1e-12, 1)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threshold", [1e-300, 1e-46, 1e-12, 1e-3])
+def test_the_threshold_is_not_rounded_to_the_arrays_precision(dtype, threshold):
+    values = np.zeros((1, 4, 6), dtype)
+    values[0, 0] = [0.0, 1e-44, 9.9e-13, 1.01e-12, 9.9e-4, 1.01e-3]
+    expected = [abs(float(x)) < threshold for x in values[0, 0]]
+    assert zeros.zero_mask(entries(values), threshold).values[0, 0].tolist() == expected
+    assert zeros.zero_mask(entries(values), threshold).values[0, 1:].all()
+
+
 def test_free_zeros_count_only_steps_without_an_active_constraint():
     values = np.zeros((3, 4, 6))
     values[1] = 1.0  # the constraint of this step makes everything depend on everything

@@ -5,8 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 SOURCE_ROOT = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE_ROOT))
 
@@ -19,7 +17,8 @@ try:
         dict(config), "the configuration (config.yaml with what overrides it)"
     )
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    print(error, file=sys.stderr)
+    raise SystemExit(1) from None
 
 METHOD = STUDY.jacobians.method
 PER_SEED = {

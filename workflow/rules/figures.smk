@@ -43,6 +43,7 @@ rule figure:
         " --settings {params.settings:q}"
         " --figure {wildcards.figure}"
         " --stores {input.stores:q}"
+        " --threads {threads}"
         " --output {output.png:q}"
         " --svg {output.svg:q}"
         " > {log:q} 2>&1"

@@ -17,6 +17,7 @@ rule sparsity:
         "python -m dynamic_sparsity.stages.sparsity"
         " --settings {params.settings:q}"
         " --jacobian {input.jacobian:q}"
+        " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
 
@@ -40,5 +41,6 @@ rule summary:
         "python -m dynamic_sparsity.stages.summary"
         " --settings {params.settings:q}"
         " --sparsity {input.sparsity:q}"
+        " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"

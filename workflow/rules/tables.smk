@@ -3,7 +3,7 @@ rule table:
         stores=lambda wildcards: [
             store for stage in TABLES[wildcards.table] for store in stores(stage)
         ],
-        paper="resources/paper/table1.csv",
+        paper=_relative([Path(workflow.basedir) / "resources/paper/table1.csv"]),
         code=lambda wildcards: sources(
             "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
         ),
@@ -33,6 +33,7 @@ rule table:
         " --table {wildcards.table}"
         " --paper {input.paper:q}"
         " --stores {input.stores:q}"
+        " --threads {threads}"
         " --output {output.csv:q}"
         " --html {output.html:q}"
         " > {log:q} 2>&1"

@@ -17,6 +17,7 @@ rule durations:
         "python -m dynamic_sparsity.stages.durations"
         " --settings {params.settings:q}"
         " --sparsity {input.sparsity:q}"
+        " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
 
@@ -40,6 +41,7 @@ rule survival:
         "python -m dynamic_sparsity.stages.survival"
         " --settings {params.settings:q}"
         " --durations {input.durations:q}"
+        " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
 
@@ -63,5 +65,6 @@ rule patterns:
         "python -m dynamic_sparsity.stages.patterns"
         " --settings {params.settings:q}"
         " --sparsity {input.sparsity:q}"
+        " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"

@@ -15,7 +15,7 @@ from dynamic_sparsity.settings import SparsityHistogramFigure
 def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Figure:
     """Two panels, J_s and J_a, from the sparsity stores of all seeds."""
     threshold = stores[0].attrs["threshold"]
-    bins = np.append(np.arange(0, 1, settings.bin_width), 1.0)
+    bins = np.linspace(0, 1, round(1 / settings.bin_width) + 1)
     figure = Figure(figsize=(6.4, 2.8))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, block in zip(panels, ("J_s", "J_a"), strict=True):
@@ -25,7 +25,7 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Fig
         if not len(values):
             axes.text(0.5, 0.5, "no finite step", ha="center", transform=axes.transAxes)
             continue
-        # Right-closed rounding would put 0.3 = 3/10 on either side of an edge: nudge values up by less than a bin.
+        # A value on an edge belongs to the bin above it, however its division was rounded: nudge up.
         weights = np.full(len(values), 100 / len(values))
         axes.hist(np.minimum(values + 1e-9, 1.0), bins=bins, weights=weights, color=style.BLOCK_COLOURS[block])
         axes.axvline(values.mean(), color="black", linestyle="--", linewidth=1)

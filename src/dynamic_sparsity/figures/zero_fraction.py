@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -21,7 +22,8 @@ def draw(stores: Sequence[xr.Dataset], settings: ZeroFractionFigure) -> Figure:
     cell = 0.42 if max(rows, columns) <= settings.annotate_up_to else 0.24 if columns <= 40 else 0.16
     figure = Figure(figsize=(2.6 + cell * columns, 1.9 + cell * rows))
     axes = figure.add_subplot()
-    image = axes.imshow(percent, vmin=0, vmax=100, cmap=style.SEQUENTIAL, aspect="equal")
+    colours = colormaps[style.SEQUENTIAL].with_extremes(bad="0.85")  # grey: never finite
+    image = axes.imshow(percent, vmin=0, vmax=100, cmap=colours, aspect="equal")
     _label(axes, percent, small=columns > 40)
     _outline(axes, data.always_zero)
     if max(rows, columns) <= settings.annotate_up_to:
@@ -44,12 +46,14 @@ def _label(axes: Axes, percent: xr.DataArray, *, small: bool) -> None:
 def _annotate(axes: Axes, percent: xr.DataArray) -> None:
     for row, values in enumerate(percent.values):
         for column, value in enumerate(values):
-            text = "–" if value != value else _digits(value)
-            axes.text(column, row, text, ha="center", va="center", color="black" if value > 55 else "white", fontsize=7)
+            colour = "white" if value <= 55 else "black"
+            axes.text(column, row, _digits(value), ha="center", va="center", color=colour, fontsize=7)
 
 
 def _digits(percent: float) -> str:
-    """Whole percents, but never 0 or 100 for what is not exactly that."""
+    """Whole percents, but never 0 or 100 for what is not exactly that; a dash where no sample is finite."""
+    if percent != percent:
+        return "–"
     if 0 < percent < 0.5:
         return "<1"
     return ">99" if 99.5 <= percent < 100 else f"{percent:.0f}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
 from dynamic_sparsity.simulation.jacobian import METHODS, Differentiated
 from dynamic_sparsity.simulation.programs import load_program
-from dynamic_sparsity.simulation.rollout import CHUNK_STEPS, chunks
+from dynamic_sparsity.simulation.replay import step_difference
 from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
@@ -54,8 +54,12 @@ class Differentiator:
         return program, recorded_shapes(self._task)
 
 
-def jacobian_dataset(result: Differentiated, task: Task, steps: int) -> xr.Dataset:
-    """One episode's Jacobians with their labels, and what constraints did in any substep of each step."""
+def jacobian_dataset(result: Differentiated, recorded: NextState, task: Task, steps: int) -> xr.Dataset:
+    """One episode's Jacobians with their labels, and what constraints did in any substep of each step.
+
+    `step_difference`: how far the step that was differentiated, in its own precision, ends from the recorded next
+    state: the largest |difference| / (1 + |recorded|) over the state.
+    """
     constraints, coordinates = Constraints.of(task.model), task.coordinates
     length = len(result.jacobian)
     kinds = np.array(constraints.kinds)
@@ -69,6 +73,7 @@ def jacobian_dataset(result: Differentiated, task: Task, steps: int) -> xr.Datas
     }
     arrays = {
         "jacobian": ((TIME, OUT, IN), padded(result.jacobian, steps), {"units": "unit of out_dim / unit of in_dim"}),
+        "step_difference": ((TIME,), padded(step_difference(result.next_state, recorded), steps), {"units": "1"}),
         "constraint_active": ((TIME, CONSTRAINT), padded(result.activity.active, steps), {"units": "1"}),
         "constraint_loaded": ((TIME, CONSTRAINT), padded(result.activity.loaded, steps), {"units": "1"}),
     }
@@ -79,21 +84,3 @@ def jacobian_dataset(result: Differentiated, task: Task, steps: int) -> xr.Datas
         "constraint_kind": (CONSTRAINT, labels(constraints.kinds)),
     }
     return xr.Dataset({**arrays, **counts, "length": ((), np.int32(length))}, coords=coords)
-
-
-def recorded_shapes(task: Task) -> tuple[jax.ShapeDtypeStruct, ...]:
-    """Shapes of one chunk of `Recorded`, in the precision of this process."""
-    model, dtype = task.model, jnp.zeros(0).dtype
-    widths = Recorded(model.nq, model.nv, model.na, model.nv, model.nu)
-    return tuple(jax.ShapeDtypeStruct((CHUNK_STEPS, width), dtype) for width in widths)
-
-
-def recorded_chunks(start: Recorded) -> list[tuple[np.ndarray, ...]]:
-    """`start` (time first) in chunks, in the precision of this process."""
-    dtype = jnp.zeros(0).dtype
-    return list(zip(*(chunks(np.asarray(array, dtype)) for array in start), strict=True))
-
-
-def join_chunks(pieces: list[tuple], steps: int) -> list[np.ndarray]:
-    """Put the results of chunks together again, without the padding."""
-    return [np.concatenate([np.asarray(a) for a in arrays])[:steps] for arrays in zip(*pieces, strict=True)]

@@ -27,6 +27,11 @@ kink and no derivative, and within a finite difference's step of it (1e-6) none 
 class Policy(Protocol):
     """All randomness comes from `draws`, so that an episode is a function of its seed."""
 
+    @property
+    def acts(self) -> str:
+        """Names what `act` computes, with all that it depends on: traced programs are kept under it."""
+        ...
+
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
         """The random numbers of one episode."""
         ...
@@ -41,6 +46,7 @@ class Noise:
     """Coloured Gaussian noise in action space, clipped to the control range; blind to the observation."""
 
     settings: NoisePolicy
+    acts: str = "clipped draw"
 
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
         """Scaled coloured noise."""
@@ -57,6 +63,7 @@ class Zero:
     """Zero actions."""
 
     settings: ZeroPolicy
+    acts: str = "zero"
 
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
         """Zeros: nothing is random."""
@@ -79,10 +86,10 @@ def make_policy(name: str, settings: PolicySettings) -> Policy:
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """The seed of one episode's reset and draws: independent across (seed, episode), the same in every run."""
-    return int(np.random.SeedSequence((seed, episode)).generate_state(1, np.uint32)[0])
+    """The 64-bit seed of one episode's reset and draws: a hash of (seed, episode), the same in every run."""
+    return int(np.random.SeedSequence((seed, episode)).generate_state(1, np.uint64)[0])
 
 
 def reset_key(seed: int) -> jax.Array:
-    """The jax key with which Playground resets an episode of that `episode_seed`."""
-    return jax.random.PRNGKey(seed)
+    """The jax key with which Playground resets an episode of that `episode_seed`: its two halves."""
+    return jnp.array([seed >> 32, seed & 0xFFFFFFFF], dtype=jnp.uint32)

@@ -1,6 +1,6 @@
 """Traced programs on disk: a job of a task loads what an earlier job of the same task has traced.
 
-Tracing MJX takes 5-25 s per program and task; XLA's own cache saves compiling but not that. A program is stored
+Tracing MJX takes 2 to 25 s per program and task; XLA's own cache saves compiling but not that. A program is stored
 as serialised StableHLO (`jax.export`) with its digest; a damaged or missing one is traced again.
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.simulation.differentiate import join_chunks, recorded_chunks, recorded_shapes
+from dynamic_sparsity.simulation.chunks import join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
@@ -56,7 +56,7 @@ class Replayer:
                     f" determine this transition. Delete the rollout store and record it again on this machine; if that"
                     " fails too, the task has hidden state that is not recorded"
                 )
-        return max(_relative_difference(ours, theirs) for ours, theirs in zip(replayed, recorded, strict=True))
+        return float(np.nanmax(step_difference(replayed, recorded), initial=0.0))
 
     def _unexplained(self, start: Recorded, replayed: NextState, recorded: NextState) -> str:
         rng = np.random.default_rng(0)
@@ -71,7 +71,8 @@ class Replayer:
             (coordinates.qpos, coordinates.dofs, coordinates.activations),
             strict=True,
         ):
-            wrong = _apart(ours, theirs, TOLERANCE * (1 + np.abs(theirs)) + 4 * room)
+            finite_room = np.where(np.isfinite(room), 4 * room, 0.0)
+            wrong = _apart(ours, theirs, TOLERANCE * (1 + np.abs(theirs)) + finite_room)
             if wrong.any():
                 worst = int(np.argmax(np.where(wrong, np.nan_to_num(np.abs(ours - theirs), nan=np.inf), -1)))
                 return f"next_{kind}:{labels[worst]} (replayed {ours[worst]:.9g}, recorded {theirs[worst]:.9g})"
@@ -94,7 +95,7 @@ def outside(replayed: NextState, recorded: NextState, tolerance: float) -> list[
 def _apart(ours: np.ndarray, theirs: np.ndarray, room: np.ndarray) -> Bool[np.ndarray, "..."]:
     """Further apart than `room`; equal infinities and two NaNs are not apart, a NaN beside a number is."""
     with np.errstate(invalid="ignore"):
-        close = np.abs(ours - theirs) <= room
+        close = np.isfinite(ours) & np.isfinite(theirs) & (np.abs(ours - theirs) <= room)
     return ~(close | (ours == theirs) | (np.isnan(ours) & np.isnan(theirs)))
 
 
@@ -103,7 +104,8 @@ def _perturbed(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
     return (values + noise * (1 + np.abs(values))).astype(values.dtype)
 
 
-def _relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+def step_difference(ours: NextState, theirs: NextState) -> np.ndarray:
+    """Largest |ours - theirs| / (1 + |theirs|) of each step over the state; NaN where the state is not finite."""
     with np.errstate(invalid="ignore"):
-        difference = np.abs(ours - theirs) / (1 + np.abs(theirs))
-    return float(np.nanmax(difference, initial=0.0))
+        parts = [np.abs(a - b) / (1 + np.abs(b)) for a, b in zip(ours, theirs, strict=True)]
+        return np.concatenate(parts, axis=-1).max(-1)

@@ -10,16 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.coordinates import Coordinates
 from dynamic_sparsity.simulation.policies import Policy, episode_seed, reset_key
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import TIME, labels, padded
-
-CHUNK_STEPS = 48
-"""Control steps per call of a compiled program: small, so that episodes of any length share one program and
-padding the last chunk of 1000 steps wastes 1 %; a multiple of the Jacobians' batch, so that none is traced twice."""
 
 
 class Episode(NamedTuple):
@@ -47,9 +44,8 @@ class Roller:
 
     def __init__(self, task: Task, policy: Policy) -> None:
         self._task, self._policy = task, policy
-        identity = {"task": task.name, "policy": repr(policy)}
         self._reset = load_program("reset", self._build_reset, owner=__name__, task=task.name)
-        self._advance = load_program("advance", self._build_advance, owner=__name__, **identity)
+        self._advance = load_program("advance", self._build_advance, owner=__name__, task=task.name, acts=policy.acts)
 
     def episode(self, seed: int, episode: int, steps: int) -> Episode:
         """Episode number `episode` of `seed`: a function of both, of nothing else that is rolled out."""
@@ -110,7 +106,7 @@ def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> x
         "done": ((TIME,), episode.done, "1"),
     }
     arrays = {name: (dim, padded(array, steps), {"units": units}) for name, (dim, array, units) in dims.items()}
-    scalars = {"length": ((), np.int32(episode.length)), "episode_seed": ((), np.int64(episode.seed))}
+    scalars = {"length": ((), np.int32(episode.length)), "episode_seed": ((), np.uint64(episode.seed))}
     coords = {
         "qpos_dim": labels(coordinates.qpos),
         "dof": labels(coordinates.dofs),
@@ -124,10 +120,3 @@ def recorded_of(episode: xr.Dataset) -> tuple[Recorded, NextState]:
     """The recorded transitions of one episode of a rollout store, time first."""
     start = Recorded(*(episode[name].values for name in Recorded._fields))
     return start, NextState(*(episode[f"next_{name}"].values for name in NextState._fields))
-
-
-def chunks(array: np.ndarray) -> list[np.ndarray]:
-    """Cut along time into pieces of CHUNK_STEPS; the last is padded by repeating its last step."""
-    pad = -len(array) % CHUNK_STEPS
-    padded = np.concatenate([array, np.repeat(array[-1:], pad, axis=0)])
-    return np.split(padded, len(padded) // CHUNK_STEPS)

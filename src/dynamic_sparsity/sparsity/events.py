@@ -17,12 +17,14 @@ def events(active: xr.DataArray) -> xr.DataArray:
     return (active != before).any(CONSTRAINT) & ~first
 
 
-def coincidence(switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, seed: int) -> xr.Dataset:
+def coincidence(
+    switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, confidence: float, seed: int
+) -> xr.Dataset:
     """Share of switches that happen at a step with an event, against events shifted circularly in time.
 
     `switch` and `event`: one boolean array per episode. The null model keeps both series as they are and shifts
     each episode's events by a random number of steps. Its `expected` share is exact: over all shifts, a switch
-    meets an event as often as events occur in its episode. `low`, `high`: central 95 % of the shifted shares;
+    meets an event as often as events occur in its episode. `low`, `high`: the central `confidence` of the shifted shares;
     `p_value`: two-sided, with the observed one counted among them. NaN without switches. The first step of an
     episode, which can be neither, takes no part.
     """
@@ -39,7 +41,7 @@ def coincidence(switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shift
             meeting += _matches_by_shift(s, e)[rng.integers(0, len(s), shifts)]
     null = meeting / total
     extreme = np.abs(null - expected) >= abs(observed - expected) - 1e-12
-    low, high = np.quantile(null, [0.025, 0.975])
+    low, high = np.quantile(null, [(1 - confidence) / 2, (1 + confidence) / 2])
     return xr.Dataset(
         {
             "observed": observed,

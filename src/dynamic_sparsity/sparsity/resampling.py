@@ -19,9 +19,10 @@ def stratified_mean(values: Sequence[xr.DataArray], resamples: int, confidence: 
     """Mean of a per-episode quantity over all episodes of all seeds, with a percentile bootstrap interval.
 
     `values`: one array per seed with the dim `episode`; NaN episodes are left out. Returns `mean`, `low`, `high`;
-    the interval is NaN where no seed has two episodes to resample.
+    the interval is NaN where no seed has two known episodes to resample.
     """
     sizes = [array.sizes["episode"] for array in values]
+    known_in_a_seed = xr.concat([array.notnull().sum("episode") for array in values], dim="seed").max("seed")
     stacked = xr.concat([array.drop_vars("episode", errors="ignore") for array in values], dim="episode")
     known = stacked.notnull()
     filled = stacked.fillna(0)
@@ -34,5 +35,7 @@ def stratified_mean(values: Sequence[xr.DataArray], resamples: int, confidence: 
     total = xr.dot(weights, known.astype(float), dim="episode")
     means = xr.dot(weights, filled, dim="episode") / total.where(total > 0)
     tail = (1 - confidence) / 2
+    means = means.where(total.notnull().any("resample"), 0)
     low, high = (means.quantile(q, dim="resample", skipna=True).drop_vars("quantile") for q in (tail, 1 - tail))
-    return xr.Dataset({"mean": mean, "low": low, "high": high})
+    enough = known_in_a_seed >= 2
+    return xr.Dataset({"mean": mean, "low": low.where(enough), "high": high.where(enough)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,7 +26,7 @@ def summarise(seeds: Sequence[xr.Dataset], threshold: float, resampling: Resampl
     constraint is active, and carries a force. `mean_sparsity` with `_low` and `_high` over `threshold` and `block`:
     the mean over episodes, with an interval from resampling episodes within seeds.
     """
-    counts = xr.concat([data[_COUNTS].load().drop_vars(EPISODE) for data in seeds], dim=EPISODE)
+    counts = xr.concat([_pooled_counts(data) for data in seeds], dim=EPISODE)
     always = xr.concat([zeros.always_zero(counts, level) for level in counts.threshold.values], dim=counts.threshold)
     fraction = xr.concat([zeros.zero_fraction(counts, level) for level in counts.threshold.values], dim=counts.threshold)
     free = zeros.always_zero_when_free(counts)
@@ -51,6 +53,12 @@ def summarise(seeds: Sequence[xr.Dataset], threshold: float, resampling: Resampl
             "steps": steps,
         }
     )
+
+
+def _pooled_counts(data: xr.Dataset) -> xr.Dataset:
+    """Counts of one seed, summed over its episodes one by one."""
+    episodes = (data[_COUNTS].isel({EPISODE: number}, drop=True).load() for number in range(data.sizes[EPISODE]))
+    return functools.reduce(operator.add, episodes)
 
 
 def _episode_means(data: xr.Dataset) -> xr.DataArray:

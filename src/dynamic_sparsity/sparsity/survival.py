@@ -43,10 +43,11 @@ def product_limit(ended: np.ndarray, cut: np.ndarray) -> np.ndarray:
 def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> xr.Dataset:
     """Durations of one task and policy from the counts of each seed's episodes (`count_by_length`).
 
-    For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high`
-    (percentiles over resampled episodes), `median` (first duration at which survival is at most 1/2; NaN if it never
-    is), `restricted_mean` (area under the curve up to the last duration at which it is known); beside it the paper's
-    `paper_count` by duration and `paper_mean`, and the numbers of runs that each convention leaves out.
+    For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high` (percentiles
+    over those resamples of episodes that know the curve there, where most of them do), `median` (first duration at
+    which survival is at most 1/2; NaN if it never is), `restricted_mean` (area under the curve up to the last duration
+    at which it is known); beside it the paper's `paper_count` by duration and `paper_mean`, and the numbers of runs
+    that each convention leaves out.
     """
     counts = [data[["ended", "cut", "unseen_start", "spanning", "paper"]].load() for data in seeds]
     pooled = xr.concat(counts, dim="episode").sum("episode")
@@ -97,10 +98,10 @@ def _band(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed:
 
 
 def _quantiles(curves: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
-    """Quantiles over the first axis, where every resample knows the curve."""
-    known = ~np.isnan(curves).any(0)
+    """Quantiles over the first axis, of the resamples that know the curve, where most of them do."""
+    known = np.isnan(curves).mean(0) < 0.5
     bounds = np.full((2, *curves.shape[1:]), np.nan)
-    bounds[:, known] = np.quantile(curves[:, known], levels, axis=0)
+    bounds[:, known] = np.nanquantile(curves[:, known], levels, axis=0)
     return bounds
 
 
@@ -112,4 +113,5 @@ def _median(survival: xr.DataArray) -> xr.DataArray:
 def _restricted_mean(survival: xr.DataArray) -> xr.DataArray:
     """Area under the step curve, which is 1 before duration 1: the mean up to the last known duration."""
     known = survival.notnull()
-    return (1 + survival.isel(duration=slice(0, -1)).fillna(0).sum("duration")).where(known.any("duration"))
+    last = survival.duration.where(known).max("duration")
+    return (1 + survival.where(survival.duration < last, 0).sum("duration")).where(known.any("duration"))

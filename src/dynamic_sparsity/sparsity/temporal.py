@@ -30,13 +30,17 @@ def summarise(seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resamplin
     correlation = stratified_mean([data.autocorrelation for data in per_seed], *settings)
     joined = xr.concat(per_seed, dim=xr.DataArray([d.attrs["seed"] for d in seeds], dims="seed", name="seed"))
     rows, columns = seeds[0].sizes[OUT], seeds[0].sizes[IN]
-    shares = [coincidence(*_series(joined, kind), shifts=temporal.shifts, seed=resampling.seed) for kind in EVENT_KINDS]
+    shares = [
+        coincidence(*_series(joined, kind), temporal.shifts, resampling.confidence, resampling.seed) for kind in EVENT_KINDS
+    ]
     ranked, count, order = _by_frequency(joined.pattern, book.masks(rows, columns))
     return xr.Dataset(
         {
             "pattern_id": ranked,
             "pattern_zero": (("pattern", OUT, IN), order),
             "pattern_count": ("pattern", count),
+            "listed_patterns": min(temporal.max_patterns, len(count)),
+            "steps_without_pattern": joined.length.sum() - count.sum(),
             **_follows(ranked, temporal.max_patterns),
             "switch": joined.switch,
             "event": joined.event,
@@ -102,10 +106,10 @@ def _by_frequency(pattern: xr.DataArray, masks: np.ndarray) -> tuple[xr.DataArra
 
 
 def _follows(pattern: xr.DataArray, largest: int) -> dict[str, tuple[str, np.ndarray]]:
-    """The pairs of different patterns that followed each other, among the `largest` most frequent patterns."""
+    """What followed the `largest` most frequent patterns when they ended, most frequent pairs first."""
     counts = follow_counts(pattern)
     source, target = (counts.index.get_level_values(name).to_numpy() for name in ("from", "to"))
-    listed = (source < largest) & (target < largest)
+    listed = source < largest
     return {
         "follow_from": ("follow", source[listed].astype(np.int32)),
         "follow_to": ("follow", target[listed].astype(np.int32)),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME
+from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME
 
 STATE, ACTION, ALL = "J_s", "J_a", "[J_s J_a]"
 BLOCKS = (STATE, ACTION, ALL)
@@ -19,7 +19,7 @@ def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
 
     Non-finite entries are not zero; ask `finite_mask` for those.
     """
-    return abs(jacobian) < threshold
+    return abs(jacobian) < np.float64(threshold)  # a Python float would be rounded to a float32 array's precision
 
 
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
@@ -78,23 +78,23 @@ def _count(mask: xr.DataArray) -> xr.DataArray:
     return mask.sum(TIME).astype(np.int32)
 
 
-def zero_fraction(counts: xr.Dataset, threshold: float, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
-    """Share of finite samples in which each entry is zero (paper, figure 3), pooled over `dims`; NaN if none is finite."""
-    zeros = counts.zero_count.sel(threshold=threshold).sum(dims)
-    finite = counts.finite_count.sum(dims)
+def zero_fraction(counts: xr.Dataset, threshold: float) -> xr.DataArray:
+    """Share of finite samples in which each entry is zero (paper, figure 3), over all episodes; NaN if none is finite."""
+    zeros = counts.zero_count.sel(threshold=threshold).sum(EPISODE)
+    finite = counts.finite_count.sum(EPISODE)
     return zeros / finite.where(finite > 0)
 
 
-def always_zero(counts: xr.Dataset, threshold: float, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
+def always_zero(counts: xr.Dataset, threshold: float) -> xr.DataArray:
     """Entries that are zero in every finite sample: the globally sparse ones (paper, table 1)."""
-    finite = counts.finite_count.sum(dims)
-    return (counts.zero_count.sel(threshold=threshold).sum(dims) == finite) & (finite > 0)
+    finite = counts.finite_count.sum(EPISODE)
+    return (counts.zero_count.sel(threshold=threshold).sum(EPISODE) == finite) & (finite > 0)
 
 
-def always_zero_when_free(counts: xr.Dataset, dims: Sequence[str] = ("episode",)) -> xr.DataArray:
+def always_zero_when_free(counts: xr.Dataset) -> xr.DataArray:
     """Entries that are zero in every finite sample without an active constraint; all False where there is none."""
-    finite = counts.free_finite_count.sum(dims)
-    return (counts.free_zero_count.sum(dims) == finite) & (finite > 0)
+    finite = counts.free_finite_count.sum(EPISODE)
+    return (counts.free_zero_count.sum(EPISODE) == finite) & (finite > 0)
 
 
 def pad_time(summary: xr.Dataset, steps: int) -> xr.Dataset:

@@ -11,10 +11,11 @@ from dynamic_sparsity.errors import UserError
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """An argument parser with the options that all stages share: settings and output."""
+    """An argument parser with the options that all stages share: settings, output, threads."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--settings", required=True, help="this stage's settings as one JSON string")
     options.add_argument("--output", required=True, type=Path, help="what to write")
+    options.add_argument("--threads", type=int, default=1, help="how many cores to claim")
     return options
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.sparsity import durations
 from dynamic_sparsity.stages import _common
@@ -18,12 +18,13 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, type=Path)
     given = options.parse_args()
+    runtime.claim_cores(given.threads)
     stage = settings.SparsityStage.model_validate_json(given.settings)
     sparsity = stores.open_store(given.sparsity, "sparsity")
     attrs = stores.provenance("durations", stage.model_dump(exclude_none=True), **stores.identity_of(sparsity))
     episodes, steps = sparsity.sizes[stores.EPISODE], sparsity.sizes[stores.TIME]
     masks = sparsity[["zero", "finite", "length"]]
-    with stores.EpisodeWriter(given.output, episodes, attrs, ragged="run") as writer:
+    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
         for number, episode in enumerate(progress(stores.episodes_of(masks), total=episodes, what="durations")):
             runs = durations.durations(episode.zero, episode.finite)
             counts = durations.count_by_length(runs, steps).assign(runs=runs.sizes["run"], length=episode.length)

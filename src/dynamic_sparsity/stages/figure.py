@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.stages import _common
 
@@ -17,6 +17,7 @@ def main() -> None:
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     options.add_argument("--svg", required=True, type=Path)
     given = options.parse_args()
+    runtime.claim_cores(given.threads)
     stage = settings.FigureStage.model_validate_json(given.settings)
     section = type(getattr(settings.FigureSettings(), given.figure)).model_validate(stage.figure)
     figure = importlib.import_module(f"dynamic_sparsity.figures.{given.figure}")

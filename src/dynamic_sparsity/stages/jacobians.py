@@ -13,7 +13,6 @@ def main() -> None:
     """Parse, read an episode, differentiate, write; one episode in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--rollout", required=True, type=Path)
-    options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     stage = settings.JacobianStage.model_validate_json(given.settings)
     rollout = stores.open_store(given.rollout, "rollouts")
@@ -37,7 +36,7 @@ def main() -> None:
         ):
             start, after = recorded_of(episode)
             replayer.prove(start, after, number)
-            writer.write(jacobian_dataset(differentiate(start), task, rollout.sizes[stores.TIME]))
+            writer.write(jacobian_dataset(differentiate(start), after, task, rollout.sizes[stores.TIME]))
 
 
 if __name__ == "__main__":

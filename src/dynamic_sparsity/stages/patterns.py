@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import temporal
 from dynamic_sparsity.stages import _common
 
@@ -14,6 +14,7 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
     given = options.parse_args()
+    runtime.claim_cores(given.threads)
     stage = settings.TemporalStage.model_validate_json(given.settings)
     seeds = stores.open_seeds(given.sparsity, "sparsity")
     result = temporal.summarise(seeds, stage.temporal, stage.resampling)

@@ -13,7 +13,6 @@ def main() -> None:
     options.add_argument("--task", required=True)
     options.add_argument("--policy", required=True)
     options.add_argument("--seed", required=True, type=int)
-    options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     stage = settings.RolloutStage.model_validate_json(given.settings)
     runtime.configure_jax(threads=given.threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.sparsity import zeros
 from dynamic_sparsity.stages import _common
@@ -15,6 +15,7 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--jacobian", required=True, type=Path)
     given = options.parse_args()
+    runtime.claim_cores(given.threads)
     stage = settings.SparsityStage.model_validate_json(given.settings)
     jacobian = stores.open_store(given.jacobian, "jacobians")
     attrs = stores.provenance(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import summary
 from dynamic_sparsity.stages import _common
 
@@ -14,7 +14,8 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    stage = settings.SurvivalStage.model_validate_json(given.settings)
+    runtime.claim_cores(given.threads)
+    stage = settings.PooledStage.model_validate_json(given.settings)
     seeds = stores.open_seeds(given.sparsity, "sparsity")
     result = summary.summarise(seeds, stage.sparsity.threshold, stage.resampling)
     result.attrs = stores.provenance("summary", stage.model_dump(exclude_none=True), **stores.identity_of(*seeds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import survival
 from dynamic_sparsity.stages import _common
 
@@ -14,7 +14,8 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--durations", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    stage = settings.SurvivalStage.model_validate_json(given.settings)
+    runtime.claim_cores(given.threads)
+    stage = settings.PooledStage.model_validate_json(given.settings)
     seeds = stores.open_seeds(given.durations, "durations")
     resampling = stage.resampling
     result = survival.summarise(seeds, resampling.resamples, resampling.confidence, resampling.seed)

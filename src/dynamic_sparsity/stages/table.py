@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dynamic_sparsity import settings, stores
+from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity.tables import page
 from dynamic_sparsity.stages import _common
 
@@ -20,9 +20,10 @@ def main() -> None:
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     options.add_argument("--html", required=True, type=Path)
     given = options.parse_args()
+    runtime.claim_cores(given.threads)
     settings.TableStage.model_validate_json(given.settings)
     table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
-    frame = table.build([stores.open_store(path).load() for path in given.stores], pd.read_csv(given.paper))
+    frame = table.build([stores.open_store(path) for path in given.stores], pd.read_csv(given.paper))
     given.output.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.output, index=False)
     given.html.write_text(page.render(frame, table.__doc__ or ""))

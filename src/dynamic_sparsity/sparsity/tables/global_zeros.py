@@ -1,5 +1,7 @@
 """Entries of the Jacobian that are zero in every sample, beside the paper's Table 1.
 
+The verdict compares the counts.
+
 The paper's data come from trained experts; the policy of each row says where ours come from. "Zeros when free"
 counts only steps without an active constraint: zeros that are there and not in the column before it are
 structure that some constraint breaks.
@@ -46,7 +48,7 @@ def _row(data: xr.Dataset, paper: pd.DataFrame) -> dict[str, object]:
         "steps": here.steps.item(),
         "free_steps": here.free_steps.item(),
         "verdict": _verdict(zeros, here.global_zeros.sel(block=ACTION).item(), known),
-        "explanation": " ".join([*_always_zero(here), *_broken(here), *_never_active(here, zeros, known)]),
+        "explanation": _explanation(here, known),
     }
 
 
@@ -61,6 +63,18 @@ def _verdict(zeros: int, action_zeros: int, paper: pd.Series | None) -> str:
     return f"differs: {', '.join(differences)}" if differences else "agrees"
 
 
+def _explanation(here: xr.Dataset, paper: pd.Series | None) -> str:
+    """What is zero, what would be but for a constraint, and, where the paper counts more zeros or fewer, why it may."""
+    zeros = here.global_zeros
+    sentences = [*_always_zero(here), *_broken(here)]
+    if paper is not None:
+        more = zeros.sel(block=STATE) > paper.zeros_J_s or zeros.sel(block=ACTION) > paper.zeros_J_a
+        fewer = zeros.sel(block=STATE) < paper.zeros_J_s or zeros.sel(block=ACTION) < paper.zeros_J_a
+        sentences += _why_more(here) if more else []
+        sentences += _why_fewer(here) if fewer else []
+    return " ".join(sentences)
+
+
 def _always_zero(here: xr.Dataset) -> list[str]:
     columns = _columns(here.always_zero)
     return [f"Always zero: {_listed(columns)}."] if columns else []
@@ -70,22 +84,29 @@ def _broken(here: xr.Dataset) -> list[str]:
     count = int(here.broken_entry.sum())
     if not count:
         return []
-    steps = int(here.broken_steps)
-    share = f"{steps} of {int(here.steps)} steps"
     by = here.broken_loaded[np.argsort(-here.broken_loaded.values, kind="stable")]
     named = [f"{name} bears a force in {n} of them" for name, n in zip(by.constraint.values, by.values, strict=True) if n]
     return [
-        f"{count} more are zero in every free step ({_listed(_columns(here.broken_entry))});"
-        f" one or more of these is not zero in {share}" + (f": {', '.join(named[:4])}" if named else "") + "."
+        f"{count} more are zero in every free step ({_listed(_columns(here.broken_entry))}); one or more of these is not"
+        f" zero in {int(here.broken_steps)} of {int(here.steps)} steps" + (f": {_listed(named, 4)}." if named else ".")
     ]
 
 
-def _never_active(here: xr.Dataset, zeros: int, paper: pd.Series | None) -> list[str]:
-    """Where we find more zeros than the paper: the constraints that our data never met."""
-    if paper is None or zeros <= int(paper.zeros_J_s):
-        return []
+def _why_more(here: xr.Dataset) -> list[str]:
     silent = [str(name) for name in here.constraint.values[here.active_steps.values == 0]]
-    return [f"Never active in these data, perhaps in the paper's: {_listed(silent)}."] if silent else []
+    if silent:
+        return [f"Never active in these data, perhaps in the paper's: {_listed(silent)}."]
+    return ["Every constraint was active at some time; the paper's agents may have met other combinations."]
+
+
+def _why_fewer(here: xr.Dataset) -> list[str]:
+    if not here.free_steps:
+        return ["No step of these data is free of active constraints, so none shows what holds without them."]
+    rare = here.zero_fraction.where(~here.always_zero & (here.zero_fraction > 0)).max("out_dim")
+    named = [f"{name} {100 * share:.3g} %" for name, share in zip(rare.in_dim.values, rare.values, strict=True) if share > 0]
+    if not named:
+        return ["No other entry is ever zero."]
+    return [f"Largest shares of zeros in columns that are not always zero: {_listed(named)}."]
 
 
 def _columns(entries: xr.DataArray) -> list[str]:

@@ -1,7 +1,7 @@
 """The most frequent patterns of each task: how often each occurs, how sparse it is, and what follows it.
 
 A pattern is the zero mask of a step as a whole. Followers: the patterns that came next when it ended, with how
-often, among the listed ones.
+often; at most three.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
-_LISTED, _FOLLOWERS = 20, 3
+_COLUMNS = ["task", "policy", "pattern", "steps", "share", "zeros", "sparsity", "followers"]
+_FOLLOWERS = 3
 
 
 def build(patterns: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
-    """Up to 20 rows per task and policy, from the pattern stores."""
+    """`temporal.max_patterns` rows per task and policy at most, from the pattern stores."""
     del paper
-    return pd.DataFrame([row for data in patterns for row in _rows(data)])
+    return pd.DataFrame([row for data in patterns for row in _rows(data)], columns=_COLUMNS)
 
 
 def _rows(data: xr.Dataset) -> list[dict[str, object]]:
@@ -34,7 +35,7 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
             "sparsity": int(data.pattern_zero[number].sum()) / entries,
             "followers": _followers(data, number),
         }
-        for number in range(min(_LISTED, data.sizes["pattern"]))
+        for number in range(int(data.listed_patterns))
     ]
 
 

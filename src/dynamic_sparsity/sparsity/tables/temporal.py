@@ -1,10 +1,10 @@
 """How often patterns switch, how long they are remembered, and whether constraint events explain the switches.
 
-A switch is a step whose pattern (the zero mask as a whole) differs from the one before. An event is a constraint's
-becoming active or inactive; "loaded" is its taking up or losing its force. Observed: the share of switches at a
-step with such an event. Expected: the same share had the events been shifted circularly in time by a random number
-of steps, episode by episode; the p-value is two-sided. Intervals of the switch rate come from resampling episodes
-within seeds.
+A switch is a step whose pattern (the zero mask as a whole) differs from the one before; steps with a non-finite
+entry have no pattern. An event is a constraint's becoming active or inactive; "loaded" is its taking up or losing its
+force. Observed: the share of switches at a step with such an event. Expected: the same share had the events been shifted
+circularly in time by a random number of steps, episode by episode; the p-value is two-sided. Intervals of the switch
+rate come from resampling episodes within seeds.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def _row(data: xr.Dataset) -> dict[str, object]:
         "task": data.attrs["task"],
         "policy": data.attrs["policy"],
         "distinct_patterns": data.sizes["pattern"],
+        "steps_without_pattern": data.steps_without_pattern.item(),
         "share_of_most_frequent": data.pattern_count.values[0] / total if total else None,
         "switch_rate": data.switch_rate_mean.item(),
         "low": data.switch_rate_low.item(),
