@@ -35,14 +35,18 @@ def set_state(data, qpos, qvel, act, warmstart, ctrl):
     data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
 
 
-def chained_transition_fd(task, step, eps=1e-6, centred=True):
-    """Jacobian of one control step from `mjd_transitionFD` of each physics step, chained by the product rule."""
-    model, data = task.model, mujoco.MjData(task.model)
+def chained_transition_fd(task, step, eps=1e-6, centred=True, data=None):
+    """Jacobian of one control step from `mjd_transitionFD` of each physics step, chained by the product rule.
+
+    `data`: an MjData to work in; making one takes as long as the differences of a small model.
+    """
+    model = task.model
+    data = mujoco.MjData(model) if data is None else data
     set_state(data, *step)
     size = 2 * model.nv + model.na
     state, control = np.eye(size), np.zeros((size, model.nu))
+    a, b = np.zeros((size, size)), np.zeros((size, model.nu))
     for _ in range(task.substeps):
-        a, b = np.zeros((size, size)), np.zeros((size, model.nu))
         mujoco.mjd_transitionFD(model, data, eps, centred, a, b, None, None)
         state, control = a @ state, a @ control + b
         mujoco.mj_step(model, data)

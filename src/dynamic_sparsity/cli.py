@@ -81,15 +81,20 @@ def _inspect(given: argparse.Namespace) -> None:
 def _verify(given: argparse.Namespace) -> None:
     from dynamic_sparsity import stores
 
-    unsound = 0
+    strangers = [path for path in given.stores if not stores.is_store(path)]
+    if strangers:
+        raise UserError(f"{strangers[0]} is not a store of this study (no zarr.json of ours there): check the path")
+    damaged = []
     for path in given.stores:
         problems = stores.verify_store(path)
-        unsound += bool(problems)
+        damaged += [str(path)] if problems else []
         print(f"{path}: {'damaged' if problems else 'sound'}", flush=True)
         for problem in problems:
             print(f"  {problem}")
-    if unsound:
-        raise UserError(f"{unsound} of {len(given.stores)} stores are damaged: delete them and run snakemake again")
+    if damaged:
+        raise UserError(
+            f"{len(damaged)} of {len(given.stores)} stores are damaged: delete {', '.join(damaged)} and run snakemake again"
+        )
 
 
 def _mib(size: int) -> str:

@@ -367,7 +367,7 @@ def _with_numbers(value: Any) -> Any:
 
 def _explain(problem: Any) -> str:
     location = tuple(part for part in problem["loc"] if not _is_alternative(part))
-    key = ".".join(str(part) for part in location) or "study"
+    key = ".".join(str(part) for part in location)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         allowed = _fields_at(location[:-1])
@@ -378,7 +378,7 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"  {key}: missing; add it (config.yaml documents every key)"
     if problem["type"] == "value_error":
-        return f"  {key}: {message}"
+        return f"  {key}: {message}" if key else f"  {message}"
     if problem["type"] in ("model_type", "dict_type"):
         return (
             f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {', '.join(_fields_at(location))}"

@@ -66,10 +66,20 @@ def padded(array: np.ndarray, steps: int) -> np.ndarray:
     return np.concatenate([array, end])
 
 
+def is_store(path: Path) -> bool:
+    """Whether there is a group at `path`, sound or not: neither an array inside a store nor any other directory."""
+    try:
+        return json.loads((path / "zarr.json").read_text()).get("node_type") == "group"
+    except (OSError, UnicodeDecodeError):
+        return False
+    except ValueError:  # metadata that was damaged
+        return path.suffix == ".zarr"
+
+
 def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
     """Open a store lazily; raises UserError when it is missing, unreadable, or not of that kind and schema."""
-    if not (path / "zarr.json").is_file():
-        raise UserError(f"{path} is not a store (no zarr.json): make it with snakemake, or check the path")
+    if not is_store(path):
+        raise UserError(f"{path} is not a store (no zarr.json of a group): make it with snakemake, or check the path")
     try:
         dataset = xr.open_zarr(path, consolidated=False)
     except Exception as error:  # zarr and its codecs raise many kinds for damaged metadata

@@ -77,7 +77,7 @@ def _plain(name: str) -> dict[str, object]:
     jax.config.update("jax_enable_x64", True)
     import jax.numpy as jnp
     from mujoco import mjx
-    from mujoco_playground import mjx_env
+    from mujoco_playground._src import mjx_env
 
     from dynamic_sparsity.simulation.tasks import load_task
     from tests.reference import warmed_up
@@ -101,15 +101,21 @@ def _plain(name: str) -> dict[str, object]:
 
 
 def _c_engine(name: str) -> dict[str, object]:
+    import mujoco
+
     from dynamic_sparsity.simulation.tasks import load_task
     from tests.reference import chained_transition_fd, warmed_up
 
     task = load_task(name)
-    start = warmed_up(task, STEPS, keep=STEPS)
-    steps = list(zip(*start, strict=True))
+    steps = list(zip(*warmed_up(task, STEPS, keep=STEPS), strict=True))
+    data = mujoco.MjData(task.model)
+
+    def differences(*, centred: bool) -> list:
+        return [chained_transition_fd(task, step, centred=centred, data=data) for step in steps]
+
     return {
-        way: median_ms(lambda centred=centred: [chained_transition_fd(task, step, centred=centred) for step in steps])
-        for way, centred in (("forward", False), ("centred", True))
+        "forward": median_ms(lambda: differences(centred=False)),
+        "centred": median_ms(lambda: differences(centred=True)),
     }
 
 

@@ -16,9 +16,10 @@ from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 from tests.reference import central_differences, chained_transition_fd, set_state, warmed_up
 
-# Central differences with eps = 1e-6 in float64 err by about eps^2 |f'''| + 1e-16 / eps = 1e-10 times the size of f. Stiff
-# contacts have third derivatives in the thousands: measured 3e-7 of the largest entry on HumanoidWalk, 1e-9 elsewhere.
-TOLERANCE = {"HumanoidWalk": 3e-6}
+# Errors are relative to 1 + the largest entry of the row. Central differences with eps = 1e-6 in float64 err by about
+# eps^2 |f'''| + 1e-16 |f| / eps = 1e-10 |f|; stiff contacts have third derivatives in the millions. Measured: 2e-6 on
+# HumanoidWalk (10 and more loaded constraints), 5e-9 elsewhere.
+TOLERANCE = {"HumanoidWalk": 1e-5}
 DEFAULT_TOLERANCE = 1e-7
 TRUTH_TASKS = ["CheetahRun", "FingerSpin", "BallInCup", "FishSwim", "HumanoidWalk"]
 
@@ -46,7 +47,8 @@ def stepper(task):
 
 
 def relative_error(ours, reference):
-    return np.abs(ours - reference).max() / (1 + np.abs(ours).max())
+    """Largest error of any entry, relative to 1 + the largest entry of its row."""
+    return (np.abs(ours - reference) / (1 + np.abs(ours).max(1, keepdims=True))).max()
 
 
 def test_the_states_are_where_it_matters():
@@ -68,8 +70,9 @@ def test_central_differences_of_the_same_step(name):
     for k in range(len(start.qpos)):
         reference = central_differences(task, [array[k] for array in start], step)
         assert relative_error(result.jacobian[k], reference) < TOLERANCE.get(name, DEFAULT_TOLERANCE), f"step {k}"
-        false_zeros = (np.abs(result.jacobian[k]) < 1e-12) & (np.abs(reference) > 1e-5)
-        assert not false_zeros.any(), f"step {k}: {np.argwhere(false_zeros)}"
+        false_zeros = (np.abs(result.jacobian[k]) < 1e-12) & (np.abs(reference) > 1e-6)
+        false_nonzeros = (np.abs(result.jacobian[k]) > 1e-5) & (np.abs(reference) < 1e-9)
+        assert not (false_zeros | false_nonzeros).any(), f"step {k}: {np.argwhere(false_zeros | false_nonzeros)}"
 
 
 @pytest.mark.slow

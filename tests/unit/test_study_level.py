@@ -206,8 +206,9 @@ def test_figure_7_holds_every_run_once(usual):
     for bins in (1, 8, 30):
         settings = FigureSettings.model_validate({"duration_histogram": {"bins_per_decade": bins}}).duration_histogram
         for axes, value in zip(duration_histogram.draw([survived], settings).axes, ("zero", "non-zero"), strict=True):
-            heights = sum(patch.get_height() for patch in axes.patches)
-            assert heights == pytest.approx(int(survived.paper_count.sel(value=value).sum()))
+            heights, edges, _ = axes.patches[0].get_data()
+            assert (heights * np.diff(edges)).sum() == pytest.approx(int(survived.paper_count.sel(value=value).sum()))
+            assert edges[0] == 0.5 and edges[-1] == survived.sizes["duration"] + 0.5
 
 
 def test_datasets_of_the_study_are_labelled(usual):

@@ -16,9 +16,7 @@ def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Fig
     """Two panels from one survival store."""
     data = stores[0]
     longest = data.sizes["duration"]
-    decades = np.log10(longest) + 1e-9
-    edges = np.unique(np.round(10 ** np.arange(0, decades + 1 / settings.bins_per_decade, 1 / settings.bins_per_decade)))
-    edges = np.append(edges[edges <= longest], longest + 1) if edges[-1] <= longest else edges
+    edges = _integer_edges(longest, settings.bins_per_decade)
     figure = Figure(figsize=(6.8, 2.9))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, value in zip(panels, ("zero", "non-zero"), strict=True):
@@ -29,11 +27,23 @@ def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Fig
         if not counts.sum():
             axes.text(0.5, 0.5, "no entry switches", ha="center", va="center", transform=axes.transAxes)
             continue
-        axes.hist(data.duration.values, bins=np.unique(edges), weights=counts.values, color=style.VALUE_COLOURS[value])
+        binned, _ = np.histogram(data.duration, bins=edges, weights=counts)
+        axes.stairs(binned / np.diff(edges), edges - 0.5, fill=True, color=style.VALUE_COLOURS[value])
         mean = data.paper_mean.sel(value=value).item()
         axes.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.1f}")
         axes.legend(loc="upper right")
-    panels[0].set_xlim(0.9, longest * 1.1)
-    panels[0].set_ylabel("runs")
+    panels[0].set_xlim(0.5, longest + 0.5)
+    panels[0].set_ylabel("runs per step of duration")
     style.title(figure, "durations, whole-episode runs left out", data.attrs)
     return figure
+
+
+def _integer_edges(longest: int, per_decade: int) -> np.ndarray:
+    """Edges of logarithmic bins of whole durations, the last one past `longest`.
+
+    Bins hold different numbers of durations, so that counts are divided by them: else 6 alone, beside 4 and 5 together,
+    would look like a gap.
+    """
+    decades = int(np.ceil(np.log10(longest + 1)))
+    edges = np.unique(np.round(np.logspace(0, decades, decades * per_decade + 1)))
+    return np.append(edges[edges <= longest], longest + 1)

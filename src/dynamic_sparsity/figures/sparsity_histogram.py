@@ -28,15 +28,9 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Fig
         # A value on an edge belongs to the bin above it, however its division was rounded: nudge up.
         weights = np.full(len(values), 100 / len(values))
         axes.hist(np.minimum(values + 1e-9, 1.0), bins=bins, weights=weights, color=style.BLOCK_COLOURS[block])
-        axes.axvline(values.mean(), color="black", linestyle="--", linewidth=1)
-        axes.annotate(
-            f"mean {values.mean():.3f}",
-            (values.mean(), 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, -10),
-            textcoords="offset points",
-            ha="left" if values.mean() < 0.6 else "right",
-        )
+        mean = values.mean()
+        axes.axvline(mean, color="black", linestyle="--", linewidth=1, clip_on=False, label=f"mean {mean:.3f}")
+        axes.legend(loc="upper right" if mean < 0.5 else "upper left")
         axes.set_xlabel(f"sparsity of {style.BLOCK_NAMES[block]} at one step")
     panels[0].set_ylabel("steps, %")
     panels[0].set_xlim(0, 1)

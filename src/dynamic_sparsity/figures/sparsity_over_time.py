@@ -37,7 +37,7 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figu
     axes.set_xlabel(f"control step ({data.attrs['control_timestep']:g} s each)")
     axes.set_ylabel("sparsity")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    style.title(figure, f"seed {data.attrs['seed']}, episode {settings.episode}", data.attrs)
+    style.title(figure, f"sparsity over time, seed {data.attrs['seed']}, episode {settings.episode}", data.attrs)
     return figure
 
 

@@ -28,6 +28,7 @@ def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
         low, high = _from_one(here.survival_low), _from_one(here.survival_high)
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
         axes.step(time, _from_one(_paper(here.paper_count)), ":", where="post", color=colour, linewidth=0.8)
+    axes.plot([], [], ":", color=style.GREY, linewidth=0.8, label="paper's convention")
     if settings.log_time:
         axes.set_xscale("log")
         axes.set_xlim(0.9, data.sizes["duration"])

@@ -27,7 +27,7 @@ def draw(stores: Sequence[xr.Dataset], settings: ThresholdSweepFigure) -> Figure
         right.plot(data.threshold, here.global_zeros / here.entries, marker="o", markersize=3, label=name, **look)
     for axes, what in ((left, "mean sparsity"), (right, "globally zero, share of entries")):
         axes.set_xscale("log")
-        axes.axvline(data.attrs["threshold"], color="black", linestyle=":", linewidth=1)
+        axes.axvline(data.attrs["threshold"], color="black", linestyle=":", linewidth=1, label="the study's threshold")
         axes.set_xlabel("threshold on |entry|")
         axes.set_ylabel(what)
         axes.set_ylim(-0.02, 1.02)

@@ -30,7 +30,7 @@ def draw(stores: Sequence[xr.Dataset], settings: ZeroFractionFigure) -> Figure:
         _annotate(axes, percent)
     axes.axvline(rows - 0.5, color="white", linewidth=2)
     figure.colorbar(image, ax=axes, label="zero, % of steps", shrink=0.8)
-    style.title(figure, "share of steps at which an entry is zero", data.attrs)
+    style.title(figure, "share of steps at which an entry is zero; outlined: always", data.attrs)
     return figure
 
 

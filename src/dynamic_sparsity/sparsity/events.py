@@ -25,8 +25,8 @@ def coincidence(
     `switch` and `event`: one boolean array per episode. The null model keeps both series as they are and shifts
     each episode's events by a random number of steps. Its `expected` share is exact: over all shifts, a switch
     meets an event as often as events occur in its episode. `low`, `high`: the central `confidence` of the shifted shares;
-    `p_value`: two-sided, with the observed one counted among them. NaN without switches. The first step of an
-    episode, which can be neither, takes no part.
+    `p_value`: two-sided, with the observed one counted among them. NaN without switches, and the p-value without
+    events. The first step of an episode, which can be neither, takes no part.
     """
     switch, event = [s[1:] for s in switch], [e[1:] for e in event]
     total = sum(int(s.sum()) for s in switch)
@@ -48,7 +48,7 @@ def coincidence(
             "expected": float(expected),
             "low": low,
             "high": high,
-            "p_value": (1 + int(extreme.sum())) / (1 + shifts),
+            "p_value": (1 + int(extreme.sum())) / (1 + shifts) if expected > 0 else np.nan,
             "switches": total,
         }
     )

@@ -3,8 +3,9 @@
 Paper mean: runs that span their whole episode are left out, runs cut by an end of it count at the length that was
 seen. Median and restricted mean: Kaplan-Meier, over runs whose start was seen; runs cut at their end are censored.
 The restricted mean is the area under the survival curve up to the last duration at which it is known; a median
-that is missing was not reached. Spanning share: share of all (entry, step) pairs that belong to runs spanning
-their episode, about which neither mean says anything.
+that is missing was not reached, and a share beyond a duration that no run was followed to is unknown. Where no run
+ended, nothing is known but that; its shares are 1. Spanning share: share of all (entry, step) pairs that belong to
+runs spanning their episode, about which neither mean says anything.
 """
 
 from __future__ import annotations

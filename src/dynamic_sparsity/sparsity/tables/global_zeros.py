@@ -87,8 +87,9 @@ def _broken(here: xr.Dataset) -> list[str]:
     by = here.broken_loaded[np.argsort(-here.broken_loaded.values, kind="stable")]
     named = [f"{name} bears a force in {n} of them" for name, n in zip(by.constraint.values, by.values, strict=True) if n]
     return [
-        f"{count} more are zero in every free step ({_listed(_columns(here.broken_entry))}); one or more of these is not"
-        f" zero in {int(here.broken_steps)} of {int(here.steps)} steps" + (f": {_listed(named, 4)}." if named else ".")
+        f"{count} more entries of [J_s J_a] are zero in every free step ({_listed(_columns(here.broken_entry))});"
+        f" one or more of these is not zero in {int(here.broken_steps)} of {int(here.steps)} steps"
+        + (f": {_listed(named, 4)}." if named else ".")
     ]
 
 
@@ -116,4 +117,4 @@ def _columns(entries: xr.DataArray) -> list[str]:
 
 
 def _listed(names: list[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most} others" if len(names) > most else "")
