@@ -39,7 +39,7 @@ _SHARD_BYTES = 1
 _quick_flush = EpisodeWriter._flush
 def _slow_flush(self):
     _quick_flush(self)
-    _time.sleep(8)
+    _time.sleep(12)
 EpisodeWriter._flush = _slow_flush
 """
 

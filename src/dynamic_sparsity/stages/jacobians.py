@@ -16,27 +16,29 @@ def main() -> None:
     given = options.parse_args()
     stage = settings.JacobianStage.model_validate_json(given.settings)
     rollout = stores.open_store(given.rollout, "rollouts")
-    runtime.configure_jax(threads=given.threads, double_precision=stage.jacobians.precision == "float64")
-
-    from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
-    from dynamic_sparsity.simulation.replay import Replayer
-    from dynamic_sparsity.simulation.rollout import recorded_of
-    from dynamic_sparsity.simulation.tasks import load_task
-
-    task = load_task(rollout.attrs["task"])
-    differentiate = Differentiator(task, stage.jacobians.method)
-    replayer = Replayer(task.name)
     attrs = stores.provenance(
-        "jacobians", stage.model_dump(exclude_none=True), method=stage.jacobians.method, **stores.identity_of(rollout)
+        "jacobians",
+        stage.model_dump(exclude_none=True),
+        method=stage.jacobians.method,
+        **stores.identity_of(rollout),
     )
-    episodes = rollout.sizes[stores.EPISODE]
-    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        for number, episode in enumerate(
-            progress(stores.episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
-        ):
+    episodes, steps = rollout.sizes[stores.EPISODE], rollout.sizes[stores.TIME]
+    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:  # first: it is refused to a second writer
+        runtime.configure_jax(threads=given.threads, double_precision=stage.jacobians.precision == "float64")
+
+        from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
+        from dynamic_sparsity.simulation.replay import Replayer
+        from dynamic_sparsity.simulation.rollout import recorded_of
+        from dynamic_sparsity.simulation.tasks import load_task
+
+        task = load_task(rollout.attrs["task"])
+        differentiate = Differentiator(task, stage.jacobians.method)
+        replayer = Replayer(task.name)
+        each = progress(stores.episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
+        for number, episode in enumerate(each):
             start, after = recorded_of(episode)
             replayer.prove(start, after, number)
-            writer.write(jacobian_dataset(differentiate(start), after, task, rollout.sizes[stores.TIME]))
+            writer.write(jacobian_dataset(differentiate(start), after, task, steps))
 
 
 if __name__ == "__main__":
