@@ -151,8 +151,7 @@ class EpisodeWriter:
             self._flush()
 
     def _per_shard(self, episode: xr.Dataset) -> int:
-        largest = max(array.nbytes for array in episode.data_vars.values())
-        return max(1, min(self._episodes, _SHARD_BYTES // max(1, largest)))
+        return max(1, min(self._episodes, _SHARD_BYTES // max(1, episode.nbytes)))
 
     def _flush(self) -> None:
         first = self._written == 0
