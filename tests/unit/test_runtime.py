@@ -11,15 +11,10 @@ ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") 
 
 
 def python(code, affinity=None, **environment):
-    def bind():
-        if affinity:
-            os.sched_setaffinity(0, affinity)
-
     env = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_PLATFORMS")}
-    command = [sys.executable, "-c", code]
-    return subprocess.Popen(
-        command, env={**env, **environment}, preexec_fn=bind, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
-    )
+    bound = f"import os; os.sched_setaffinity(0, {affinity or set(range(os.cpu_count()))})\n{code}"
+    command = [sys.executable, "-c", bound]
+    return subprocess.Popen(command, env={**env, **environment}, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
 
 
 CLAIM = "import os; from dynamic_sparsity import runtime; print(sorted(runtime.claim_cores(1)), flush=True); input()"
