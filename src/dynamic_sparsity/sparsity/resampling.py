@@ -27,15 +27,12 @@ def stratified_mean(values: Sequence[xr.DataArray], resamples: int, confidence: 
     known = stacked.notnull()
     filled = stacked.fillna(0)
     mean = filled.sum("episode") / known.sum("episode").where(lambda count: count > 0)
-    if max(sizes) < 2:
-        return xr.Dataset({"mean": mean, "low": mean * np.nan, "high": mean * np.nan})
     weights = xr.DataArray(
         np.array([np.concatenate(draw) for draw in episode_draws(sizes, resamples, seed)]), dims=("resample", "episode")
     )
     total = xr.dot(weights, known.astype(float), dim="episode")
     means = xr.dot(weights, filled, dim="episode") / total.where(total > 0)
     tail = (1 - confidence) / 2
-    means = means.where(total.notnull().any("resample"), 0)
     low, high = (means.quantile(q, dim="resample", skipna=True).drop_vars("quantile") for q in (tail, 1 - tail))
     enough = known_in_a_seed >= 2
     return xr.Dataset({"mean": mean, "low": low.where(enough), "high": high.where(enough)})

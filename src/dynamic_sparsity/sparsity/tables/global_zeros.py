@@ -3,8 +3,8 @@
 The verdict compares the counts.
 
 The paper's data come from trained experts; the policy of each row says where ours come from. "Zeros when free"
-counts only steps without an active constraint: zeros that are there and not in the column before it are
-structure that some constraint breaks.
+counts only steps without an active constraint: zeros that are there and not among all steps' are structure that some
+constraint breaks.
 
 Each non-zero count of the paper equals (state - 1) per ignorable coordinate, such as a root translation: moving
 the robot along it changes nothing but that coordinate itself. That reading is ours.
