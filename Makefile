@@ -13,7 +13,7 @@ report: $(VENV)/.study
 	$(BIN)/snakemake --report results/report.html
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

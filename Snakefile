@@ -13,10 +13,12 @@ configfile:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/policies.smk"
 include: "workflow/rules/rollouts.smk"
 include: "workflow/rules/jacobians.smk"
 include: "workflow/rules/sparsity.smk"
 include: "workflow/rules/temporal.smk"
+include: "workflow/rules/embedding.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
@@ -31,5 +33,7 @@ rule all:
         stores("durations"),
         stores("survival"),
         stores("patterns"),
+        stores("embedding"),
+        stores("frames"),
         tables(),
         figures(),

@@ -1,4 +1,7 @@
-"""Shared by all tests: shapes checked at run time, double precision, one compile cache for the whole suite."""
+"""Shared by all tests: shapes checked at run time, double precision, one compile cache for the whole suite.
+
+Run with pytest-xdist (as `make test` does), each worker and the jobs that it starts keep to a core of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("DYNAMIC_SPARSITY_CACHE", str(ROOT / ".cache"))
 
-from dynamic_sparsity import runtime  # noqa: E402  (before jax is imported, which jaxtyping does)
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % len(cores)]})
 
-# All cores: the suite pins nothing, so that the jobs it starts find free cores.
+from dynamic_sparsity import rendering, runtime  # noqa: E402  (before jax is imported, which jaxtyping does)
+
+rendering.choose_back_end()
+
+# All cores that the worker has: none is claimed, so that the jobs it starts find them free.
 runtime.configure_jax(threads=os.cpu_count() or 1, double_precision=True)
 
 from jaxtyping import install_import_hook  # noqa: E402
 
 install_import_hook("dynamic_sparsity", "beartype.beartype")
+
+from hypothesis import settings as hypothesis_settings  # noqa: E402
+
+# A busy machine must not fail a test: time is measured in benchmarks.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")

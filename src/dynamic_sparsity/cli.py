@@ -7,9 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import settings
+from dynamic_sparsity import settings, study
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+_EXPERT = ".safetensors"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,14 +31,18 @@ def _parser() -> argparse.ArgumentParser:
     tasks = commands.add_parser("tasks", help="tasks that a study may list: sizes, substeps, coordinates")
     tasks.add_argument("names", nargs="*", metavar="TASK", help="show the coordinates of these tasks only")
     tasks.set_defaults(run=_tasks)
-    inspect = commands.add_parser("inspect", help="what a store holds, with which settings it was made")
+    experts = commands.add_parser("experts", help="the shipped experts: returns beside baselines and Playground's")
+    experts.add_argument("--directory", type=Path, default=Path("resources/policies"), help="where the files are")
+    experts.add_argument("--reported", type=Path, default=Path("resources/paper/playground_returns.csv"))
+    experts.set_defaults(run=_experts)
+    inspect = commands.add_parser("inspect", help="what a store or an expert's file holds, with which settings it was made")
     inspect.add_argument("store", type=Path)
     inspect.set_defaults(run=_inspect)
-    verify = commands.add_parser("verify", help="read every chunk of stores and compare every file's checksum")
+    verify = commands.add_parser("verify", help="read every chunk of stores (and experts) and compare every file's checksum")
     verify.add_argument("stores", nargs="+", type=Path, metavar="STORE")
     verify.set_defaults(run=_verify)
     schema = commands.add_parser("schema", help="the JSON schema of config.yaml")
-    schema.set_defaults(run=lambda _: print(json.dumps(settings.json_schema(), indent=2)))
+    schema.set_defaults(run=lambda _: print(json.dumps(study.json_schema(), indent=2)))
     return parser
 
 
@@ -59,9 +65,44 @@ def _tasks(given: argparse.Namespace) -> None:
             print(f"  controls: {' '.join(f'ctrl:{actuator}' for actuator in coordinates.actuators)}")
 
 
+def _experts(given: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from dynamic_sparsity.experts import read_expert
+    from dynamic_sparsity.sparsity.tables.returns import EVALUATED, evaluation
+
+    files = sorted(given.directory.glob(f"*{_EXPERT}"))
+    if not (files and given.reported.is_file()):
+        missing = given.directory / "*.safetensors" if not files else given.reported
+        raise UserError(f"no {missing}: run this in the project's directory, or say where with --directory and --reported")
+    reported = pd.read_csv(given.reported)
+    experts = [read_expert(path).provenance for path in files]
+    rows = [(f"{expert['task']}-{expert['seed']}", evaluation(expert, reported)) for expert in experts]
+    print(f"| expert | best at | {' | '.join(EVALUATED)} | Playground | verdict |\n|{' --- |' * (len(EVALUATED) + 4)}")
+    for name, row in rows:
+        returns = [f"{row[policy]:.0f} ± {row[f'{policy}_std']:.0f}" for policy in EVALUATED]
+        known = "–" if row["playground"] is None else f"{row['playground']:.0f}"
+        best = f"{_millions(row['best_step'])} of {_millions(row['trained_steps'])}"
+        print(f"| {name} | {best} | {' | '.join(returns)} | {known} | {row['verdict']} |")
+
+
+def _inspect_expert(path: Path) -> None:
+    from dynamic_sparsity.experts import read_expert
+
+    expert = read_expert(path)
+    print(f"{path}: expert, {_mib(path.stat().st_size)}, whole")
+    for name, value in expert.provenance.items():
+        print(f"  {name}: {value}")
+    for name, array in expert.tensors.items():
+        print(f"  {name}{list(array.shape)} {array.dtype}")
+
+
 def _inspect(given: argparse.Namespace) -> None:
     from dynamic_sparsity import stores
 
+    if given.store.suffix == _EXPERT:
+        _inspect_expert(given.store)
+        return
     dataset = stores.open_store(given.store)
     files = stores.files_of(given.store)
     on_disk, in_memory = sum(file.stat().st_size for file in files), dataset.nbytes
@@ -81,20 +122,35 @@ def _inspect(given: argparse.Namespace) -> None:
 def _verify(given: argparse.Namespace) -> None:
     from dynamic_sparsity import stores
 
-    strangers = [path for path in given.stores if not stores.is_store(path)]
+    strangers = [path for path in given.stores if not (stores.is_store(path) or path.suffix == _EXPERT)]
     if strangers:
         raise UserError(f"{strangers[0]} is not a store of this study (no zarr.json of ours there): check the path")
     damaged = []
     for path in given.stores:
-        problems = stores.verify_store(path)
+        problems = _problems_of_expert(path) if path.suffix == _EXPERT else stores.verify_store(path)
         damaged += [str(path)] if problems else []
         print(f"{path}: {'damaged' if problems else 'sound'}", flush=True)
         for problem in problems:
             print(f"  {problem}")
     if damaged:
         raise UserError(
-            f"{len(damaged)} of {len(given.stores)} stores are damaged: delete {', '.join(damaged)} and run snakemake again"
+            f"{len(damaged)} of {len(given.stores)} are damaged: delete (of shipped experts: restore, by git checkout)"
+            f" {', '.join(damaged)} and run snakemake again"
         )
+
+
+def _problems_of_expert(path: Path) -> list[str]:
+    from dynamic_sparsity.experts import read_expert
+
+    try:
+        read_expert(path)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
+def _millions(steps: int | None) -> str:
+    return "–" if steps is None else f"{steps / 1e6:.2f} M"
 
 
 def _mib(size: int) -> str:

@@ -35,7 +35,7 @@ EPISODE, TIME, OUT, IN, CONSTRAINT = "episode", "time", "out_dim", "in_dim", "co
 _SHARD_BYTES = 32 * 2**20
 _RUN, _RAGGED_CHUNK = "run", 2**18
 _DIGESTS = "file_sha256"
-_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "numpy", "xarray", "zarr")
+_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "brax", "numpy", "xarray", "zarr")
 
 # Snakemake leaves a time stamp inside a store; zarr would warn about that file whenever it lists the group.
 warnings.filterwarnings("ignore", message=r"Object at \.snakemake_timestamp is not recognized")
@@ -48,6 +48,13 @@ def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str
         "schema_version": SCHEMA_VERSION,
         **identity,
         "settings": json.dumps(settings, sort_keys=True),
+        **code_versions(),
+    }
+
+
+def code_versions() -> dict[str, Any]:
+    """Which code runs: this package's version and commit, and the versions of what it computes with."""
+    return {
         "dynamic_sparsity_version": __version__,
         "git_commit": _git_commit(),
         "versions": {name: _version(name) for name in _VERSIONED},
@@ -107,6 +114,13 @@ def identity_of(*datasets: xr.Dataset) -> dict[str, Any]:
 def open_seeds(paths: list[Path], kind: str) -> list[xr.Dataset]:
     """Open the stores of several seeds of one task and policy, in the order of their seeds."""
     return sorted((open_store(path, kind) for path in paths), key=lambda dataset: dataset.attrs["seed"])
+
+
+def joined_runs(datasets: Iterable[xr.Dataset], *kinds: str) -> dict[tuple[str, str], tuple[xr.Dataset, ...]]:
+    """The stores of these kinds of each (task, policy), in the order in which the first kind's come."""
+    found = {(data.attrs["kind"], data.attrs["task"], data.attrs["policy"]): data for data in datasets}
+    runs = [(task, policy) for kind, task, policy in found if kind == kinds[0]]
+    return {run: tuple(found[kind, *run] for kind in kinds) for run in runs}
 
 
 def episodes_of(dataset: xr.Dataset) -> Iterator[xr.Dataset]:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from dynamic_sparsity import settings
+from dynamic_sparsity import study as studies
 
 TASK, STEPS, FEW, MANY = "CheetahRun", 1000, 12, 48  # nine of its episodes make one shard
 
@@ -29,7 +30,7 @@ def measure() -> list[dict[str, object]]:
 
 
 def _stages(episodes: int) -> dict[str, float]:
-    study = settings.load_study(
+    study = studies.load_study(
         {"tasks": [TASK], "policies": {"noise": {}}, "seeds": [0], "rollouts": {"episodes": episodes, "steps": STEPS}}
     )
     with tempfile.TemporaryDirectory() as directory:
@@ -45,7 +46,7 @@ def _stages(episodes: int) -> dict[str, float]:
         }
         peaks = {}
         for stage, arguments in inputs.items():
-            given = settings.stage_settings(study, stage, "noise")
+            given = studies.stage_settings(study, stage, "noise")
             peaks[stage] = _peak_mib(stage, ["--settings", given, "--output", store[stage], *arguments])
         return peaks
 

@@ -1,5 +1,8 @@
 """One finished study for all pipeline tests; each works on a copy."""
 
+import fcntl
+import os
+
 import pytest
 
 from tests.pipeline.project import Project
@@ -8,9 +11,15 @@ from tests.pipeline.project import Project
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A study that has been computed once, with two cores. Not to be changed: ask for `project`."""
-    project = Project.create(tmp_path_factory.mktemp("study") / "project")
-    project.run(cores=2)
-    return project
+    directory = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one for all workers: their directories are side by side
+        directory = directory.parent
+    with (directory / "study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "study").exists():
+            Project.create(directory / "unfinished").run(cores=2)
+            (directory / "unfinished").rename(directory / "study")
+    return Project(directory / "study")
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ["Snakefile", "config.yaml", "workflow", "profiles", "src", "resources", "envs"]
 SMALL = {
     "tasks": ["CartpoleBalance"],
-    "policies": {"noise": {"beta": 0.5, "scale": 0.5}, "zero": {}},
+    "policies": {"expert": {}, "noise": {"beta": 0.5, "scale": 0.5}},
     "seeds": [0],
     "rollouts": {"episodes": 3, "steps": 25},
     "temporal": {"max_lag": 10, "max_patterns": 20, "shifts": 30},
     "resampling": {"resamples": 20},
 }
-AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "table"}
+AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 
 class Project:

@@ -30,29 +30,37 @@ def test_swapping_two_values_reruns(project):
     project.change("temporal.max_lag", 20)
     project.change("temporal.max_patterns", 10)
     planned = project.planned()
-    assert rules(planned) == {"patterns", "figure", "table"}
+    assert rules(planned) == {"patterns", "figure", "study_figure", "table"}
     assert {wildcards.split(",")[0] for rule, wildcards in planned if rule == "figure"} == {"figure=pattern_timeline"}
 
 
 def test_a_figures_setting_redraws_that_figure_only(project):
     project.change("figures", {"sparsity_histogram": {"bin_width": 0.05}})
     planned = project.planned()
-    assert rules(planned) == {"figure"} and len(planned) == 2, "one per policy"
-    assert all("figure=sparsity_histogram," in wildcards for _, wildcards in planned)
+    assert planned == [("figure", "figure=sparsity_histogram, task=CartpoleBalance, policy=expert, method=unrolled")]
     assert sorted(jobs(project.run())) == sorted(planned)
 
 
 def test_the_common_style_redraws_all_figures_and_nothing_else(project):
     project.change("figures", {"style": {"dpi": 60}})
     planned = project.planned()
-    assert rules(planned) == {"figure"} and len(planned) == 14
+    assert rules(planned) == {"figure", "study_figure"} and len(planned) == 8
+
+
+def test_a_full_comparison_adds_what_the_others_lack(project):
+    project.change("comparison", {"full": True})
+    planned = project.planned()
+    others = [(rule, wildcards) for rule, wildcards in planned if rule != "table"]
+    assert rules(others) == {"durations", "survival", "figure"} and len(others) == 9
+    assert all("policy=noise" in wildcards for _, wildcards in others)
+    assert [wildcards for rule, wildcards in planned if rule == "table"] == ["table=durations"]
 
 
 def test_a_policys_setting_reruns_that_policy_only(project):
     project.change("policies.noise.beta", 1.0)
     planned = project.planned()
     assert ("rollouts", "task=CartpoleBalance, policy=noise, seed=0") in planned
-    assert not any("policy=zero" in wildcards for _, wildcards in planned)
+    assert not any("policy=expert" in wildcards for _, wildcards in planned)
 
 
 def test_a_new_seed_computes_that_seed_only(project):
@@ -60,20 +68,23 @@ def test_a_new_seed_computes_that_seed_only(project):
     planned = project.planned()
     per_seed = [(rule, wildcards) for rule, wildcards in planned if "seed=" in wildcards]
     assert all(wildcards.endswith("seed=7") for _, wildcards in per_seed)
-    assert rules(per_seed) == {"rollouts", "jacobians", "sparsity", "durations"} and len(per_seed) == 8
+    assert rules(per_seed) == {"rollouts", "jacobians", "sparsity", "durations"} and len(per_seed) == 4
+    assert all("policy=expert" in wildcards for _, wildcards in per_seed), "noise keeps to its first seed"
+    project.change("comparison", {"seeds": None})
+    assert len([wildcards for _, wildcards in project.planned() if "seed=" in wildcards]) == 7, "all but its durations"
     before = project.fingerprint()
     project.run()
     after = project.fingerprint()
     assert all(after[name] == before[name] for name in before if "/0.zarr/" in name)
-    seven = "results/rollouts/CartpoleBalance/noise/7.zarr/qpos/c/0/0/0"
+    seven = "results/rollouts/CartpoleBalance/expert/7.zarr/qpos/c/0/0/0"
     assert after[seven] != after[seven.replace("7.zarr", "0.zarr")]
 
 
 def test_a_new_task_computes_that_task_only(project):
-    project.change("tasks", ["CartpoleBalance", "FishSwim"])
+    project.change("tasks", ["CartpoleBalance", "FingerSpin"])
     planned = project.planned()
-    assert all("task=FishSwim" in wildcards for rule, wildcards in planned if rule != "table")
-    assert len([rule for rule, _ in planned if rule == "table"]) == 5
+    assert all("task=FingerSpin" in wildcards for rule, wildcards in planned if rule not in ("table", "study_figure"))
+    assert len([rule for rule, _ in planned if rule == "table"]) == 9
 
 
 @pytest.mark.parametrize(
@@ -82,11 +93,16 @@ def test_a_new_task_computes_that_task_only(project):
         ("simulation/coordinates.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
         ("simulation/jacobian.py", {"jacobians", "sparsity"} | AFTER_SPARSITY),
         ("simulation/noise.py", {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY),
-        ("sparsity/zeros.py", {"sparsity", "summary", "durations", "survival", "patterns", "figure", "table"}),
-        ("sparsity/resampling.py", {"summary", "survival", "patterns", "figure", "table"}),
-        ("sparsity/events.py", {"patterns", "figure", "table"}),
-        ("figures/style.py", {"figure"}),
+        (
+            "sparsity/zeros.py",
+            {"sparsity", "summary", "durations", "survival", "patterns", "figure", "study_figure", "table"},
+        ),
+        ("sparsity/resampling.py", {"summary", "survival", "patterns", "figure", "study_figure", "table"}),
+        ("sparsity/events.py", {"patterns", "figure", "study_figure", "table"}),
+        ("figures/style.py", {"figure", "study_figure"}),
         ("sparsity/tables/page.py", {"table"}),
+        ("figure_settings.py", {"figure", "study_figure"}),
+        ("config_errors.py", set()),
         ("cli.py", set()),
     ],
 )
@@ -113,10 +129,10 @@ def test_touching_files_reruns_nothing(project):
 def test_a_removed_store_is_made_again_with_what_follows(project, stage):
     before = project.fingerprint()
     method = "" if stage == "rollouts" else "unrolled/"
-    shutil.rmtree(project.path / f"results/{stage}/CartpoleBalance/noise/{method}0.zarr")
+    shutil.rmtree(project.path / f"results/{stage}/CartpoleBalance/expert/{method}0.zarr")
     planned = project.planned()
     assert rules(planned) >= {stage} | AFTER_SPARSITY
-    assert not any("policy=zero" in wildcards for _, wildcards in planned)
+    assert not any("policy=noise" in wildcards for _, wildcards in planned)
     project.run()
     assert project.fingerprint() == before
 

@@ -52,3 +52,20 @@ def duration_store(sparsity):
         episode = sparsity.isel({EPISODE: number, "time": slice(length)})
         counts.append(durations.count_by_length(durations.durations(episode.zero, episode.finite), sparsity.sizes["time"]))
     return xr.concat(counts, dim=EPISODE).assign_attrs({**ATTRS, "seed": sparsity.attrs["seed"]})
+
+
+def rollout_store(seed, episodes, steps, *, reward=0.5, **attrs):
+    """A rollout store in memory: a slow circle in qpos, one control, a constant reward."""
+    phase = np.linspace(0, 6, episodes * steps).reshape(episodes, steps) + seed
+    qpos = np.stack([np.cos(phase), np.sin(phase)], axis=-1)
+    ctrl = phase[..., None]
+    none = np.zeros((episodes, steps, 0))
+    arrays = {"qpos": qpos, "qvel": -qpos, "act": none, "ctrl": ctrl, "next_qpos": qpos, "next_qvel": qpos, "next_act": none}
+    return xr.Dataset(
+        {
+            **{name: ((EPISODE, "time", f"{name}_dim"), array) for name, array in arrays.items()},
+            "reward": ((EPISODE, "time"), np.full((episodes, steps), reward)),
+            "length": (EPISODE, np.full(episodes, steps, np.int32)),
+        },
+        attrs={**ATTRS, "kind": "rollouts", "seed": seed, **attrs},
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import settings, sources
+from dynamic_sparsity import figure_settings, settings, sources
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -110,7 +110,7 @@ def test_figures_tables_and_policies_have_their_modules():
     from dynamic_sparsity.simulation.policies import POLICIES
 
     figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
-    assert figures == set(settings.FigureSettings.names())
+    assert figures == set(figure_settings.FigureSettings.names())
     assert set(POLICIES) == set(settings.PolicySettings.model_fields)
 
 

@@ -1,10 +1,15 @@
 """The command line's own words; what it says of stores is in the pipeline tests."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import cli, runtime, settings
+from dynamic_sparsity import cli, runtime
+from dynamic_sparsity import study as studies
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_tasks_prints_sizes_substeps_and_coordinates(capsys, monkeypatch):
@@ -26,4 +31,35 @@ def test_an_unknown_task_is_one_message(capsys):
 
 def test_schema_prints_the_schema(capsys):
     cli.main(["schema"])
-    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(settings.json_schema()))
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(studies.json_schema()))
+
+
+def test_experts_prints_what_the_shipped_readme_says(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    cli.main(["experts"])
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].startswith("| expert | best at |") and "CartpoleBalance-0" in printed
+    assert printed in (ROOT / "resources/policies/README.md").read_text(), "make it again: dynamic-sparsity experts"
+
+
+def test_experts_elsewhere_says_where_to_look(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="--directory"):
+        cli.main(["experts"])
+
+
+def test_verify_reads_experts(capsys, tmp_path):
+    good = ROOT / "resources/policies/CartpoleBalance-0.safetensors"
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(good.read_bytes()[:-9])
+    with pytest.raises(SystemExit, match="1 of 2 are damaged"):
+        cli.main(["verify", str(good), str(bad)])
+    printed = capsys.readouterr().out
+    assert f"{good}: sound" in printed and f"{bad}: damaged" in printed and "not a whole safetensors file" in printed
+
+
+def test_inspect_reads_an_experts_file_whatever_its_name(capsys, tmp_path):
+    shutil.copy(ROOT / "resources/policies/CartpoleBalance-0.safetensors", tmp_path / "0.safetensors")
+    cli.main(["inspect", str(tmp_path / "0.safetensors")])
+    printed = capsys.readouterr().out
+    assert "task: CartpoleBalance" in printed and "policy/0/kernel[5, 64] float32" in printed

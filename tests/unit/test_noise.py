@@ -42,7 +42,7 @@ def test_draws_depend_on_the_seed_alone_and_actions_stay_inside_the_range():
     policy = make_policy("noise", PolicySettings(noise=NoisePolicy(scale=3.0)))
     first = policy.draws(np.random.default_rng(episode_seed(0, 0)), 50, 2)
     np.testing.assert_array_equal(first, policy.draws(np.random.default_rng(episode_seed(0, 0)), 50, 2))
-    actions = np.stack([policy.act(None, jnp.asarray(draw)) for draw in first])
+    actions = np.stack([policy.act((), None, jnp.asarray(draw)) for draw in first])
     assert actions.shape == (50, 2) and np.abs(actions).max() == pytest.approx(ACTION_LIMIT)
     inside = np.abs(first) < ACTION_LIMIT
     np.testing.assert_array_equal(actions[inside], first[inside])

@@ -25,6 +25,8 @@ class Build:
 
 
 def load(build, **identity):
+    """As a new process would."""
+    programs._LOADED.clear()
     return programs.load_program("double", build, owner="dynamic_sparsity.simulation.noise", **identity)
 
 
@@ -59,3 +61,8 @@ def test_a_damaged_program_is_traced_again(cache, damage):
     assert build.times == 2
     load(build)
     assert build.times == 2, "and kept"
+
+
+def test_one_process_loads_a_program_once(cache):
+    first = load(Build())
+    assert programs.load_program("double", Build(), owner="dynamic_sparsity.simulation.noise") is first

@@ -76,7 +76,7 @@ def an_episode(steps, ends_at=None):
     done = np.zeros(steps, bool)
     if ends_at is not None:
         done[ends_at:] = True
-    return Episode(start, after, np.ones(steps, np.float32), done, seed=9)
+    return Episode(start, after, np.ones(steps, np.float32), done, mocap_pos=np.zeros((0, 3)), seed=9)
 
 
 def test_an_episode_that_ends_early_keeps_its_true_length():

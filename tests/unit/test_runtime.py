@@ -60,7 +60,9 @@ def test_jax_is_configured_before_it_is_imported():
 
 
 def test_the_users_own_switch_wins():
-    code = "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags(); print(os.environ.get('XLA_FLAGS'))"
+    code = (
+        "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
+    )
     own = "--xla_cpu_use_fusion_emitters=true"
     assert python(code, XLA_FLAGS=own).communicate()[0] == f"{own}\n"
     assert python(code, JAX_PLATFORMS="cuda").communicate()[0] == "None\n"
@@ -69,7 +71,7 @@ def test_the_users_own_switch_wins():
 def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
     code = (
         "import importlib.metadata as m, os; m.version = lambda name: '0.99.0'\n"
-        "from dynamic_sparsity import runtime; runtime._set_xla_flags(); print(os.environ.get('XLA_FLAGS'))"
+        "from dynamic_sparsity import runtime; runtime._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
     )
     assert python(code).communicate()[0] == "None\n"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dynamic_sparsity import settings
+from dynamic_sparsity import figure_settings, settings
+from dynamic_sparsity import study as studies
 from dynamic_sparsity.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,8 +26,9 @@ def changed(path: str, value) -> dict:
 
 
 def test_config_yaml_spells_out_the_defaults():
-    study = settings.load_study(CONFIG)
-    bare = settings.load_study({"tasks": CONFIG["tasks"], "policies": {"noise": {}}, "seeds": CONFIG["seeds"]})
+    study = studies.load_study(CONFIG)
+    everyone = {"expert": {}, "noise": {}, "zero": {}}
+    bare = studies.load_study({"tasks": CONFIG["tasks"], "policies": everyone, "seeds": CONFIG["seeds"]})
     assert study == bare
 
 
@@ -40,10 +42,10 @@ def test_config_yaml_has_every_key_and_a_comment_above_each():
     def keys(model):
         return set(model.model_fields) if hasattr(model, "model_fields") else set()
 
-    assert set(CONFIG) == keys(settings.Study)
+    assert set(CONFIG) == keys(studies.Study)
     for name in CONFIG["figures"]:
-        assert set(CONFIG["figures"][name]) == keys(settings.FigureSettings.model_fields[name].annotation), name
-    assert set(CONFIG["figures"]) == keys(settings.FigureSettings)
+        assert set(CONFIG["figures"][name]) == keys(figure_settings.FigureSettings.model_fields[name].annotation), name
+    assert set(CONFIG["figures"]) == keys(figure_settings.FigureSettings)
 
 
 @pytest.mark.parametrize("study", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda path: path.stem)
@@ -52,24 +54,35 @@ def test_the_other_studies_are_valid_on_top_of_it(study):
 
     config = copy.deepcopy(CONFIG)
     update_config(config, yaml.safe_load(study.read_text()))  # what --configfile does
-    settings.load_study(config, str(study))
+    studies.load_study(config, str(study))
 
 
 def test_an_overriding_study_can_drop_a_policy():
-    study = settings.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
+    study = studies.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
     assert study.policies.names == ["zero"]
-    assert json.loads(settings.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
+    assert json.loads(studies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
+
+
+def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
+    study = studies.load_study({**CONFIG, "seeds": [3, 1, 2]})
+    assert [study.seeds_of(policy) for policy in ("expert", "noise", "zero")] == [[3, 1, 2], [3], [3]]
+    assert study.full_policies == ["expert"]
+    study = studies.load_study(
+        {**CONFIG, "policies": {"noise": {}, "zero": {}}, "comparison": {"seeds": None, "full": True}}
+    )
+    assert study.seeds_of("noise") == study.seeds_of("zero") == study.seeds
+    assert study.full_policies == ["noise", "zero"]
 
 
 def test_the_committed_schema_is_the_generated_one():
     committed = json.loads((ROOT / "workflow" / "schemas" / "config.schema.json").read_text())
-    assert committed == json.loads(json.dumps(settings.json_schema())), "run `make schema`"
+    assert committed == json.loads(json.dumps(studies.json_schema())), "run `make schema`"
 
 
 def test_the_schema_accepts_and_refuses_what_the_models_do():
     import jsonschema
 
-    schema = settings.json_schema()
+    schema = studies.json_schema()
     jsonschema.validate(CONFIG, schema)
     for path, value in (("seeds", [-1]), ("rollouts.episodes", 0), ("sparsity.threshold", 0.0), ("tasks", ["Nope"])):
         with pytest.raises(jsonschema.ValidationError):
@@ -99,7 +112,31 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("jacobians.method", "reverse", ["jacobians.method", "reverse", "unrolled"]),
         ("jacobians.precision", "float16", ["jacobians.precision", "float16", "float32", "float64"]),
         ("policies", {}, ["policies", "noise", "zero"]),
-        ("policies.expert", {}, ["policies.expert", "unknown key", "noise", "zero"]),
+        ("policies.agent", {}, ["policies.agent", "unknown key", "expert", "noise", "zero"]),
+        ("policies.expert", "retrain", ["policies.expert.source", "'retrain'", "'shipped' or 'train'"]),
+        (
+            "policies.expert",
+            {"training": {"recipe": "large"}},
+            ["policies.expert.training.recipe", "'large'", "'playground'"],
+        ),
+        ("policies.expert", {"training": {"overrides": {"num_env": 8}}}, ["overrides.num_env", "unknown key", "num_envs"]),
+        ("policies.expert", {"training": {"overrides": {"num_envs": 8.5}}}, ["overrides.num_envs", "8.5", "integer"]),
+        (
+            "policies.expert",
+            {"training": {"overrides": {"discounting": -1.0}}},
+            ["overrides.discounting", "-1.0", "greater than 0"],
+        ),
+        (
+            "policies.expert",
+            {"training": {"overrides": {"learning_rate": "fast"}}},
+            ["overrides.learning_rate", "'fast'", "number"],
+        ),
+        (
+            "policies.expert",
+            {"training": {"overrides": {"learning_rate_schedule": "LINEAR"}}},
+            ["learning_rate_schedule", "'LINEAR'", "'NONE' or 'ADAPTIVE_KL'"],
+        ),
+        ("embedding.tasks", ["FingerTurn"], ["embedding.tasks", "FingerTurn", "FingerTurnEasy"]),
         ("policies.noise.beta", -1.0, ["policies.noise.beta", "-1.0"]),
         ("resampling.confidence", 1.0, ["resampling.confidence", "1.0", "less than 1"]),
         ("figures.pattern_timeline.episode", 7, ["figures.pattern_timeline.episode", "7", "0 to 2"]),
@@ -114,7 +151,7 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
 )
 def test_a_mistake_is_named_with_its_value_and_what_is_allowed(path, value, named):
     with pytest.raises(UserError) as caught:
-        settings.load_study(changed(path, value))
+        studies.load_study(changed(path, value))
     for words in named:
         assert words in str(caught.value), f"{words!r} is not in: {caught.value}"
 
@@ -123,24 +160,54 @@ def test_all_mistakes_are_reported_at_once():
     config = changed("rollouts.episodes", 0)
     config["sparsity"]["threshold"] = -1.0
     with pytest.raises(UserError) as caught:
-        settings.load_study(config)
+        studies.load_study(config)
     assert "rollouts.episodes" in str(caught.value) and "sparsity.threshold" in str(caught.value)
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers():
     assert yaml.safe_load("x: 1e-10")["x"] == "1e-10", "YAML 1.1 changed its mind: the validator can go"
-    assert settings.load_study(changed("sparsity.threshold", "1e-10")).sparsity.threshold == 1e-10
+    assert studies.load_study(changed("sparsity.threshold", "1e-10")).sparsity.threshold == 1e-10
+
+
+def test_what_the_command_line_hands_over_as_text_is_what_it_says():
+    """Snakemake's `--config 'rollouts={steps: 50}'` arrives as {"rollouts": {"steps": "50"}}."""
+    config = {**CONFIG, "rollouts": {"steps": "50"}, "sparsity": {"threshold": "0.001"}}
+    study = studies.load_study({**config, "policies": {"expert": "train", "noise": "false", "zero": ""}})
+    assert study.rollouts.steps == 50 and study.sparsity.threshold == 0.001
+    assert study.policies.names == ["expert", "zero"]
 
 
 def test_stage_settings_hold_what_the_stage_and_those_before_it_need_and_nothing_else():
-    study = settings.load_study({**CONFIG, "policies": {"noise": {}, "zero": None}})
-    given = json.loads(settings.stage_settings(study, "sparsity", "zero"))
+    study = studies.load_study({**CONFIG, "policies": {"noise": {}, "zero": None}})
+    given = json.loads(studies.stage_settings(study, "sparsity", "zero"))
     assert set(given) == {"policies", "rollouts", "jacobians", "sparsity"}
     assert given["policies"] == {"zero": {}}
     assert settings.SparsityStage.model_validate_json(json.dumps(given)).sparsity == study.sparsity
-    assert settings.stage_settings(study, "rollouts", "noise") != settings.stage_settings(study, "rollouts", "zero")
+    assert studies.stage_settings(study, "rollouts", "noise") != studies.stage_settings(study, "rollouts", "zero")
 
 
 def test_the_sweep_always_includes_the_threshold():
-    study = settings.load_study(changed("sparsity.threshold", 3e-7))
+    study = studies.load_study(changed("sparsity.threshold", 3e-7))
     assert 3e-7 in study.sparsity.thresholds and study.sparsity.thresholds == sorted(study.sparsity.thresholds)
+
+
+def test_short_forms_of_the_expert():
+    shipped, trained = (studies.load_study({**CONFIG, "policies": value}) for value in ("expert", {"expert": "train"}))
+    assert shipped.policies.names == trained.policies.names == ["expert"]
+    assert shipped.policies.expert.source == "shipped" and trained.policies.expert.source == "train"
+
+
+def test_how_an_expert_is_trained_matters_where_it_is_trained():
+    def given(source, steps):
+        expert = {"source": source, "training": {"overrides": {"num_timesteps": steps}}}
+        study = studies.load_study({**CONFIG, "policies": {"expert": expert}})
+        return studies.training_settings(study), studies.stage_settings(study, "rollouts", "expert")
+
+    assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
+    assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
+    settings.PolicyStage.model_validate_json(given("train", 1000)[0])
+
+
+def test_embedded_tasks_are_those_of_the_study():
+    study = studies.load_study({**CONFIG, "tasks": ["CheetahRun", "FingerSpin"]})
+    assert study.embedded_tasks == ["FingerSpin"]

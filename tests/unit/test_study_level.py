@@ -8,32 +8,48 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from dynamic_sparsity.figure_settings import FigureSettings, FigureStyle
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import FigureSettings, FigureStyle, ResamplingSettings, TemporalSettings
-from dynamic_sparsity.sparsity import summary, survival, temporal
+from dynamic_sparsity.settings import EmbeddingSettings, ResamplingSettings, TemporalSettings
+from dynamic_sparsity.sparsity import embedding, summary, survival, temporal
 from dynamic_sparsity.sparsity.tables import page
-from tests.unit.synthetic import ATTRS, THRESHOLDS, duration_store, sparsity_store
+from tests.unit.synthetic import ATTRS, THRESHOLDS, duration_store, rollout_store, sparsity_store
 
 RESAMPLING = ResamplingSettings(resamples=30)
 TEMPORAL = TemporalSettings(max_lag=6, max_patterns=5, shifts=50)
-PAPER = pd.read_csv(Path(__file__).resolve().parents[2] / "resources/paper/table1.csv")
+REPORTED = Path(__file__).resolve().parents[2] / "resources/paper"
+PAPER = {path.stem: pd.read_csv(path) for path in REPORTED.glob("*.csv")}
 
 
 def touching(episodes, steps, every=4):
     return np.broadcast_to(np.arange(steps) % every == every - 1, (episodes, steps))
 
 
-def identified(dataset):
-    return dataset.assign_attrs({**ATTRS, "seeds": [0, 1]})
+def identified(dataset, kind, **attrs):
+    return dataset.assign_attrs({**dataset.attrs, **ATTRS, "seeds": [0, 1], "kind": kind, **attrs})
 
 
-def studied(seeds):
+def studied(seeds, **attrs):
     """Summary, survival and pattern stores of a list of sparsity stores."""
     return (
-        identified(summary.summarise(seeds, 1e-12, RESAMPLING)),
-        identified(survival.summarise([duration_store(seed) for seed in seeds], 30, 0.95, 0)),
-        identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING)),
+        identified(summary.summarise(seeds, 1e-12, RESAMPLING), "summary", **attrs),
+        identified(survival.summarise([duration_store(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs),
+        identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs),
     )
+
+
+def embedded(sparsities):
+    """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
+    rollouts = [rollout_store(data.attrs["seed"], *data.zero.shape[:2]) for data in sparsities]
+    data = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=50, sequence_steps=5))
+    steps = data.step.values[data.sequence.values >= 0]
+    frames = xr.Dataset(
+        {
+            "image": (("frame", "row", "column", "rgb"), np.full((2, 8, 8, 3), 127, np.uint8)),
+            "step": ("frame", steps[[0, -1]]),
+        }
+    )
+    return [identified(data, "embedding"), identified(frames, "frames")]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +134,148 @@ def test_the_other_tables(usual):
     assert listed.followers.tolist() == ["1 (27)", "0 (22)"] and listed.share.sum() == pytest.approx(1)
 
 
+def test_the_table_of_agents_compares_policies_of_a_task(usual):
+    quiet = [sparsity_store(0, np.zeros((3, 20), bool)), sparsity_store(1, np.zeros((3, 20), bool))]
+    pairs = [studied(usual, policy="noise"), studied(quiet, policy="zero")]
+    found = table("agents", [store for summed, _, patterned in pairs for store in (summed, patterned)]).set_index("policy")
+    assert found.joint_limit["noise"] == pytest.approx((5 * 5 / 20 + 2 / 11) / 6) and found.joint_limit["zero"] == 0
+    assert found.switch_rate["zero"] == 0 < found.switch_rate_low["noise"]
+    assert found.sparsity["zero"] == pytest.approx(3 / 24) and (found.contact == 0).all()
+    assert found.differs_from.to_dict() == {"noise": "zero", "zero": "noise"}
+    same = table("agents", [*studied(usual, policy="noise")[::2], *studied(usual, policy="zero")[::2]])
+    assert same.differs_from.tolist() == ["", ""]
+    one = [sparsity_store(0, touching(1, 20))]
+    unknown = table("agents", [*studied(one, policy="noise")[::2], *studied(usual, policy="zero")[::2]])
+    assert unknown.differs_from.tolist() == ["unknown", "unknown"], "one episode has no interval"
+
+
+def test_figure_3_of_the_paper_beside_ours(usual):
+    assert table("zero_fractions", [studied(usual)[0]]).empty
+    never = studied([sparsity_store(0, np.zeros((3, 20), bool))], task="ReacherHard")[0]
+    assert (table("zero_fractions", [never]).difference == 0).all(), "column 0 is zero but for itself, as in the paper"
+    found = table("zero_fractions", [studied(usual, task="ReacherHard")[0]]).set_index(["next_variable", "variable"])
+    expected = 100 * (1 - 27 / 111)
+    assert found.percent_zero["qvel:b", "qpos:a"] == pytest.approx(expected)
+    assert found.difference["qvel:b", "qpos:a"] == pytest.approx(expected - 100)
+    assert len(found) == 16 and (found.difference.abs() > 0).sum() == 3
+
+
+def claims(touching_steps, task, kinds=("contact", "joint_limit")):
+    store = sparsity_store(0, touching_steps).assign_coords(constraint_kind=("constraint", list(kinds)))
+    summed, _, patterned = studied([store], task=task)
+    found = table("claims", [summed, patterned])
+    return {place: rows.verdict.tolist() for place, rows in found.groupby("place")}
+
+
+@pytest.mark.parametrize(
+    ("observed", "p", "verdict"),
+    [
+        (0.9, 0.01, "agrees"),
+        (0.2, 0.01, "partly: fewer than half of the switches"),
+        (0.9, 0.2, "differs: no more than by chance"),
+    ],
+)
+def test_figure_6_agrees_where_most_switches_follow_its_events(usual, observed, p, verdict):
+    summed, _, patterned = studied(usual, task="BallInCup")
+    for name, value in (("observed", observed), ("expected", 0.1), ("p_value", p)):
+        patterned[f"coincidence_{name}"] = xr.full_like(patterned[f"coincidence_{name}"], value)
+    found = table("claims", [summed, patterned]).set_index("place").loc["Figure 6"]
+    assert found.verdict == verdict and bool(found.why) == (verdict != "agrees")
+
+
+def test_claims_are_judged_by_what_was_measured():
+    still, busy = np.zeros((3, 20), bool), touching(3, 20)
+    reacher = claims(still, "ReacherHard")
+    assert reacher["Figure 3"] == ["agrees"] and reacher["Figure 7"] == ["agrees"] and reacher["Table 1"] == ["agrees"]
+    broken = claims(busy, "ReacherHard")
+    assert broken["Figure 3"] == ["differs: 3 of 16 entries by more than 5 points"]
+    assert broken["Figure 7"] == ["differs"] and broken["Table 1"] == ["differs: 3 fewer in J_s"]
+    assert claims(busy, "CartpoleBalance")["Figure 7"] == ["agrees"]
+    assert claims(still, "CartpoleBalance")["Figure 7"] == ["differs"]
+    assert claims(busy, "CheetahRun")["Figure 6"] == ["not tested: no switch, or no such event"], "a limit, not contacts"
+    assert claims(busy, "BallInCup", kinds=["contact", "tendon_limit"])["Figure 6"] == ["agrees"]
+    assert claims(still, "BallInCup")["Figure 6"] == ["not tested: no switch, or no such event"]
+    assert claims(still, "FingerSpin")["Figure 4"] == ["not tested: the data have no such steps of both kinds"]
+    assert claims(busy, "FingerSpin")["Figure 4"] == ["not tested: the data have no such steps of both kinds"], "a limit"
+    assert claims(busy, "FingerSpin", kinds=["joint_limit", "contact"])["Figure 4"] == ["differs"]
+    assert set(claims(busy, "FishSwim")) == set(), "the paper says nothing about it"
+    assert claims(busy[:, :1], "CartpoleBalance")["Figure 7"] == ["not tested: no two consecutive steps have patterns"]
+    assert claims(busy, "WalkerRun")["Figure 5"] == ["agrees", "agrees"]
+
+
+def trained(stochastic, task="CheetahRun", zero=0.0, noise=1.0):
+    """The provenance of an expert."""
+    values = {"stochastic": stochastic, "deterministic": 9.0, "coloured": 8.0, "zero": zero, "noise": noise}
+    returns = {name: {"mean": value, "std": 1.0} for name, value in values.items()}
+    return {"task": task, "seed": 1, "steps": 7, "hardware": "a", "returns": {**returns, "episodes": 32, "steps": 1000}}
+
+
+def returned(stochastic, task="CheetahRun", **baselines):
+    expert = trained(stochastic, task, **baselines)
+    return table("returns", [rollout_store(0, 3, 20, task=task, policy="expert", expert=expert)]).iloc[0]
+
+
+def test_tables_of_agents_and_claims_say_whether_the_expert_is_one(usual):
+    summed, _, patterned = studied(usual, task="CheetahRun", policy="expert")
+    acted = [
+        rollout_store(seed, 3, 20, task="CheetahRun", policy="expert", expert=trained(value))
+        for seed, value in enumerate((810.0, 340.0, 820.0))
+    ]
+    for name in ("agents", "claims"):
+        assert set(table(name, [summed, patterned, *acted]).agent) == {"solved; not an expert: 40% of Playground's"}
+        assert set(table(name, [summed, patterned, rollout_store(0, 3, 20, task="CheetahRun")]).agent) == {""}
+
+
+def test_an_expert_that_is_not_one_is_called_so():
+    assert returned(810.0).verdict == "solved"
+    assert returned(700.0).verdict == "as Playground's"
+    assert returned(340.0).verdict == "not an expert: 40% of Playground's"
+    assert (
+        returned(340.0, noise=400.0).verdict
+        == "not an expert: 40% of Playground's, and no better than zero actions or noise"
+    )
+    assert returned(500.0, task="BallInCup").verdict == "not an expert: 50% of the highest possible return"
+    assert returned(3.0, task="HopperHop").verdict.startswith("not an expert: 0% of the highest"), (
+        "Playground's is none either"
+    )
+    assert returned(500.0, task="FishSwim").verdict == "not an expert: 50% of the highest possible return"
+    assert returned(700.0).rollouts == 10 and returned(700.0).expert_seed == 1
+    noise = table("returns", [rollout_store(4, 2, 20, task="CheetahRun", policy="noise")]).iloc[0]
+    assert noise.seed == 4 and noise.playground == 850 and "verdict" not in noise
+
+
+def test_the_embedding_holds_every_nth_step_and_the_sequence_that_varies_most():
+    late = np.zeros((2, 30), bool)
+    late[0, 20::2] = True
+    sparsities = [sparsity_store(0, late), sparsity_store(1, late, lengths=[30, 11])]
+    rollouts = [rollout_store(seed, 2, 30) for seed in (0, 1)]
+    rollouts[1].length[1] = 11
+    result = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=45, sequence_steps=6))
+    assert result.attrs["every_nth_step"] == 3  # 101 steps
+    assert result.sizes["point"] <= 45
+    sequence = result.isel(point=result.sequence.values >= 0)
+    assert sequence.step.min() >= 18 and sequence.sequence.values.tolist() == list(range(6))
+    assert (sequence.seed == 0).all() and (sequence.episode == 0).all()
+    others = result.isel(point=result.sequence.values < 0)
+    assert set(others.step.values % 3) == {0} and result.step.max() < 30
+    counted = result.isel(point=(result.seed.values == 1) & (result.episode.values == 1))
+    assert counted.step.values.tolist() == [0, 3, 6, 9]
+    expected = sparsities[1].sparsity.sel(block="[J_s J_a]", threshold=1e-12)[1, :10:3]
+    np.testing.assert_array_equal(counted.sparsity, expected)
+    assert result.attrs["perplexity"] == (result.sizes["point"] - 1) / 3, "50 is too many for so few points"
+    again = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=45, sequence_steps=6))
+    np.testing.assert_array_equal(again.x, result.x)
+
+
+def test_a_figure_without_frames_says_why(usual):
+    from dynamic_sparsity.figures import embedding as drawn
+
+    data, frames = embedded(usual)
+    figure = drawn.draw([data, frames.isel(frame=slice(0))], FigureSettings().embedding)
+    assert "no frames" in figure.axes[0].get_xlabel() and len(figure.axes) == 2
+    assert len(drawn.draw([data, frames], FigureSettings().embedding).axes) == 4
+
+
 def test_pages_escape_and_mark_what_is_missing():
     frame = pd.DataFrame({"a_b": ["<x>"], "n": [float("nan")], "m": [0.123456]})
     text = page.render(frame, "First.\n\nSecond & last.")
@@ -145,7 +303,11 @@ def test_every_figure_and_table_can_be_made(case, tmp_path):
     seeds = CASES[case]()
     summed, survived, patterned = studied(seeds)
     stores = {"summary": [summed], "sparsity": seeds, "survival": [survived], "patterns": [patterned]}
+    stores |= {"both": [summed, patterned], "embedding": embedded(seeds)}
+    stores["all"] = [*stores["both"], rollout_store(0, *seeds[0].zero.shape[:2])]
     reads = {
+        "agents": "both",
+        "embedding": "embedding",
         "zero_fraction": "summary",
         "sparsity_histogram": "sparsity",
         "sparsity_over_time": "sparsity",
@@ -171,6 +333,9 @@ def test_every_figure_and_table_can_be_made(case, tmp_path):
         ("durations", "survival"),
         ("temporal", "patterns"),
         ("patterns", "patterns"),
+        ("agents", "all"),
+        ("claims", "all"),
+        ("zero_fractions", "summary"),
     ):
         assert len(page.render(table(name, stores[source]), "Caption.")) > 200
 

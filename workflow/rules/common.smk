@@ -8,18 +8,35 @@ from pathlib import Path
 SOURCE_ROOT = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE_ROOT))
 
-from dynamic_sparsity import settings as study_settings
+from dynamic_sparsity import shipped_experts
 from dynamic_sparsity import sources as code
+from dynamic_sparsity import study as studies
 from dynamic_sparsity.errors import UserError
 
-try:
-    STUDY = study_settings.load_study(
-        dict(config), "the configuration (config.yaml with what overrides it)"
-    )
-except UserError as error:
-    print(error, file=sys.stderr)
-    raise SystemExit(1) from None
 
+def or_exit(check, *arguments):
+    """What `check` returns; a UserError stops Snakemake with its message alone."""
+    try:
+        return check(*arguments)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+STUDY = or_exit(
+    studies.load_study,
+    dict(config),
+    "the configuration (config.yaml with what overrides it)",
+)
+SHIPPED_EXPERTS = (
+    or_exit(
+        shipped_experts.of_tasks,
+        Path(os.path.relpath(Path(workflow.basedir) / "resources/policies")),
+        STUDY.tasks,
+    )
+    if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
+    else {}
+)
 METHOD = STUDY.jacobians.method
 PER_SEED = {
     "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
@@ -31,19 +48,38 @@ PER_POLICY = {
     "summary": "results/summary/{task}/{policy}/{method}.zarr",
     "survival": "results/survival/{task}/{policy}/{method}.zarr",
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
+    "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
+    "frames": "results/frames/{task}/{policy}/{method}.zarr",
 }
 ENVIRONMENT = "../../envs/environment.yaml"
+TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
 
 
 # The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
 TABLES = {
+    "claims": ["summary", "patterns", "rollouts"],
+    "returns": ["rollouts"],
+    "agents": ["summary", "patterns", "rollouts"],
     "global_zeros": ["summary"],
+    "zero_fractions": ["summary"],
     "mean_sparsity": ["summary"],
     "durations": ["survival"],
     "temporal": ["patterns"],
     "patterns": ["patterns"],
 }
+# The reported numbers (resources/paper) that tables put beside ours.
+REPORTED = {
+    "claims": ["table1", "figure3", "playground_returns"],
+    "returns": ["playground_returns"],
+    "agents": ["playground_returns"],
+    "global_zeros": ["table1"],
+    "zero_fractions": ["figure3"],
+}
 TABLE_QUESTIONS = {
+    "claims": "The paper's findings, one by one",
+    "returns": "Q0 Who acts, and does it matter?",
+    "agents": "Q0 Who acts, and does it matter?",
+    "zero_fractions": "Q1 Is the causal graph globally sparse?",
     "global_zeros": "Q1 Is the causal graph globally sparse?",
     "mean_sparsity": "Q2 Is sparsity state-dependent?",
     "durations": "Q3 Is sparsity temporally sparse?",
@@ -54,16 +90,23 @@ TABLE_QUESTIONS = {
 FIGURES = {
     "zero_fraction": ["summary"],
     "sparsity_histogram": ["sparsity"],
+    "embedding": ["embedding", "frames"],
     "sparsity_over_time": ["sparsity"],
     "threshold_sweep": ["summary"],
     "duration_histogram": ["survival"],
     "survival": ["survival"],
     "pattern_timeline": ["patterns"],
 }
+# The stages whose stores each figure over all tasks and policies reads.
+STUDY_FIGURES = {
+    "agents": ["summary", "patterns"],
+}
 FIGURE_QUESTIONS = {
+    "agents": "Q0 Who acts, and does it matter?",
     "zero_fraction": "Q1 Is the causal graph globally sparse?",
     "threshold_sweep": "Q1 Is the causal graph globally sparse?",
     "sparsity_histogram": "Q2 Is sparsity state-dependent?",
+    "embedding": "Q2 Is sparsity state-dependent?",
     "sparsity_over_time": "Q3 Is sparsity temporally sparse?",
     "duration_histogram": "Q3 Is sparsity temporally sparse?",
     "survival": "Q3 Is sparsity temporally sparse?",
@@ -85,14 +128,23 @@ wildcard_constraints:
 
 def stores(stage, **wildcards):
     """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
-    values = {
-        "task": STUDY.tasks,
-        "policy": STUDY.policies.names,
-        "method": METHOD,
-        "seed": STUDY.seeds,
-    }
+    embedded = stage in ("embedding", "frames")
+    full = embedded or stage in ("durations", "survival")
+    policies = STUDY.full_policies if full else STUDY.policies.names
     pattern = PER_SEED.get(stage) or PER_POLICY[stage]
-    return expand(pattern, **{**values, **wildcards})
+    return [
+        path
+        for policy in ([wildcards["policy"]] if "policy" in wildcards else policies)
+        for path in expand(
+            pattern,
+            policy=policy,
+            task=wildcards.get(
+                "task", STUDY.embedded_tasks if embedded else STUDY.tasks
+            ),
+            method=METHOD,
+            seed=wildcards.get("seed", STUDY.seeds_of(policy)),
+        )
+    ]
 
 
 def tables():
@@ -102,21 +154,40 @@ def tables():
 
 def figures():
     """Paths of all figures."""
+    return study_figures() + [
+        path
+        for figure in FIGURES
+        for path in expand(
+            "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
+            figure=figure,
+            task=STUDY.embedded_tasks if figure == "embedding" else STUDY.tasks,
+            policy=STUDY.full_policies,
+            method=METHOD,
+            kind=["png", "svg"],
+        )
+    ]
+
+
+def study_figures():
+    """Paths of the figures over all tasks and policies."""
     return expand(
-        "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
-        figure=FIGURES,
-        task=STUDY.tasks,
-        policy=STUDY.policies.names,
-        method=METHOD,
-        kind=["png", "svg"],
+        "results/figures/{figure}.{kind}", figure=STUDY_FIGURES, kind=["png", "svg"]
     )
+
+
+def expert_file(wildcards):
+    """The expert that a rollout needs: the shipped one of its seed, modulo their number, or one trained for the seed."""
+    if wildcards.policy != "expert":
+        return []
+    if STUDY.policies.expert.source == "train":
+        return expand(TRAINED_EXPERT, task=wildcards.task, seed=wildcards.seed)
+    files = SHIPPED_EXPERTS[wildcards.task]
+    return files[int(wildcards.seed) % len(files)]
 
 
 def settings(stage):
     """A params function: the stage's settings for the job's policy, as one JSON string."""
-    return lambda wildcards: study_settings.stage_settings(
-        STUDY, stage, wildcards.policy
-    )
+    return lambda wildcards: studies.stage_settings(STUDY, stage, wildcards.policy)
 
 
 def sources(stage, *modules):

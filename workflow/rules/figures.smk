@@ -35,7 +35,7 @@ rule figure:
         ENVIRONMENT
     threads: 1
     params:
-        settings=lambda wildcards: study_settings.figure_settings(
+        settings=lambda wildcards: studies.figure_settings(
             STUDY, wildcards.figure, FIGURES[wildcards.figure], wildcards.policy
         ),
     shell:
@@ -47,3 +47,32 @@ rule figure:
         " --output {output.png:q}"
         " --svg {output.svg:q}"
         " > {log:q} 2>&1"
+
+
+use rule figure as study_figure with:
+    input:
+        stores=lambda wildcards: [
+            store
+            for stage in STUDY_FIGURES[wildcards.figure]
+            for store in stores(stage)
+        ],
+        code=lambda wildcards: sources(
+            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
+        ),
+    output:
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: FIGURE_QUESTIONS[wildcards.figure],
+            subcategory="All tasks",
+            labels={"what": "figure", "name": "{figure}"},
+        ),
+        svg="results/figures/{figure}.svg",
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    params:
+        settings=lambda wildcards: studies.study_figure_settings(
+            STUDY, wildcards.figure, STUDY_FIGURES[wildcards.figure]
+        ),

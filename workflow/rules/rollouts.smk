@@ -1,5 +1,6 @@
 rule rollouts:
     input:
+        expert=expert_file,
         code=sources("rollouts"),
     output:
         store=directory(PER_SEED["rollouts"]),
@@ -19,6 +20,7 @@ rule rollouts:
         " --task {wildcards.task}"
         " --policy {wildcards.policy}"
         " --seed {wildcards.seed}"
+        " --expert {input.expert:q}"
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"

@@ -3,7 +3,10 @@ rule table:
         stores=lambda wildcards: [
             store for stage in TABLES[wildcards.table] for store in stores(stage)
         ],
-        paper=_relative([Path(workflow.basedir) / "resources/paper/table1.csv"]),
+        paper=lambda wildcards: _relative(
+            Path(workflow.basedir) / "resources/paper" / f"{name}.csv"
+            for name in REPORTED.get(wildcards.table, [])
+        ),
         code=lambda wildcards: sources(
             "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
         ),
@@ -24,7 +27,7 @@ rule table:
         ENVIRONMENT
     threads: 1
     params:
-        settings=lambda wildcards: study_settings.table_settings(
+        settings=lambda wildcards: studies.table_settings(
             STUDY, TABLES[wildcards.table]
         ),
     shell:

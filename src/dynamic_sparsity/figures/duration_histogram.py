@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from dynamic_sparsity.figure_settings import DurationHistogramFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import DurationHistogramFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Figure:
@@ -31,7 +31,7 @@ def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Fig
         axes.stairs(binned / np.diff(edges), edges - 0.5, fill=True, color=style.VALUE_COLOURS[value])
         mean = data.paper_mean.sel(value=value).item()
         axes.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.1f}")
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
     panels[0].set_xlim(0.5, longest + 0.5)
     panels[0].set_ylabel("runs per step of duration")
     style.title(figure, "durations, whole-episode runs left out", data.attrs)

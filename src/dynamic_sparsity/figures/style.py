@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.settings import FigureStyle
+from dynamic_sparsity.figure_settings import FigureStyle
 
 # Okabe and Ito (2008), "Color universal design".
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"

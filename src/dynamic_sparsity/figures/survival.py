@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from dynamic_sparsity.figure_settings import SurvivalFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import SurvivalFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
@@ -28,10 +28,11 @@ def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
         low, high = _from_one(here.survival_low), _from_one(here.survival_high)
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
         axes.step(time, _from_one(_paper(here.paper_count)), ":", where="post", color=colour, linewidth=0.8)
-    axes.plot([], [], ":", color=style.GREY, linewidth=0.8, label="paper's convention")
+    if data.survival.notnull().any():
+        axes.plot([], [], ":", color=style.GREY, linewidth=0.8, label="paper's convention")
     if settings.log_time:
         axes.set_xscale("log")
-        axes.set_xlim(0.9, data.sizes["duration"])
+    axes.set_xlim(time[0], data.sizes["duration"])
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(f"duration t, control steps ({data.attrs['control_timestep']:g} s each)")
     axes.set_ylabel("P(duration > t)")

@@ -39,6 +39,8 @@ class Coordinates:
     """Names of the na activation variables."""
     actuators: tuple[str, ...]
     """Names of the nu actuators."""
+    mocap: tuple[str, ...]
+    """Names of the bodies that a task moves by hand (targets), in the order of `mocap_pos`."""
     quaternions: tuple[tuple[int, int], ...]
     """(address in qpos, address in the tangent) of every quaternion."""
 
@@ -52,11 +54,13 @@ class Coordinates:
             for u, name in enumerate(actuators)
             for k in range(max(0, model.actuator_actnum[u]))
         ]
+        mocap = {int(model.body_mocapid[b]): model.body(b).name or f"body{b}" for b in range(model.nbody)}
         return cls(
             dofs=tuple(name + suffix for name, kind in joints for suffix in _SUFFIXES[kind]),
             qpos=tuple(name + suffix for name, kind in joints for suffix in _QPOS_SUFFIXES[kind]),
             activations=tuple(activations),
             actuators=actuators,
+            mocap=tuple(mocap[number] for number in range(model.nmocap)),
             quaternions=tuple(_quaternion_addresses(model)),
         )
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
-from dynamic_sparsity.simulation.jacobian import METHODS, Differentiated
+from dynamic_sparsity.simulation.jacobian import SUBSTEPS, Differentiated, transition_jacobian
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.replay import step_difference
 from dynamic_sparsity.simulation.tasks import Task
@@ -41,7 +41,7 @@ class Differentiator:
         return Differentiated(jacobian, NextState(qpos, qvel, act), Activity(*activity))
 
     def _build(self) -> tuple[Callable, tuple]:
-        jacobian = METHODS[self._method](Transition(self._task))
+        jacobian = transition_jacobian(Transition(self._task, SUBSTEPS[self._method]))
         batch = batch_size(len(self._task.coordinates.input_labels))
 
         def program(*recorded: jax.Array) -> tuple:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from mujoco import mjx
 
 from dynamic_sparsity.simulation.constraints import Activity
+from dynamic_sparsity.simulation.substep import implicit_step
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 
 
@@ -22,8 +24,15 @@ class Differentiated(NamedTuple):
     activity: Activity
 
 
-def unrolled_jacobian(transition: Transition) -> Callable[[Recorded], Differentiated]:
-    """Method `unrolled`: forward-mode differentiation of the step as implemented, solver iterations included.
+SUBSTEPS: dict[str, Callable[[mjx.Model, mjx.Data], mjx.Data]] = {"unrolled": mjx.step, "implicit": implicit_step}
+"""What is differentiated, by the name of the method that config.yaml uses.
+
+`unrolled`: the physics step as it is implemented, solver iterations included; `implicit`: with the solver's solution.
+"""
+
+
+def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differentiated]:
+    """Forward-mode differentiation of a transition.
 
     Forward mode is the only one: the solver's `while_loop` has no reverse (MJX, "Differentiability").
     The differentiated function maps the input x = (position tangent, qvel, act, ctrl) at x0 to the
@@ -45,7 +54,3 @@ def unrolled_jacobian(transition: Transition) -> Callable[[Recorded], Differenti
         return Differentiated(matrix, after, activity)
 
     return jacobian
-
-
-METHODS: dict[str, Callable[[Transition], Callable[[Recorded], Differentiated]]] = {"unrolled": unrolled_jacobian}
-"""Ways to differentiate a transition, by the name that config.yaml uses. All give the same arrays."""

@@ -26,6 +26,7 @@ from dynamic_sparsity.runtime import cache_directory
 
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
 _DIGEST_BYTES = 32
+_LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a program, in one process as well
 
 
 def load_program(
@@ -38,6 +39,8 @@ def load_program(
     depends on; `identity` is what else does (the task, the method).
     """
     path = _path(name, owner, identity)
+    if path in _LOADED:
+        return _LOADED[path]
     with _one_at_a_time(path):
         program = _read(path)
         if program is None:
@@ -53,6 +56,7 @@ def load_program(
         arguments, keywords = jax.tree.unflatten(program.in_tree, shapes)
         compiled = jax.jit(program.call).lower(*arguments, **keywords).compile()
         print(f"{name}: compiled or loaded in {time.perf_counter() - started:.1f} s", flush=True)
+    _LOADED[path] = compiled
     return compiled
 
 

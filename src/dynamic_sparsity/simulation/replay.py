@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -12,7 +13,7 @@ from jaxtyping import Bool
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.simulation.chunks import join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.programs import load_program
-from dynamic_sparsity.simulation.tasks import load_task
+from dynamic_sparsity.simulation.tasks import Task, load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 
 TOLERANCE = 1e-5
@@ -27,9 +28,15 @@ class Replayer:
     """Repeats recorded control steps of a task in float32, the precision they were recorded in."""
 
     def __init__(self, name: str) -> None:
+        self._name = name
         with jax.experimental.disable_x64():
-            self._task = load_task(name)
             self._program = load_program("replay", self._build, owner=__name__, task=name)
+
+    @functools.cached_property
+    def _task(self) -> Task:
+        """Needed to trace the program and to name what does not replay: most jobs do neither."""
+        with jax.experimental.disable_x64():
+            return load_task(self._name)
 
     def __call__(self, start: Recorded) -> NextState:
         """Next states of the steps in `start` (time first)."""

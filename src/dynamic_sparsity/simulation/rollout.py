@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +21,13 @@ from dynamic_sparsity.stores import TIME, labels, padded
 
 
 class Episode(NamedTuple):
-    """One recorded episode; every array has time first."""
+    """One recorded episode; every array has time first, but for `mocap_pos`, which a reset draws for the whole of it."""
 
     start: Recorded
     next_state: NextState
     reward: np.ndarray
     done: np.ndarray
+    mocap_pos: np.ndarray
     seed: int
 
     @property
@@ -36,7 +38,8 @@ class Episode(NamedTuple):
 
     def trimmed(self) -> Episode:
         """The episode up to its end."""
-        return jax.tree.map(lambda array: array[: self.length] if np.ndim(array) else array, self)
+        cut = jax.tree.map(lambda array: array[: self.length] if np.ndim(array) else array, self)
+        return cut._replace(mocap_pos=self.mocap_pos)
 
 
 class Roller:
@@ -44,27 +47,40 @@ class Roller:
 
     def __init__(self, task: Task, policy: Policy) -> None:
         self._task, self._policy = task, policy
+        self._parameters = tuple(jax.tree.leaves(policy.parameters))
         self._reset = load_program("reset", self._build_reset, owner=__name__, task=task.name)
-        self._advance = load_program("advance", self._build_advance, owner=__name__, task=task.name, acts=policy.acts)
+
+    @functools.cached_property
+    def _advance(self) -> Callable:
+        """Loaded only when it is needed: a policy of the wrong size is found out before."""
+        acts = self._policy.acts
+        return load_program("advance", self._build_advance, owner=__name__, task=self._task.name, acts=acts)
+
+    @functools.cached_property
+    def observation_size(self) -> int:
+        """Length of the task's observation."""
+        return len(self._reset(reset_key(0))[1])
 
     def episode(self, seed: int, episode: int, steps: int) -> Episode:
         """Episode number `episode` of `seed`: a function of both, of nothing else that is rolled out."""
         number = episode_seed(seed, episode)
         draws = self._policy.draws(np.random.default_rng(number), steps, self._task.model.nu).astype(np.float32)
-        leaves = self._reset(reset_key(number))
+        mocap_pos, _, *leaves = self._reset(reset_key(number))
+        leaves = tuple(leaves)
         pieces = []
         for chunk in chunks(draws):
-            leaves, recorded = self._advance(leaves, chunk)
+            leaves, recorded = self._advance(self._parameters, leaves, chunk)
             pieces.append(jax.tree.map(np.asarray, recorded))
         joined = [np.concatenate(arrays)[:steps] for arrays in zip(*pieces, strict=True)]
         split = len(Recorded._fields), len(Recorded._fields) + len(NextState._fields)
         start, after = Recorded(*joined[: split[0]]), NextState(*joined[split[0] : split[1]])
         reward, done = joined[split[1] :]
-        return Episode(start, after, reward, done.astype(bool), number)
+        return Episode(start, after, reward, done.astype(bool), np.asarray(mocap_pos), number)
 
     def _build_reset(self) -> tuple[Callable, tuple]:
         def reset(key: jax.Array) -> tuple[jax.Array, ...]:
-            return tuple(jax.tree.leaves(self._task.environment.reset(key)))
+            state = self._task.environment.reset(key)
+            return state.data.mocap_pos, state.obs, *jax.tree.leaves(state)
 
         return reset, (reset_key(0),)
 
@@ -72,21 +88,24 @@ class Roller:
         environment, policy = self._task.environment, self._policy
         state = jax.eval_shape(environment.reset, reset_key(0))
         shapes, structure = jax.tree.flatten(state)
+        weights, weights_structure = jax.tree.flatten(policy.parameters)
 
-        def step(leaves: tuple, draw: jax.Array) -> tuple[tuple, tuple]:
+        def step(parameters: Any, leaves: tuple, draw: jax.Array) -> tuple[tuple, tuple]:
             before = jax.tree.unflatten(structure, leaves)
-            after = environment.step(before, policy.act(before.obs, draw))
+            after = environment.step(before, policy.act(parameters, before.obs, draw))
             data = before.data
             start = Recorded(data.qpos, data.qvel, data.act, data.qacc_warmstart, after.data.ctrl)
             end = NextState(after.data.qpos, after.data.qvel, after.data.act)
             leaves = tuple(new.astype(old.dtype) for new, old in zip(jax.tree.leaves(after), leaves, strict=True))
             return leaves, (*start, *end, after.reward, after.done)
 
-        def advance(leaves: tuple, draws: jax.Array) -> tuple[tuple, tuple]:
-            return jax.lax.scan(step, leaves, draws)
+        def advance(weights: tuple, leaves: tuple, draws: jax.Array) -> tuple[tuple, tuple]:
+            parameters = jax.tree.unflatten(weights_structure, weights)
+            return jax.lax.scan(functools.partial(step, parameters), leaves, draws)
 
         draws = jax.ShapeDtypeStruct((CHUNK_STEPS, self._task.model.nu), jnp.float32)
-        return advance, (tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in shapes), draws)
+        weights, leaves = (tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays) for arrays in (weights, shapes))
+        return advance, (weights, leaves, draws)
 
 
 def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> xr.Dataset:
@@ -106,12 +125,19 @@ def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> x
         "done": ((TIME,), episode.done, "1"),
     }
     arrays = {name: (dim, padded(array, steps), {"units": units}) for name, (dim, array, units) in dims.items()}
+    arrays["mocap_pos"] = (
+        ("mocap", "axis"),
+        episode.mocap_pos,
+        {"units": "m", "meaning": "moving targets, drawn at the reset"},
+    )
     scalars = {"length": ((), np.int32(episode.length)), "episode_seed": ((), np.uint64(episode.seed))}
     coords = {
         "qpos_dim": labels(coordinates.qpos),
         "dof": labels(coordinates.dofs),
         "activation": labels(coordinates.activations),
         "actuator": labels(coordinates.actuators),
+        "mocap": labels(coordinates.mocap),
+        "axis": labels("xyz"),
     }
     return xr.Dataset({**arrays, **scalars}, coords=coords)
 

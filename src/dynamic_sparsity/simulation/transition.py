@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -33,8 +34,8 @@ class NextState(NamedTuple):
 class Transition:
     """The control step of a task as a function of recorded variables: all substeps, control held."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, substep: Callable[[mjx.Model, mjx.Data], mjx.Data] = mjx.step) -> None:
+        self.task, self._substep = task, substep
         self.constraints = Constraints.of(task.model)
         self._blank = mjx.make_data(task.model, impl="jax")
 
@@ -49,7 +50,7 @@ class Transition:
         def substep(carry: tuple, _: None) -> tuple[tuple, Activity]:
             qpos, qvel, act, warmstart = carry
             data = self._blank.replace(qpos=qpos, qvel=qvel, act=act, qacc_warmstart=warmstart, ctrl=start.ctrl)
-            data = mjx.step(model, data)
+            data = self._substep(model, data)
             return (data.qpos, data.qvel, data.act, data.qacc_warmstart), self.constraints.activity(model, data)
 
         carry = (start.qpos, start.qvel, start.act, start.qacc_warmstart)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity import figure_settings, runtime, stores
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.stages import _common
 
@@ -18,8 +18,8 @@ def main() -> None:
     options.add_argument("--svg", required=True, type=Path)
     given = options.parse_args()
     runtime.claim_cores(given.threads)
-    stage = settings.FigureStage.model_validate_json(given.settings)
-    section = type(getattr(settings.FigureSettings(), given.figure)).model_validate(stage.figure)
+    stage = figure_settings.FigureStage.model_validate_json(given.settings)
+    section = type(getattr(figure_settings.FigureSettings(), given.figure)).model_validate(stage.figure)
     figure = importlib.import_module(f"dynamic_sparsity.figures.{given.figure}")
     style.configure(stage.style)
     data = sorted((stores.open_store(path) for path in given.stores), key=lambda store: store.attrs.get("seed", 0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dynamic_sparsity import runtime, settings, stores
+from pathlib import Path
+
+from dynamic_sparsity import experts, runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.stages import _common
 
@@ -13,8 +15,10 @@ def main() -> None:
     options.add_argument("--task", required=True)
     options.add_argument("--policy", required=True)
     options.add_argument("--seed", required=True, type=int)
+    options.add_argument("--expert", nargs="?", type=Path, help="the expert's file, for the policy `expert`")
     given = options.parse_args()
     stage = settings.RolloutStage.model_validate_json(given.settings)
+    expert = experts.read_expert(given.expert, given.task) if given.expert else None
     runtime.configure_jax(threads=given.threads)
 
     from dynamic_sparsity.simulation.policies import make_policy
@@ -23,7 +27,9 @@ def main() -> None:
     from dynamic_sparsity.simulation.tasks import load_task
 
     task = load_task(given.task)
-    roller = Roller(task, make_policy(given.policy, stage.policies))
+    roller = Roller(task, make_policy(given.policy, stage.policies, expert))
+    if expert:
+        experts.check_acting(given.expert, expert, roller.observation_size, task.model.nu)
     replayer = Replayer(given.task)
     episodes, steps = stage.rollouts.episodes, stage.rollouts.steps
     attrs = stores.provenance(
@@ -34,6 +40,7 @@ def main() -> None:
         seed=given.seed,
         control_timestep=task.control_timestep,
         substeps=task.substeps,
+        **({"expert": expert.provenance} if expert else {}),
     )
     worst = 0.0
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:

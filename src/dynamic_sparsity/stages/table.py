@@ -16,14 +16,15 @@ def main() -> None:
     """Parse, read, build, write."""
     options = _common.parser(__doc__)
     options.add_argument("--table", required=True, help="name of a module in dynamic_sparsity.sparsity.tables")
-    options.add_argument("--paper", required=True, type=Path, help="the paper's table 1")
+    options.add_argument("--paper", required=True, nargs="*", type=Path, help="CSV files of reported numbers")
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     options.add_argument("--html", required=True, type=Path)
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     settings.TableStage.model_validate_json(given.settings)
     table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
-    frame = table.build([stores.open_store(path) for path in given.stores], pd.read_csv(given.paper))
+    reported = {path.stem: pd.read_csv(path) for path in given.paper}
+    frame = table.build([stores.open_store(path) for path in given.stores], reported)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.output, index=False)
     given.html.write_text(page.render(frame, table.__doc__ or ""))

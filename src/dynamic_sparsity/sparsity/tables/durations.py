@@ -10,7 +10,7 @@ runs spanning their episode, about which neither mean says anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
@@ -18,7 +18,7 @@ import xarray as xr
 _SURVIVES = (10, 100)
 
 
-def build(curves: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
+def build(curves: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per task, policy and value (zero, non-zero), from the survival stores."""
     del paper
     return pd.DataFrame([_row(data, value) for data in curves for value in data.value.values])

@@ -12,7 +12,7 @@ the robot along it changes nothing but that coordinate itself. That reading is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,9 @@ import xarray as xr
 from dynamic_sparsity.sparsity.zeros import ACTION, STATE
 
 
-def build(summaries: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
+def build(summaries: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per task and policy, from the summary stores."""
-    reported = paper.set_index("task")
+    reported = paper["table1"].set_index("task")
     return pd.DataFrame([_row(data, reported) for data in summaries])
 
 
@@ -47,12 +47,13 @@ def _row(data: xr.Dataset, paper: pd.DataFrame) -> dict[str, object]:
         "zeros_J_s_when_free": free if here.free_steps > 0 else None,
         "steps": here.steps.item(),
         "free_steps": here.free_steps.item(),
-        "verdict": _verdict(zeros, here.global_zeros.sel(block=ACTION).item(), known),
-        "explanation": _explanation(here, known),
+        "verdict": verdict(zeros, here.global_zeros.sel(block=ACTION).item(), known),
+        "explanation": explanation(here, known),
     }
 
 
-def _verdict(zeros: int, action_zeros: int, paper: pd.Series | None) -> str:
+def verdict(zeros: int, action_zeros: int, paper: pd.Series | None) -> str:
+    """Whether the counts in J_s and J_a are the paper's."""
     if paper is None:
         return "not in the paper"
     differences = [
@@ -63,7 +64,7 @@ def _verdict(zeros: int, action_zeros: int, paper: pd.Series | None) -> str:
     return f"differs: {', '.join(differences)}" if differences else "agrees"
 
 
-def _explanation(here: xr.Dataset, paper: pd.Series | None) -> str:
+def explanation(here: xr.Dataset, paper: pd.Series | None) -> str:
     """What is zero, what would be but for a constraint, and, where the paper counts more zeros or fewer, why it may."""
     zeros = here.global_zeros
     sentences = [*_always_zero(here), *_broken(here)]

@@ -6,13 +6,13 @@ are zero in every sample. Non-finite entries are in no statistic; their share is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
 
 
-def build(summaries: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
+def build(summaries: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per task, policy, block and threshold, from the summary stores."""
     del paper
     return pd.DataFrame([row for data in summaries for row in _rows(data)])

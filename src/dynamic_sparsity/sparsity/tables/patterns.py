@@ -6,7 +6,7 @@ often; at most three.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
@@ -15,7 +15,7 @@ _COLUMNS = ["task", "policy", "pattern", "steps", "share", "zeros", "sparsity", 
 _FOLLOWERS = 3
 
 
-def build(patterns: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
+def build(patterns: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """`temporal.max_patterns` rows per task and policy at most, from the pattern stores."""
     del paper
     return pd.DataFrame([row for data in patterns for row in _rows(data)], columns=_COLUMNS)

@@ -9,14 +9,14 @@ rate come from resampling episodes within seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 
-def build(patterns: Sequence[xr.Dataset], paper: pd.DataFrame) -> pd.DataFrame:
+def build(patterns: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per task and policy, from the pattern stores."""
     del paper
     return pd.DataFrame([_row(data) for data in patterns])

@@ -1,0 +1,60 @@
+"""What is wrong with a configuration, in words that name key, value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line per mistake in what `model` was to validate."""
+    return [_explain(problem, model) for problem in error.errors(include_url=False) if not _is_policys_false(problem)]
+
+
+def _explain(problem: Any, model: type[BaseModel]) -> str:
+    location = tuple(part for part in problem["loc"] if part != "[key]" and not _is_alternative(part))
+    key = ".".join(str(part) for part in location)
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        allowed = _fields_at(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        where = f"allowed here: {', '.join(allowed)}" if allowed else "this section takes no keys"
+        return f"  {key}: unknown key; {hint}{where}"
+    if problem["type"] == "missing":
+        return f"  {key}: missing; add it (config.yaml documents every key)"
+    if problem["type"] == "value_error":
+        return f"  {key}: {message}" if key else f"  {message}"
+    if problem["type"] in ("model_type", "dict_type"):
+        allowed = ", ".join(_fields_at(model, location))
+        return f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {allowed}"
+    return f"  {key}: {_shortened(problem['input'])}: {message[0].lower()}{message[1:]}"
+
+
+def _is_policys_false(problem: Any) -> bool:
+    """Whether a problem is only that a policy's section is not the `false` that it might have been."""
+    return any(isinstance(part, str) and part.startswith("literal[") for part in problem["loc"])
+
+
+def _is_alternative(part: Any) -> bool:
+    """Pydantic puts the alternatives of a union among the keys: `policies.noise.NoisePolicy.beta`."""
+    return isinstance(part, str) and (part.endswith("Policy") or part.startswith("literal["))
+
+
+def _shortened(value: Any, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _fields_at(model: Any, location: tuple[Any, ...]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if model is None:
+            return []
+    return list(model.model_fields)

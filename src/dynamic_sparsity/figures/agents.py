@@ -1,0 +1,71 @@
+"""Does the agent matter? Sparsity, switch rate and constraints of every task under every policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import AgentsFigure
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.stores import joined_runs
+
+_COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREY}
+_MARKERS = {"expert": "o", "noise": "s", "zero": "D"}
+_Estimate = Callable[[xr.Dataset, xr.Dataset, str], xr.DataArray]
+
+
+def draw(stores: Sequence[xr.Dataset], settings: AgentsFigure) -> Figure:
+    """Four panels side by side, a row per task: from the summary and pattern stores of all tasks and policies."""
+    pairs = joined_runs(stores, "summary", "patterns")
+    tasks, policies = (list(dict.fromkeys(key[i] for key in pairs)) for i in (0, 1))
+    panels = _panels(settings)
+    figure = Figure(figsize=(2.4 + 2.0 * len(panels), 1.2 + 0.42 * len(tasks)))
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (what, estimate) in zip(all_axes, panels.items(), strict=True):
+        for number, policy in enumerate(policies):
+            offset = 0.22 * (number - (len(policies) - 1) / 2)
+            _draw_policy(
+                axes, policy, [(row + offset, pairs.get((task, policy))) for row, task in enumerate(tasks)], estimate
+            )
+        axes.set_xlabel(what)
+        axes.grid(axis="x", alpha=0.3)
+    all_axes[0].set_yticks(np.arange(len(tasks)), tasks)
+    all_axes[0].set_ylim(len(tasks) - 0.5, -0.5)
+    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(policies))
+    figure.suptitle("Every task under every policy: means over episodes, with bootstrap intervals", x=0.01, ha="left")
+    return figure
+
+
+def _panels(settings: AgentsFigure) -> dict[str, _Estimate]:
+    panels: dict[str, _Estimate] = {
+        "mean sparsity of $[J_s\\ J_a]$": _sparsity,
+        "switches per step": lambda _, patterns, end: patterns[f"switch_rate_{end}"],
+        "steps in contact": lambda summary, _, end: summary[f"active_share_{end}"].sel(kind="contact"),
+    }
+    if not settings.contacts_only:
+        panels["steps at a limit"] = lambda summary, _, end: (
+            summary[f"active_share_{end}"].sel(kind=["joint_limit", "tendon_limit"]).max("kind")
+        )
+    return panels
+
+
+def _sparsity(summary: xr.Dataset, _: xr.Dataset, end: str) -> xr.DataArray:
+    name = "mean_sparsity" if end == "mean" else f"mean_sparsity_{end}"
+    return summary[name].sel(threshold=summary.attrs["threshold"], block="[J_s J_a]")
+
+
+def _draw_policy(axes: Axes, policy: str, rows: list, estimate: _Estimate) -> None:
+    there = [(height, pair) for height, pair in rows if pair is not None]
+    middle, low, high = (np.array([estimate(*pair, end).item() for _, pair in there]) for end in ("mean", "low", "high"))
+    reach = np.nan_to_num(np.abs(np.stack([middle - low, high - middle])))
+    look: dict[str, Any] = {
+        "color": _COLOURS.get(policy, style.GREEN),
+        "marker": _MARKERS.get(policy, "o"),
+        "markersize": 3.5,
+    }
+    axes.errorbar(middle, [height for height, _ in there], xerr=reach, linestyle="", capsize=2, label=policy, **look)

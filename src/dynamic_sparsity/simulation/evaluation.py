@@ -1,0 +1,49 @@
+"""Returns of policies: whether an expert is one, beside zero actions and noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dynamic_sparsity.experts import Expert
+from dynamic_sparsity.progress import progress
+from dynamic_sparsity.settings import ExpertPolicy, NoisePolicy, ZeroPolicy
+from dynamic_sparsity.simulation.policies import Noise, Policy, TrainedExpert, Zero
+from dynamic_sparsity.simulation.rollout import Roller
+from dynamic_sparsity.simulation.tasks import Task
+
+EVALUATION_SEED = 2**32 - 1
+"""Episodes of evaluations are those of a seed that no study can have."""
+
+
+def episode_returns(task: Task, policy: Policy, episodes: int, steps: int) -> np.ndarray:
+    """Undiscounted return of each of `episodes` episodes of at most `steps` control steps."""
+    roller = Roller(task, policy)
+    numbers = progress(range(episodes), total=episodes, what=f"evaluation {task.name}")
+    return np.array([roller.episode(EVALUATION_SEED, n, steps).trimmed().reward.sum() for n in numbers])
+
+
+def evaluated(task: Task, expert: Expert, episodes: int, steps: int) -> dict[str, Any]:
+    """Returns of the expert, sampled (white noise) and deterministic, and of zero actions and noise: mean and spread.
+
+    Noise and the exponent of coloured draws are the defaults of the settings. Spread is the sample standard deviation
+    over episodes; `each` is the return of every episode.
+    """
+    policies = {
+        "stochastic": TrainedExpert(ExpertPolicy(beta=0.0), expert),
+        "deterministic": TrainedExpert(ExpertPolicy(deterministic=True), expert),
+        "coloured": TrainedExpert(ExpertPolicy(), expert),
+        "noise": Noise(NoisePolicy()),
+        "zero": Zero(ZeroPolicy()),
+    }
+    summary: dict[str, Any] = {"episodes": episodes, "steps": steps}
+    for name, policy in policies.items():
+        returns = episode_returns(task, policy, episodes, steps)
+        summary[name] = {
+            "mean": round(float(returns.mean()), 3),
+            "std": round(float(returns.std(ddof=1)), 3),
+            "each": [round(float(value), 2) for value in returns],
+        }
+        print(f"{task.name}, {name}: return {returns.mean():.1f} ± {returns.std(ddof=1):.1f}", flush=True)
+    return summary

@@ -1,0 +1,53 @@
+"""One physics step whose derivative passes the constraint solver at its solution instead of through its iterations."""
+
+from __future__ import annotations
+
+import jax
+from mujoco import mjx
+from mujoco.mjx._src import forward, solver
+from mujoco.mjx._src.types import IntegratorType, SolverType
+
+
+def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """MJX's physics step, whose derivative passes the constraint solver by the implicit function theorem.
+
+    Values are those of `mjx.step`, but for its sensors, which the state does not depend on.
+    """
+    data = forward.fwd_position(model, data)
+    data = forward.fwd_velocity(model, data)
+    data = forward.fwd_actuation(model, data)
+    data = forward.fwd_acceleration(model, data)
+    data = solved(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
+    data = _INTEGRATORS[model.opt.integrator](model, data)
+    return data.replace(qacc_warmstart=jax.lax.stop_gradient(data.qacc_warmstart))  # a solution does not depend on it
+
+
+def solved(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """MJX's constraint forces and accelerations, with derivatives of the solution instead of the iterations.
+
+    The solver minimises a convex cost whose gradient is F(a, θ) = M a - qfrc_smooth - Jᵀ f(J a - aref): a the acceleration,
+    f the constraint forces, θ all else (MuJoCo, "Computation", "Constraint model"). Where F vanishes, the implicit function
+    theorem gives da = -H⁻¹ ∂F/∂θ dθ, with the Hessian H = ∂F/∂a = M - Jᵀ f' J. A Newton step of no length has this
+    derivative: a - H⁻¹ (F(a, θ) - [F(a, θ)]), with a, H and what is in brackets held fixed.
+    Where the solver was stopped before F vanished, it is the derivative of a solution that was not reached.
+    """
+    newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
+    fixed = jax.lax.stop_gradient(data)
+    acceleration = jax.lax.stop_gradient(solver.solve(model, fixed).qacc)
+    here = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
+    residual = here.Ma - data.qfrc_smooth - here.qfrc_constraint
+    nothing = residual - jax.lax.stop_gradient(residual)
+    acceleration = acceleration - _newton_step(newton, fixed, jax.lax.stop_gradient(here), nothing)
+    context = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
+    return data.tree_replace(
+        {"qacc": acceleration, "qfrc_constraint": context.qfrc_constraint, "_impl.efc_force": context.efc_force}
+    )
+
+
+def _newton_step(model: mjx.Model, data: mjx.Data, context: solver.Context, residual: jax.Array) -> jax.Array:
+    """H⁻¹ residual, with the Hessian of the cost at `context`."""
+    context = context.replace(Ma=residual, qfrc_constraint=jax.numpy.zeros_like(residual))
+    return solver._update_gradient(model, data.replace(qfrc_smooth=jax.numpy.zeros_like(residual)), context).Mgrad
+
+
+_INTEGRATORS = {IntegratorType.EULER: forward.euler, IntegratorType.IMPLICITFAST: forward.implicit}

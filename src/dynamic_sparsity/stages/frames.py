@@ -1,0 +1,35 @@
+"""Stage frames: rendered frames along the sequence of an embedding; a store without any where nothing renders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dynamic_sparsity import rendering, runtime, settings, stores
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read, render, write."""
+    options = _common.parser(__doc__)
+    options.add_argument("--rollout", required=True, type=Path, help="rollouts of the first seed")
+    options.add_argument("--embedding", required=True, type=Path)
+    given = options.parse_args()
+    stage = settings.FrameStage.model_validate_json(given.settings)
+    rollout, embedded = stores.open_store(given.rollout, "rollouts"), stores.open_store(given.embedding, "embedding")
+    back_end = rendering.choose_back_end()
+    runtime.configure_jax(threads=given.threads)
+
+    from dynamic_sparsity.simulation.frames import frames_along
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    task, first = load_task(rollout.attrs["task"]), next(stores.episodes_of(rollout))
+    sequence = embedded.step.values[embedded.sequence.values >= 0]
+    result = frames_along(task, first, sequence, stage.frames, back_end)
+    identity = {name: embedded.attrs[name] for name in ("task", "policy", "method")}
+    result.attrs = stores.provenance("frames", stage.model_dump(exclude_none=True), **identity, renderer=back_end or "none")
+    stores.write_store(given.output, result)
+    print(f"rendered with {back_end}" if back_end else "no frames: neither EGL nor OSMesa renders here")
+
+
+if __name__ == "__main__":
+    _common.run(main)

@@ -1,0 +1,28 @@
+"""Shipped experts earn what their files say."""
+
+import numpy as np
+import pytest
+from jax.experimental import disable_x64
+
+from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.settings import ExpertPolicy
+from dynamic_sparsity.simulation.evaluation import episode_returns
+from dynamic_sparsity.simulation.policies import TrainedExpert
+from dynamic_sparsity.simulation.tasks import load_task
+from tests.unit.test_experts import SHIPPED, SUMS
+
+EPISODES = 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_a_shipped_experts_return_reproduces(name):
+    """The same episodes earn the same; on another kind of processor, where rounding differs, one of them may not."""
+    task = name.partition("-")[0]
+    expert = read_expert(SHIPPED / name, task)
+    recorded = expert.provenance["returns"]
+    with disable_x64():  # as rollouts are
+        policy = TrainedExpert(ExpertPolicy(beta=0.0), expert)
+        returns = episode_returns(load_task(task), policy, EPISODES, recorded["steps"])
+    same = np.abs(returns - recorded["stochastic"]["each"][:EPISODES]) <= 0.1 * recorded["steps"]
+    assert same.sum() >= EPISODES - 1, f"{returns} instead of {recorded['stochastic']['each'][:EPISODES]}"

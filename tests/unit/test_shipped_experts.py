@@ -1,0 +1,42 @@
+"""The list of shipped experts: read in order, held against the files."""
+
+import hashlib
+
+import pytest
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.shipped_experts import LIST, of_tasks
+
+
+@pytest.fixture
+def directory(tmp_path):
+    names = [f"{task}-{seed}.safetensors" for task in ("FishSwim", "HopperHop") for seed in (10, 2)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    lines = [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}" for name in names]
+    (tmp_path / LIST).write_text("\n".join(["", *lines, ""]))
+    return tmp_path
+
+
+def test_files_come_in_the_order_of_their_seeds(directory):
+    assert [path.stem for path in of_tasks(directory, ["FishSwim"])["FishSwim"]] == ["FishSwim-2", "FishSwim-10"]
+    assert list(of_tasks(directory, ["HopperHop"])) == ["HopperHop"]
+
+
+def test_what_is_wrong_is_named_with_a_remedy(directory):
+    with pytest.raises(UserError, match=r"no expert is shipped for CheetahRun .*FishSwim, HopperHop.*expert: train"):
+        of_tasks(directory, ["FishSwim", "CheetahRun"])
+    (directory / "FishSwim-2.safetensors").write_text("other")
+    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is not the file whose checksum SHA256SUMS has"):
+        of_tasks(directory, ["FishSwim"])
+    of_tasks(directory, ["HopperHop"])
+    (directory / "FishSwim-2.safetensors").unlink()
+    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is missing: restore it"):
+        of_tasks(directory, ["FishSwim"])
+
+
+@pytest.mark.parametrize("text", ["one-word\n", "three words here\n", None])
+def test_a_list_that_cannot_be_read_is_one_message(directory, text):
+    (directory / LIST).unlink() if text is None else (directory / LIST).write_text(text)
+    with pytest.raises(UserError, match=f"cannot read .*{LIST}"):
+        of_tasks(directory, ["FishSwim"])

@@ -1,0 +1,149 @@
+"""Training: it learns from where it stopped, and a run that diverges leaves what was good."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental import disable_x64
+from mujoco_playground import State
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.settings import TrainingSettings
+from dynamic_sparsity.simulation import recipes, training
+from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+TASK = "CartpoleBalance"
+TINY = {
+    "num_timesteps": 480,
+    "num_evals": 4,
+    "num_eval_envs": 3,
+    "num_envs": 4,
+    "batch_size": 4,
+    "num_minibatches": 2,
+    "num_updates_per_batch": 2,
+    "unroll_length": 10,
+    "episode_length": 12,
+}
+
+
+def ppo(**changes):
+    overrides = TrainingSettings(overrides={**TINY, **changes})
+    return {**recipes.ppo_settings(TASK, overrides), "policy_layers": [7, 3], "value_layers": [5]}
+
+
+@pytest.mark.parametrize("task", DM_CONTROL_SUITE)
+def test_recipes_stand_on_playgrounds_settings(task):
+    from mujoco_playground.config import dm_control_suite_params
+
+    theirs = dm_control_suite_params.brax_ppo_config(task).to_dict()
+    full = recipes.ppo_settings(task, TrainingSettings(recipe="playground"))
+    assert theirs.items() <= full.items() and full["observation_clip"] == 0 and not full["staggered_starts"]
+    small = recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 64}))
+    assert small.keys() >= full.keys() and small["num_envs"] == 64
+    assert small["num_timesteps"] < full["num_timesteps"]
+    with pytest.raises(UserError, match="is no multiple of num_envs = 77"):
+        recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 77}))
+
+
+class KilledError(Exception):
+    pass
+
+
+class PointMass:
+    """A mass on a line, pushed towards 0: an environment that compiles in seconds."""
+
+    action_size, observation_size = 1, 2
+
+    def reset(self, rng):
+        data = jax.random.uniform(rng, (2,), minval=-1.0)
+        return State(data, data, jnp.zeros(()), jnp.zeros(()), {}, {})
+
+    def step(self, state, action):
+        position, velocity = state.data
+        data = jnp.array([position + 0.1 * velocity, velocity + 0.1 * action[0]])
+        return state.replace(data=data, obs=data, reward=-(position**2))
+
+
+def task():
+    return Task(TASK, PointMass())
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A run that was killed after its second checkpoint, and how it went on."""
+    directory = tmp_path_factory.mktemp("checkpoints")
+    with disable_x64():  # as the stage trains
+        first = training.Trainer(task(), 3, ppo(), directory)
+        evaluated = first._evaluated
+
+        def killed_after_two(step, metrics):
+            evaluated(step, metrics)
+            if step >= 320:
+                raise KilledError
+
+        first._evaluated = killed_after_two
+        with pytest.raises(KilledError):
+            first.run()
+        stopped = read_expert(first.last, TASK)
+        second = training.Trainer(task(), 3, ppo(), directory)
+        best = second.run()
+        yield stopped, read_expert(second.last, TASK), best, second
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_last_checkpoint(interrupted):
+    stopped, last, best, _ = interrupted
+    assert stopped.provenance["steps"] == 320 and last.provenance["steps"] == 480
+    assert [steps for steps, _ in last.provenance["history"]] == [160, 320, 480]
+    assert last.provenance["history"][:2] == stopped.provenance["history"]
+    counts = [int(expert.tensors["observation_count"][1]) for expert in (stopped, last)]
+    assert counts == [320, 480], "the observation statistics go on as well"
+    kernels = [expert.tensors["policy/0/kernel"] for expert in (stopped, last)]
+    assert 0 < np.abs(kernels[1] - kernels[0]).max() < 0.1, "it goes on from the weights that were there"
+    about = best.provenance
+    assert about["history"] == last.provenance["history"] and about["trained_steps"] == 480
+    assert dict(map(tuple, about["history"]))[about["steps"]] == max(value for _, value in about["history"])
+    assert stopped.provenance["minutes"] <= last.provenance["minutes"] == about["minutes"]
+
+
+@pytest.mark.slow
+def test_parameters_survive_a_checkpoint(interrupted):
+    _, last, _, _ = interrupted
+    again = training._tensors(training._parameters(last))
+    assert again.keys() == last.tensors.keys()
+    for name, array in again.items():
+        np.testing.assert_array_equal(array, last.tensors[name])
+    assert not any(name.startswith("value") for name in training.without_training_state(last).tensors)
+
+
+@pytest.mark.slow
+def test_what_is_not_finite_stops_the_run_and_leaves_the_last_good_checkpoint(interrupted):
+    _, last, _, trainer = interrupted
+    before = trainer.last.read_bytes()
+    statistics, policy, value = training._parameters(last)
+    policy["params"]["hidden_1"]["bias"] = policy["params"]["hidden_1"]["bias"].at[0].set(np.nan)
+    with pytest.raises(UserError, match=r"diverged: policy/1/bias is not finite.*stays at .*last.safetensors"):
+        trainer._keep(160, lambda: None, (statistics, policy, value))
+    with pytest.raises(UserError, match="the return is not finite"):
+        trainer._evaluated(160, {"eval/episode_reward": np.nan, "eval/episode_reward_std": 0.0})
+    assert trainer.last.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_other_settings_start_anew_and_a_damaged_checkpoint_is_named(interrupted, capsys):
+    trainer = interrupted[3]
+    longer = training.Trainer(trainer._task, 3, ppo(num_timesteps=960), trainer.last.parent)
+    assert longer._resume() is not None and longer._done == 480, "a run can be extended"
+    both = {file: file.read_bytes() for file in (trainer.last, trainer.best)}
+    for file, content in both.items():
+        file.write_bytes(content[:-9])
+        with pytest.raises(UserError, match="to start anew"):
+            training.Trainer(trainer._task, 3, ppo(), trainer.last.parent)._resume()
+        file.write_bytes(content)
+    for seed, settings in ((4, ppo()), (3, ppo(num_timesteps=160))):
+        other = training.Trainer(trainer._task, seed, settings, trainer.last.parent)
+        assert other._resume() is None and not trainer.last.exists() and "started anew" in capsys.readouterr().out
+        for file, content in both.items():
+            file.write_bytes(content)

@@ -1,0 +1,55 @@
+rule embedding:
+    input:
+        rollouts=lambda wildcards: stores("rollouts", **wildcards),
+        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        code=sources("embedding"),
+    output:
+        store=directory(PER_POLICY["embedding"]),
+    log:
+        "results/logs/embedding/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/embedding/{task}-{policy}-{method}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=settings("embedding"),
+    shell:
+        "python -m dynamic_sparsity.stages.embedding"
+        " --settings {params.settings:q}"
+        " --rollouts {input.rollouts:q}"
+        " --sparsity {input.sparsity:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
+
+
+rule frames:
+    input:
+        rollout=lambda wildcards: stores(
+            "rollouts",
+            task=wildcards.task,
+            policy=wildcards.policy,
+            seed=min(STUDY.seeds_of(wildcards.policy)),
+        ),
+        embedding=PER_POLICY["embedding"],
+        code=sources("frames"),
+    output:
+        store=directory(PER_POLICY["frames"]),
+    log:
+        "results/logs/frames/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/frames/{task}-{policy}-{method}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=settings("frames"),
+    shell:
+        "python -m dynamic_sparsity.stages.frames"
+        " --settings {params.settings:q}"
+        " --rollout {input.rollout:q}"
+        " --embedding {input.embedding:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"

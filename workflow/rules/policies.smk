@@ -1,0 +1,23 @@
+rule policies:
+    input:
+        code=sources("policies"),
+    output:
+        expert=TRAINED_EXPERT,
+    log:
+        "results/logs/policies/{task}-{seed}.log",
+    benchmark:
+        "results/benchmarks/policies/{task}-{seed}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=studies.training_settings(STUDY),
+    shell:
+        "python -m dynamic_sparsity.stages.policies"
+        " --settings {params.settings:q}"
+        " --task {wildcards.task}"
+        " --seed {wildcards.seed}"
+        " --checkpoints results/policies/{wildcards.task}/{wildcards.seed}.checkpoints"
+        " --threads {threads}"
+        " --output {output.expert:q}"
+        " >> {log:q} 2>&1"
