@@ -39,6 +39,7 @@ class Trainer:
         self.last, self.best = directory / "last.safetensors", directory / "best.safetensors"
         self._done, self._history = 0, list[tuple[int, float]]()
         self._started, self._minutes = time.monotonic(), 0.0
+        self._reported = (0, 0.0)
         self._latest: Expert | None = None
 
     def run(self) -> Expert:
@@ -104,9 +105,13 @@ class Trainer:
         mean, spread = (float(metrics[f"eval/episode_reward{name}"]) for name in ("", "_std"))
         total, steps = self._ppo["num_timesteps"], self._done + step
         minutes = self._minutes + (time.monotonic() - self._started) / 60
+        before, earlier = self._reported
+        # With evaluations. brax's own divides the steps of all resets by the time of the last one's.
+        rate = (steps - before) / (60 * (minutes - earlier)) if step else 0
+        self._reported = (steps, minutes)
         print(
             f"{self._task.name} seed {self._seed}: {steps:>11,} of {total:,} steps, return {mean:.1f} ± {spread:.1f},"
-            f" {metrics.get('training/sps', 0):,.0f} steps/s, scale {metrics.get('training/policy_dist_mean_std', 0):.2f},"
+            f" {rate:,.0f} steps/s, scale {metrics.get('training/policy_dist_mean_std', 0):.2f},"
             f" {minutes:.1f} min",
             flush=True,
         )
