@@ -1,4 +1,4 @@
-"""The experts that this repository ships: a list with checksums, held against the files before a study starts."""
+"""The experts that this repository ships: a list with checksums, and every file checked before a study starts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.experts import read_expert
 
 LIST = "SHA256SUMS"
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
@@ -14,8 +15,8 @@ _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[Path]]:
     """The files for `tasks`, each task's in the order of their seeds; `{task}-{seed}.safetensors`.
 
-    Raises UserError where one is not shipped, missing, or not what the list says, and when there is no list, or a line that
-    is not one of `sha256sum`'s.
+    Raises UserError where one is not shipped, missing, not what the list says or no expert for its task, and when there is
+    no list, or a line that is not one of `sha256sum`'s.
     """
     sums = _checksums(directory)
     files: dict[str, list[Path]] = {}
@@ -26,12 +27,18 @@ def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[Path]]:
             f"policies.expert: no expert is shipped for {', '.join(missing)} (there are: {', '.join(files)});"
             " train them (`policies: {expert: train}`), or study other tasks or policies"
         )
-    for path in (path for task in tasks for path in files[task]):
-        if not path.is_file():
-            raise UserError(f"policies.expert: {path} is missing: {_REMEDY}")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path]:
-            raise UserError(f"policies.expert: {path} is not the file whose checksum {LIST} has: {_REMEDY}")
+    for task in tasks:
+        for path in files[task]:
+            _check(path, task, sums[path])
     return {task: files[task] for task in tasks}
+
+
+def _check(path: Path, task: str, checksum: str) -> None:
+    if not path.is_file():
+        raise UserError(f"policies.expert: {path} is missing: {_REMEDY}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+        raise UserError(f"policies.expert: {path} is not the file whose checksum {LIST} has: {_REMEDY}")
+    read_expert(path, task, _REMEDY)
 
 
 def _checksums(directory: Path) -> dict[Path, str]:

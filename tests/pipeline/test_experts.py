@@ -1,12 +1,14 @@
 """Experts in a study: a policy file that is wrong stops it before it simulates, and a new one can be trained."""
 
 import hashlib
+import shutil
 
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.experts import read_expert, write_expert
 from tests.pipeline.project import rules
+from tests.unit.test_experts import made
 
 EXPERT = "resources/policies/CartpoleBalance-0.safetensors"
 STORE = "results/rollouts/CartpoleBalance/expert/0.zarr"
@@ -30,20 +32,36 @@ def test_rollouts_name_the_expert_that_acted(project):
     assert "verdict" in (project.path / "results/tables/returns.csv").read_text()
 
 
+def list_as(project, path):
+    """Make the list say of a file what it now is."""
+    sums = path.with_name("SHA256SUMS")
+    lines = [line for line in sums.read_text().splitlines() if path.name not in line]
+    sums.write_text("\n".join([*lines, f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}", ""]))
+
+
 def test_an_altered_expert_is_named_before_any_job(project):
     path = project.path / EXPERT
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     assert f"{EXPERT} is not the file whose checksum" in project.snakemake("--dry-run", ok=False)
-    # Even where the list has been made to match, the file's own checksum stops the job before it simulates.
-    sums = path.with_name("SHA256SUMS")
-    lines = [line for line in sums.read_text().splitlines() if path.name not in line]
-    sums.write_text("\n".join([*lines, f"{hashlib.sha256(content).hexdigest()}  {path.name}", ""]))
+    list_as(project, path)
+    assert f"{EXPERT} has been altered" in project.snakemake("--dry-run", ok=False), "by the file's own checksum"
+    shutil.copy(path.with_name("FingerSpin-0.safetensors"), path)
+    list_as(project, path)
+    assert f"{EXPERT} is an expert for FingerSpin, not for" in project.snakemake("--dry-run", ok=False)
+
+
+def test_an_expert_of_another_size_is_named_before_its_job_simulates(project):
+    path = project.path / EXPERT
+    expert = made(observations=7, actions=1, returns={}, steps=1, hardware="", settings={})
+    write_expert(path, expert)
+    list_as(project, path)
     assert "rollouts" in rules(project.planned()), "a new file is new input"
     project.run(ok=False)
     log = (project.path / "results/logs/rollouts/CartpoleBalance-expert-0.log").read_text()
-    assert log.startswith("error: ") and "has been altered" in log and log.count("\n") == 1, log
+    assert f"error: {EXPERT} is for 7 observations, but CartpoleBalance has 5" in log
+    assert "rollouts CartpoleBalance" not in log and "advance" not in log and "Traceback" not in log, log
 
 
 def test_an_expert_that_is_missing_is_named_before_any_job(project):

@@ -5,16 +5,22 @@ import hashlib
 import pytest
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.experts import write_expert
 from dynamic_sparsity.shipped_experts import LIST, of_tasks
+from tests.unit.test_experts import made
+
+
+def list_them(directory):
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in directory.glob("*.safetensors")]
+    (directory / LIST).write_text("\n".join(["", *lines, ""]))
 
 
 @pytest.fixture
 def directory(tmp_path):
-    names = [f"{task}-{seed}.safetensors" for task in ("FishSwim", "HopperHop") for seed in (10, 2)]
-    for name in names:
-        (tmp_path / name).write_text(name)
-    lines = [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}" for name in names]
-    (tmp_path / LIST).write_text("\n".join(["", *lines, ""]))
+    for task in ("FishSwim", "HopperHop"):
+        for seed in (10, 2):
+            write_expert(tmp_path / f"{task}-{seed}.safetensors", made(task=task, seed=seed))
+    list_them(tmp_path)
     return tmp_path
 
 
@@ -24,12 +30,16 @@ def test_files_come_in_the_order_of_their_seeds(directory):
 
 
 def test_what_is_wrong_is_named_with_a_remedy(directory):
-    with pytest.raises(UserError, match=r"no expert is shipped for CheetahRun .*FishSwim, HopperHop.*expert: train"):
+    with pytest.raises(UserError, match=r"no expert is shipped for CheetahRun .*(FishSwim|HopperHop), .*expert: train"):
         of_tasks(directory, ["FishSwim", "CheetahRun"])
     (directory / "FishSwim-2.safetensors").write_text("other")
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is not the file whose checksum SHA256SUMS has"):
         of_tasks(directory, ["FishSwim"])
     of_tasks(directory, ["HopperHop"])
+    write_expert(directory / "FishSwim-2.safetensors", made(task="HopperHop"))
+    list_them(directory)
+    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is an expert for HopperHop, not for FishSwim: restore it"):
+        of_tasks(directory, ["FishSwim"])
     (directory / "FishSwim-2.safetensors").unlink()
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is missing: restore it"):
         of_tasks(directory, ["FishSwim"])
