@@ -103,7 +103,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(interrupted):
     kernels = [expert.tensors["policy/0/kernel"] for expert in (stopped, last)]
     assert 0 < np.abs(kernels[1] - kernels[0]).max() < 0.1, "it goes on from the weights that were there"
     about = best.provenance
-    assert about["history"] == last.provenance["history"] and about["trained_steps"] == 480
+    assert about["history"] == last.provenance["history"] and about["trained_steps"] == 480 and about["settings"] == ppo()
     assert dict(map(tuple, about["history"]))[about["steps"]] == max(value for _, value in about["history"])
     assert stopped.provenance["minutes"] <= last.provenance["minutes"] == about["minutes"]
 
@@ -136,6 +136,12 @@ def test_other_settings_start_anew_and_a_damaged_checkpoint_is_named(interrupted
     trainer = interrupted[3]
     longer = training.Trainer(trainer._task, 3, ppo(num_timesteps=960), trainer.last.parent)
     assert longer._resume() is not None and longer._done == 480, "a run can be extended"
+    last = read_expert(trainer.last, TASK)
+    planned = {**last.provenance, "settings": ppo(num_timesteps=960)}
+    training.write_expert(trainer.last, training.Expert(last.tensors, planned))
+    shorter = training.Trainer(trainer._task, 3, ppo(num_timesteps=600), trainer.last.parent)
+    assert shorter._resume() is not None and shorter._done == 480, "or stopped earlier than was planned"
+    training.write_expert(trainer.last, last)
     both = {file: file.read_bytes() for file in (trainer.last, trainer.best)}
     for file, content in both.items():
         file.write_bytes(content[:-9])

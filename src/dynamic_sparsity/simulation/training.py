@@ -68,7 +68,8 @@ class Trainer:
             )
         best, last = self._checkpoint(self.best), self._checkpoint(self.last)
         of_training = {name: last.provenance[name] for name in ("history", "minutes")}
-        return Expert(best.tensors, {**best.provenance, **of_training, "trained_steps": last.provenance["steps"]})
+        of_training |= {"settings": self._ppo, "trained_steps": last.provenance["steps"]}
+        return Expert(best.tensors, {**best.provenance, **of_training})
 
     def _checkpoint(self, path: Path) -> Expert:
         return read_expert(path, self._task.name, f"delete {path.parent} to start anew")
@@ -80,8 +81,10 @@ class Trainer:
         self._checkpoint(self.best)  # a run must not find out at its end
         about = checkpoint.provenance
         same = _identity(about["settings"], about["seed"]) == _identity(self._ppo, self._seed)
-        if not same or about["settings"]["num_timesteps"] > self._ppo["num_timesteps"]:
-            print(f"{self.last} is of other settings, or of a longer run: started anew", flush=True)
+        total = self._ppo["num_timesteps"]
+        too_far = about["settings"]["num_timesteps"] > total and about["steps"] > total
+        if not same or too_far:
+            print(f"{self.last} is of other settings, or has gone further than these ask for: started anew", flush=True)
             self.last.unlink()
             self.best.unlink(missing_ok=True)
             return None
@@ -164,7 +167,7 @@ def hardware() -> str:
 
 
 def _identity(ppo: dict[str, Any], seed: int) -> tuple[dict[str, Any], int]:
-    """What must agree for a run to be resumed: all but its length, so that one that was killed can go on for longer."""
+    """What must agree for a run to be resumed: all but its length, which may be changed in between."""
     return {name: value for name, value in ppo.items() if name not in ("num_timesteps", "num_evals")}, seed
 
 
