@@ -65,7 +65,7 @@ SMALL_BY_TASK: dict[str, dict[str, Any]] = {
     "FingerTurnEasy": {**_EARLY, **_DRAWN, "num_timesteps": 12_000_000, "num_evals": 25},
     "FingerSpin": {**_SETTLING, "num_evals": 26},
     "ReacherHard": {**_EARLY, **_DRAWN, "num_timesteps": 8_000_000, "num_evals": 17},
-    "SwimmerSwimmer6": {**_DRAWN, "num_timesteps": 12_000_000, "num_evals": 21, "batch_size": 128, "discounting": 0.995},
+    "SwimmerSwimmer6": {**_DRAWN, "num_timesteps": 12_902_400, "num_evals": 22, "batch_size": 128, "discounting": 0.995},
     "WalkerRun": {"num_timesteps": 8_000_000, "num_evals": 17},
 }
 
