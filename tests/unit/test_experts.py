@@ -185,4 +185,7 @@ def test_a_shipped_expert_was_made_with_the_recipe_of_its_task(name):
 
     about = read_expert(SHIPPED / name).provenance
     made_with = {"shortest_episode": 0, **about["settings"]}  # some are older than this setting; 0 is without it
-    assert made_with == ppo_settings(about["task"], TrainingSettings())
+    recipe = ppo_settings(about["task"], TrainingSettings())
+    # Some were asked for up to 2 % more steps, before the recipe asked for whole batches.
+    assert made_with.pop("num_timesteps") == pytest.approx(recipe.pop("num_timesteps"), rel=0.02)
+    assert made_with == recipe

@@ -206,7 +206,7 @@ def test_claims_are_judged_by_what_was_measured():
 def trained(stochastic, task="CheetahRun", zero=0.0, noise=1.0):
     """The provenance of an expert."""
     values = {"stochastic": stochastic, "deterministic": 9.0, "coloured": 8.0, "zero": zero, "noise": noise}
-    returns = {name: {"mean": value, "std": 1.0} for name, value in values.items()}
+    returns = {name: {"mean": value, "std": 1.0, "each": [value + 300, value - 300]} for name, value in values.items()}
     return {"task": task, "seed": 1, "steps": 7, "hardware": "a", "returns": {**returns, "episodes": 32, "steps": 1000}}
 
 
@@ -234,12 +234,18 @@ def test_an_expert_that_is_not_one_is_called_so():
         returned(340.0, noise=400.0).verdict
         == "not an expert: 40% of Playground's, and no better than zero actions or noise"
     )
+    assert returned(810.0, zero=800.0).verdict == "solved", "better in each episode, however much they differ"
     assert returned(500.0, task="BallInCup").verdict == "not an expert: 50% of the highest possible return"
     assert returned(3.0, task="HopperHop").verdict.startswith("not an expert: 0% of the highest"), (
         "Playground's is none either"
     )
     assert returned(500.0, task="FishSwim").verdict == "not an expert: 50% of the highest possible return"
     assert returned(700.0).rollouts == 10 and returned(700.0).expert_seed == 1
+    uncertain = trained(900.0, zero=800.0)
+    uncertain["returns"]["zero"]["each"] = [1100.0, 500.0]
+    uncertain["returns"]["stochastic"]["each"] = [900.0, 900.0]
+    row = table("returns", [rollout_store(0, 3, 20, task="CheetahRun", policy="expert", expert=uncertain)]).iloc[0]
+    assert row.verdict == "not an expert: 106% of Playground's, and no better than zero actions or noise"
     noise = table("returns", [rollout_store(4, 2, 20, task="CheetahRun", policy="noise")]).iloc[0]
     assert noise.seed == 4 and noise.playground == 850 and "verdict" not in noise
 

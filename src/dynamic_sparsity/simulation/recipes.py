@@ -62,9 +62,9 @@ SMALL_BY_TASK: dict[str, dict[str, Any]] = {
     "BallInCup": {**_SETTLING, "num_evals": 26},
     "CartpoleBalance": {**_SETTLING, **_EARLY, "num_evals": 11},
     "CheetahRun": {"num_timesteps": 12_000_000, "num_evals": 25},
-    "FingerTurnEasy": {**_EARLY, **_DRAWN, "num_timesteps": 12_000_000, "num_evals": 25},
+    "FingerTurnEasy": {**_EARLY, **_DRAWN, "num_timesteps": 11_796_480, "num_evals": 25},
     "FingerSpin": {**_SETTLING, "num_evals": 26},
-    "ReacherHard": {**_EARLY, **_DRAWN, "num_timesteps": 8_000_000, "num_evals": 17},
+    "ReacherHard": {**_EARLY, **_DRAWN, "num_timesteps": 7_864_320, "num_evals": 17},
     "SwimmerSwimmer6": {**_DRAWN, "num_timesteps": 12_902_400, "num_evals": 22, "batch_size": 128, "discounting": 0.995},
     "WalkerRun": {"num_timesteps": 8_000_000, "num_evals": 17},
 }
@@ -93,6 +93,13 @@ def ppo_settings(task: str, settings: TrainingSettings) -> dict[str, Any]:
             " change one of them under policies.expert.training.overrides"
         )
     return chosen
+
+
+def total_steps(ppo: dict[str, Any]) -> int:
+    """Steps that a training takes: brax rounds up to whole batches between two resets."""
+    pieces = max(ppo["num_evals"] - 1, 1) * max(ppo["num_resets_per_eval"], 1)
+    batch = ppo["batch_size"] * ppo["num_minibatches"] * ppo["unroll_length"] * ppo["action_repeat"]
+    return pieces * batch * -(-ppo["num_timesteps"] // (pieces * batch))
 
 
 def episode_length(task: str) -> int:

@@ -20,6 +20,7 @@ from mujoco_playground import wrapper
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts import Expert, read_expert, write_expert
+from dynamic_sparsity.simulation.recipes import total_steps
 from dynamic_sparsity.simulation.tasks import Task
 
 _NETWORK = ("policy_layers", "value_layers", "observation_clip")
@@ -106,7 +107,7 @@ class Trainer:
     def _evaluated(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Called by brax after each evaluation: print, and write the checkpoints."""
         mean, spread = (float(metrics[f"eval/episode_reward{name}"]) for name in ("", "_std"))
-        total, steps = self._ppo["num_timesteps"], self._done + step
+        total, steps = total_steps(self._ppo), self._done + step
         minutes = self._minutes + (time.monotonic() - self._started) / 60
         before, earlier = self._reported
         # With evaluations. brax's own divides the steps of all resets by the time of the last one's.

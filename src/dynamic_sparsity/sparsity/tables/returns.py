@@ -12,7 +12,8 @@ give next to nothing for BallInCup and HopperHop.
 
 The verdict: "solved" at 80 % of the highest possible return or more, "as Playground's" at 80 % of what that PPO reaches
 where that is a tenth of the highest or more, otherwise not an expert, with its share; neither counts where the mean is not
-above those of zero actions and noise by two standard errors of their difference.
+above those of zero actions and noise by two standard errors of the difference, episode by episode: all start from the same
+resets.
 """
 
 from __future__ import annotations
@@ -94,7 +95,6 @@ def _verdict(returns: Mapping[str, Any], known: float | None) -> str:
 
 
 def _better(returns: Mapping[str, Any], baseline: str) -> bool:
-    """Whether the expert's mean return is above the baseline's by two standard errors of the difference."""
-    ours, theirs = returns["stochastic"], returns[baseline]
-    error = np.hypot(ours["std"], theirs["std"]) / np.sqrt(returns["episodes"])
-    return bool(ours["mean"] > theirs["mean"] + 2 * error)
+    """Whether the expert earns more than the baseline by two standard errors of the difference, paired by episode."""
+    gain = np.subtract(returns["stochastic"]["each"], returns[baseline]["each"])
+    return bool(gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain)))
