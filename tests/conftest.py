@@ -17,7 +17,7 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
 
 from dynamic_sparsity import rendering, runtime  # noqa: E402  (before jax is imported, which jaxtyping does)
 
-rendering.choose_back_end()
+BACK_END = rendering.choose_back_end()
 
 # All cores that the worker has: none is claimed, so that the jobs it starts find them free.
 runtime.configure_jax(threads=os.cpu_count() or 1, double_precision=True)

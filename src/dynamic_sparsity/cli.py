@@ -68,7 +68,7 @@ def _tasks(given: argparse.Namespace) -> None:
 def _experts(given: argparse.Namespace) -> None:
     import pandas as pd
 
-    from dynamic_sparsity.experts import read_expert
+    from dynamic_sparsity.experts import check_finished, read_expert
     from dynamic_sparsity.sparsity.tables.returns import EVALUATED, evaluation
 
     files = sorted(given.directory.glob(f"*{_EXPERT}"))
@@ -76,14 +76,19 @@ def _experts(given: argparse.Namespace) -> None:
         missing = given.directory / "*.safetensors" if not files else given.reported
         raise UserError(f"no {missing}: run this in the project's directory, or say where with --directory and --reported")
     reported = pd.read_csv(given.reported)
-    experts = [read_expert(path).provenance for path in files]
-    rows = [(f"{expert['task']}-{expert['seed']}", evaluation(expert, reported)) for expert in experts]
-    print(f"| expert | best at | {' | '.join(EVALUATED)} | Playground | verdict |\n|{' --- |' * (len(EVALUATED) + 4)}")
+    rows = []
+    for path in files:
+        expert = read_expert(path)
+        check_finished(path, expert)
+        rows.append((f"{expert.provenance['task']}-{expert.provenance['seed']}", evaluation(expert.provenance, reported)))
+    columns = ["expert", "best at", "minutes", *EVALUATED, "Playground", "verdict"]
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for name, row in rows:
         returns = [f"{row[policy]:.0f} ± {row[f'{policy}_std']:.0f}" for policy in EVALUATED]
         known = "–" if row["playground"] is None else f"{row['playground']:.0f}"
         best = f"{_millions(row['best_step'])} of {_millions(row['trained_steps'])}"
-        print(f"| {name} | {best} | {' | '.join(returns)} | {known} | {row['verdict']} |")
+        minutes = "–" if row["minutes"] is None else f"{row['minutes']:.0f}"
+        print(f"| {name} | {best} | {minutes} | {' | '.join(returns)} | {known} | {row['verdict']} |")
 
 
 def _inspect_expert(path: Path) -> None:

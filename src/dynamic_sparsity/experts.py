@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ NETWORKS = ("swish-mlp",)
 _HEADER, _CHECKSUM = "expert", "sha256"
 _LAYER = ("kernel", "bias")
 REMEDY = "restore the file (git checkout), or train it again with `policies: {expert: train}`"
+RETRAIN = "delete the file and run snakemake again, to train it anew"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _check(path: Path, expert: Expert, task: str | None, remedy: str) -> None:
     for name in sorted(wanted):
         if not np.isfinite(expert.tensors[name]).all():
             raise UserError(f"{path} holds values in {name} that are not finite: {remedy}")
+    if not isinstance(clip := provenance["observation_clip"], int | float) or not 0 <= clip < math.inf:
+        raise UserError(f"{path} has the observation_clip {clip!r}, which is no number from 0 (no clip) up: {remedy}")
     mean, spread = (expert.tensors[f"observation_{name}"] for name in ("mean", "std"))
     if mean.ndim != 1 or spread.shape != mean.shape or not (spread > 0).all():
         raise UserError(
@@ -130,17 +134,21 @@ def _check(path: Path, expert: Expert, task: str | None, remedy: str) -> None:
         )
 
 
-def check_acting(path: Path, expert: Expert, observation_size: int, action_size: int) -> None:
-    """Raise UserError unless the expert is a finished one, takes the task's observations and gives its actions."""
+def check_finished(path: Path, expert: Expert, remedy: str = REMEDY) -> None:
+    """Raise UserError unless the expert has been evaluated: a checkpoint has not."""
     if missing := {"returns", "steps", "hardware", "settings"} - set(expert.provenance):
-        raise UserError(f"{path} does not say {', '.join(sorted(missing))} (is it a checkpoint?): {REMEDY}")
+        raise UserError(f"{path} does not say {', '.join(sorted(missing))} (is it a checkpoint?): {remedy}")
+
+
+def check_sizes(path: Path, expert: Expert, observation_size: int, action_size: int, remedy: str = REMEDY) -> None:
+    """Raise UserError unless the expert takes the task's observations and gives its actions."""
     for what, found, wanted in (
         ("observations", expert.observation_size, observation_size),
         ("actions", expert.provenance["action_size"], action_size),
     ):
         if found != wanted:
             task = expert.provenance["task"]
-            raise UserError(f"{path} is for {found} {what}, but {task} has {wanted} of them here: {REMEDY}")
+            raise UserError(f"{path} is for {found} {what}, but {task} has {wanted} of them here: {remedy}")
 
 
 def _checksum(tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> str:

@@ -207,6 +207,15 @@ class EmbeddingSettings(Section):
     sequence_steps: int = Field(24, ge=2, le=100_000, description="Length of the consecutive sequence, in control steps.")
     seed: Seed = Field(0, description="Seed of t-SNE.")
 
+    @model_validator(mode="after")
+    def _room_beside_the_sequence(self) -> EmbeddingSettings:
+        if self.max_points <= self.sequence_steps:
+            raise ValueError(
+                f"max_points = {self.max_points} leaves no room beside the sequence: use more than"
+                f" sequence_steps = {self.sequence_steps}"
+            )
+        return self
+
 
 class FrameSettings(Section):
     """Rendered frames along the sequence of an embedding."""

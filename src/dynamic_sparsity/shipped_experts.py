@@ -6,17 +6,28 @@ import hashlib
 from pathlib import Path
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.experts import check_finished, check_sizes, read_expert
 
 LIST = "SHA256SUMS"
+SIZES = {
+    "BallInCup": (8, 2),
+    "CartpoleBalance": (5, 1),
+    "CheetahRun": (17, 6),
+    "FingerSpin": (9, 2),
+    "FingerTurnEasy": (12, 2),
+    "ReacherHard": (6, 2),
+    "SwimmerSwimmer6": (25, 5),
+    "WalkerRun": (24, 6),
+}
+"""Observations and actions of tasks, known without importing a simulator (a test holds them against Playground)."""
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 
 
 def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[Path]]:
     """The files for `tasks`, each task's in the order of their seeds; `{task}-{seed}.safetensors`.
 
-    Raises UserError where one is not shipped, missing, not what the list says or no expert for its task, and when there is
-    no list, or a line that is not one of `sha256sum`'s.
+    Raises UserError where one is not shipped, missing, not what the list says, or no finished expert for its task; and
+    when there is no list, or a line that is not one of `sha256sum`'s.
     """
     sums = _checksums(directory)
     files: dict[str, list[Path]] = {}
@@ -38,7 +49,10 @@ def _check(path: Path, task: str, checksum: str) -> None:
         raise UserError(f"policies.expert: {path} is missing: {_REMEDY}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
         raise UserError(f"policies.expert: {path} is not the file whose checksum {LIST} has: {_REMEDY}")
-    read_expert(path, task, _REMEDY)
+    expert = read_expert(path, task, _REMEDY)
+    check_finished(path, expert, _REMEDY)
+    if sizes := SIZES.get(task):  # of another task: by the job, before it simulates
+        check_sizes(path, expert, *sizes, _REMEDY)
 
 
 def _checksums(directory: Path) -> dict[Path, str]:

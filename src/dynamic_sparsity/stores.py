@@ -6,7 +6,6 @@ steps and entries; shards hold several. On disk time is the last axis: that comp
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import importlib.metadata
@@ -27,6 +26,7 @@ from zarr.codecs import BloscCodec, TransposeCodec
 
 from dynamic_sparsity import __version__
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.locks import lock
 
 SCHEMA_VERSION = 1
 """Raised when the arrays or attributes of a store change their meaning."""
@@ -211,23 +211,12 @@ class _Unfinished:
     def __enter__(self) -> Path:
         self._target.parent.mkdir(parents=True, exist_ok=True)
         if self._beside.exists():
-            self._lock()
+            handle = lock(self._beside, str(self._target))
             shutil.rmtree(self._beside)
-            os.close(self._handle)
+            os.close(handle)
         self._beside.mkdir()
-        self._lock()
+        self._handle = lock(self._beside, str(self._target))
         return self._beside
-
-    def _lock(self) -> None:
-        self._handle = os.open(self._beside, os.O_RDONLY)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._handle)
-            raise UserError(
-                f"another process is writing {self._target}: wait until it ends, or end it (a job may outlive the"
-                " snakemake that started it), then run again"
-            ) from None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:

@@ -8,6 +8,8 @@ import pytest
 
 from dynamic_sparsity import cli, runtime
 from dynamic_sparsity import study as studies
+from dynamic_sparsity.experts import write_expert
+from tests.unit.test_experts import made
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +48,13 @@ def test_experts_elsewhere_says_where_to_look(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="--directory"):
         cli.main(["experts"])
+
+
+def test_experts_says_which_file_is_a_checkpoint(tmp_path):
+    write_expert(tmp_path / "last.safetensors", made())
+    reported = ROOT / "resources/paper/playground_returns.csv"
+    with pytest.raises(SystemExit, match=r"last.safetensors does not say .*returns.* checkpoint"):
+        cli.main(["experts", "--directory", str(tmp_path), "--reported", str(reported)])
 
 
 def test_verify_reads_experts(capsys, tmp_path):

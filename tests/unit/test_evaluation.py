@@ -6,6 +6,7 @@ from jax.experimental import disable_x64
 
 from dynamic_sparsity.experts import read_expert
 from dynamic_sparsity.settings import ExpertPolicy
+from dynamic_sparsity.shipped_experts import SIZES
 from dynamic_sparsity.simulation.evaluation import episode_returns
 from dynamic_sparsity.simulation.policies import TrainedExpert
 from dynamic_sparsity.simulation.tasks import load_task
@@ -23,6 +24,8 @@ def test_a_shipped_experts_return_reproduces(name):
     recorded = expert.provenance["returns"]
     with disable_x64():  # as rollouts are
         policy = TrainedExpert(ExpertPolicy(beta=0.0), expert)
-        returns = episode_returns(load_task(task), policy, EPISODES, recorded["steps"])
+        loaded = load_task(task)
+        assert SIZES[task] == (loaded.environment.observation_size, loaded.environment.action_size)
+        returns = episode_returns(loaded, policy, EPISODES, recorded["steps"])
     same = np.abs(returns - recorded["stochastic"]["each"][:EPISODES]) <= 0.1 * recorded["steps"]
     assert same.sum() >= EPISODES - 1, f"{returns} instead of {recorded['stochastic']['each'][:EPISODES]}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import Expert, check_acting, read_expert, write_expert
+from dynamic_sparsity.experts import RETRAIN, Expert, check_finished, check_sizes, read_expert, write_expert
 
 SHIPPED = Path(__file__).resolve().parents[2] / "resources/policies"
 SUMS = dict(reversed(line.split()) for line in (SHIPPED / "SHA256SUMS").read_text().splitlines())
+WITHOUT_COMMIT = ("BallInCup-0", "CartpoleBalance-0", "CheetahRun-0", "FingerSpin-0", "WalkerRun-0")
+"""Shipped experts that were trained before this was recorded."""
 TASK = "CartpoleBalance"
 
 
@@ -121,6 +124,9 @@ def foreign(path):
         (lambda path: write_expert(path, made(network="transformer")), "'transformer', known are swish-mlp"),
         (lambda path: write_expert(path, made(action_size=3)), "do not fit"),
         (rewrite(lambda expert: expert.provenance.pop("observation_clip")), "does not say observation_clip"),
+        (lambda path: write_expert(path, made(observation_clip="5")), "observation_clip '5'"),
+        (lambda path: write_expert(path, made(observation_clip=-1)), "observation_clip -1"),
+        (lambda path: write_expert(path, made(observation_clip=float("nan"))), "observation_clip nan"),
         (rewrite(lambda expert: expert.tensors.pop("policy/1/bias")), "lacks policy/1/bias"),
         (rewrite(lambda expert: expert.tensors.pop("observation_std")), "lacks observation_std"),
         (rewrite(lambda expert: [expert.tensors.pop(n) for n in list(expert.tensors) if "policy" in n]), "lacks policy/0"),
@@ -141,16 +147,22 @@ def test_a_file_that_is_wrong_is_named_with_a_remedy(path, damage, said):
     assert said in message and str(path) in message and "expert: train" in message and "\n" not in message
 
 
+FINISHED = {"returns": {}, "steps": 1, "hardware": "", "settings": {}}
+
+
 def test_sizes_that_are_not_the_tasks_are_named(path):
-    finished = {"returns": {}, "steps": 1, "hardware": "", "settings": {}}
-    expert = made(**finished)
-    check_acting(path, expert, 5, 2)
-    with pytest.raises(UserError, match="5 observations, but CartpoleBalance has 6"):
-        check_acting(path, expert, 6, 2)
-    with pytest.raises(UserError, match="2 actions, but CartpoleBalance has 1"):
-        check_acting(path, expert, 5, 1)
+    expert = made(**FINISHED)
+    check_sizes(path, expert, 5, 2)
+    with pytest.raises(UserError, match=r"5 observations, but CartpoleBalance has 6 .*git checkout"):
+        check_sizes(path, expert, 6, 2)
+    with pytest.raises(UserError, match=r"2 actions, but CartpoleBalance has 1 .*delete the file and run snakemake again"):
+        check_sizes(path, expert, 5, 1, RETRAIN)
+
+
+def test_a_checkpoint_is_no_finished_expert(path):
+    check_finished(path, made(**FINISHED))
     with pytest.raises(UserError, match=r"does not say .*returns.*checkpoint"):
-        check_acting(path, read_expert(path, TASK), 5, 2)
+        check_finished(path, read_expert(path, TASK))
 
 
 def test_what_is_shipped_is_what_the_list_says():
@@ -168,6 +180,7 @@ def test_a_shipped_expert_is_whole_and_says_where_it_comes_from(name):
     about = expert.provenance
     assert about["seed"] == int(seed) and about["steps"] >= 100_000
     assert {"settings", "versions", "hardware", "returns", "git_commit", "history"} <= about.keys()
+    assert path.stem in WITHOUT_COMMIT or re.fullmatch("[0-9a-f]{40}", about["git_commit"]), "not from a commit"
     returns = about["returns"]
     assert returns["episodes"] >= 32
     for policy in ("stochastic", "deterministic", "coloured", "noise", "zero"):

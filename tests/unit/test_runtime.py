@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from dynamic_sparsity import runtime
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pinning is Linux only")
 ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
@@ -66,6 +69,13 @@ def test_the_users_own_switch_wins():
     own = "--xla_cpu_use_fusion_emitters=true"
     assert python(code, XLA_FLAGS=own).communicate()[0] == f"{own}\n"
     assert python(code, JAX_PLATFORMS="cuda").communicate()[0] == "None\n"
+
+
+def test_large_batches_keep_xlas_own_fusion():
+    code = "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags({}); print(os.environ.get('XLA_FLAGS'))"
+    assert python(code.format(True)).communicate()[0] == "None\n"
+    assert "fusion_emitters=false" in python(code.format(False)).communicate()[0]
+    assert set(runtime.FASTER_FUSED) <= set(DM_CONTROL_SUITE)
 
 
 def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():

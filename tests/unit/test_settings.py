@@ -137,6 +137,7 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
             ["learning_rate_schedule", "'LINEAR'", "'NONE' or 'ADAPTIVE_KL'"],
         ),
         ("embedding.tasks", ["FingerTurn"], ["embedding.tasks", "FingerTurn", "FingerTurnEasy"]),
+        ("embedding", {"max_points": 24}, ["embedding", "max_points = 24", "sequence_steps = 24"]),
         ("policies.noise.beta", -1.0, ["policies.noise.beta", "-1.0"]),
         ("resampling.confidence", 1.0, ["resampling.confidence", "1.0", "less than 1"]),
         ("figures.pattern_timeline.episode", 7, ["figures.pattern_timeline.episode", "7", "0 to 2"]),

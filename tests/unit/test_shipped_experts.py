@@ -7,7 +7,7 @@ import pytest
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts import write_expert
 from dynamic_sparsity.shipped_experts import LIST, of_tasks
-from tests.unit.test_experts import made
+from tests.unit.test_experts import FINISHED, made
 
 
 def list_them(directory):
@@ -19,7 +19,7 @@ def list_them(directory):
 def directory(tmp_path):
     for task in ("FishSwim", "HopperHop"):
         for seed in (10, 2):
-            write_expert(tmp_path / f"{task}-{seed}.safetensors", made(task=task, seed=seed))
+            write_expert(tmp_path / f"{task}-{seed}.safetensors", made(task=task, seed=seed, **FINISHED))
     list_them(tmp_path)
     return tmp_path
 
@@ -40,9 +40,20 @@ def test_what_is_wrong_is_named_with_a_remedy(directory):
     list_them(directory)
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is an expert for HopperHop, not for FishSwim: restore it"):
         of_tasks(directory, ["FishSwim"])
+    write_expert(directory / "FishSwim-2.safetensors", made(task="FishSwim"))
+    list_them(directory)
+    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors does not say hardware, returns, .*is it a checkpoint"):
+        of_tasks(directory, ["FishSwim"])
     (directory / "FishSwim-2.safetensors").unlink()
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is missing: restore it"):
         of_tasks(directory, ["FishSwim"])
+
+
+def test_the_sizes_of_an_expert_are_those_of_its_task(directory):
+    write_expert(directory / "CheetahRun-0.safetensors", made(observations=18, actions=6, task="CheetahRun", **FINISHED))
+    list_them(directory)
+    with pytest.raises(UserError, match=r"CheetahRun-0\.safetensors is for 18 observations, but CheetahRun has 17"):
+        of_tasks(directory, ["CheetahRun"])
 
 
 @pytest.mark.parametrize("text", ["one-word\n", "three words here\n", None])

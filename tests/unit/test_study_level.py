@@ -134,19 +134,32 @@ def test_the_other_tables(usual):
     assert listed.followers.tolist() == ["1 (27)", "0 (22)"] and listed.share.sum() == pytest.approx(1)
 
 
+def agents(**sparsities):
+    """The table of agents of policies with these sparsity stores; every episode starts elsewhere."""
+    stores = []
+    for policy, of_seeds in sparsities.items():
+        summed, _, patterned = studied(of_seeds, policy=policy)
+        stores += [summed, patterned, rollout_store(0, 3, 20, policy=policy), rollout_store(1, 2, 20, policy=policy)]
+    return table("agents", stores).set_index("policy")
+
+
 def test_the_table_of_agents_compares_policies_of_a_task(usual):
     quiet = [sparsity_store(0, np.zeros((3, 20), bool)), sparsity_store(1, np.zeros((3, 20), bool))]
-    pairs = [studied(usual, policy="noise"), studied(quiet, policy="zero")]
-    found = table("agents", [store for summed, _, patterned in pairs for store in (summed, patterned)]).set_index("policy")
+    found = agents(noise=usual, zero=quiet)
     assert found.joint_limit["noise"] == pytest.approx((5 * 5 / 20 + 2 / 11) / 6) and found.joint_limit["zero"] == 0
     assert found.switch_rate["zero"] == 0 < found.switch_rate_low["noise"]
     assert found.sparsity["zero"] == pytest.approx(3 / 24) and (found.contact == 0).all()
     assert found.differs_from.to_dict() == {"noise": "zero", "zero": "noise"}
-    same = table("agents", [*studied(usual, policy="noise")[::2], *studied(usual, policy="zero")[::2]])
-    assert same.differs_from.tolist() == ["", ""]
-    one = [sparsity_store(0, touching(1, 20))]
-    unknown = table("agents", [*studied(one, policy="noise")[::2], *studied(usual, policy="zero")[::2]])
+    assert agents(noise=usual, zero=usual).differs_from.tolist() == ["", ""]
+    unknown = agents(noise=[sparsity_store(0, touching(1, 20))], zero=usual)
     assert unknown.differs_from.tolist() == ["unknown", "unknown"], "one episode has no interval"
+
+
+def test_episodes_that_are_the_same_one_are_counted_once(usual):
+    assert (agents(noise=usual).distinct_episodes == 5).all()
+    summed, _, patterned = studied(usual, policy="zero")
+    repeated = rollout_store(0, 3, 20, policy="zero").isel(episode=[0, 0, 2])
+    assert table("agents", [summed, patterned, repeated]).distinct_episodes.tolist() == [2]
 
 
 def test_figure_3_of_the_paper_beside_ours(usual):
@@ -223,7 +236,9 @@ def test_tables_of_agents_and_claims_say_whether_the_expert_is_one(usual):
     ]
     for name in ("agents", "claims"):
         assert set(table(name, [summed, patterned, *acted]).agent) == {"solved; not an expert: 40% of Playground's"}
-        assert set(table(name, [summed, patterned, rollout_store(0, 3, 20, task="CheetahRun")]).agent) == {""}
+        assert set(table(name, [summed, patterned, rollout_store(0, 3, 20, task="CheetahRun", policy="expert")]).agent) == {
+            ""
+        }
 
 
 def test_an_expert_that_is_not_one_is_called_so():
@@ -257,17 +272,22 @@ def test_the_embedding_holds_every_nth_step_and_the_sequence_that_varies_most():
     rollouts = [rollout_store(seed, 2, 30) for seed in (0, 1)]
     rollouts[1].length[1] = 11
     result = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=45, sequence_steps=6))
-    assert result.attrs["every_nth_step"] == 3  # 101 steps
+    assert result.attrs["every_nth_step"] == 3  # 101 steps, 39 places
     assert result.sizes["point"] <= 45
     sequence = result.isel(point=result.sequence.values >= 0)
     assert sequence.step.min() >= 18 and sequence.sequence.values.tolist() == list(range(6))
     assert (sequence.seed == 0).all() and (sequence.episode == 0).all()
     others = result.isel(point=result.sequence.values < 0)
-    assert set(others.step.values % 3) == {0} and result.step.max() < 30
-    counted = result.isel(point=(result.seed.values == 1) & (result.episode.values == 1))
-    assert counted.step.values.tolist() == [0, 3, 6, 9]
-    expected = sparsities[1].sparsity.sel(block="[J_s J_a]", threshold=1e-12)[1, :10:3]
-    np.testing.assert_array_equal(counted.sparsity, expected)
+    end_to_end = others.step + 60 * others.seed + 30 * others.episode
+    assert set(end_to_end.values % 3) == {0} and len(others.point) >= 32 and result.step.max() < 30
+    few = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=13, sequence_steps=6))
+    others = few.isel(point=few.sequence.values < 0)
+    places = others.step + 60 * others.seed + 30 * others.episode
+    assert places.values.tolist() == [0, 15, 30, 45, 60, 75, 90], "101 steps, 7 places: however few there are"
+    for n in range(result.sizes["point"]):
+        seed, episode, step = (int(result[name][n]) for name in ("seed", "episode", "step"))
+        expected = sparsities[seed].sparsity.sel(block="[J_s J_a]", threshold=1e-12)[episode, step]
+        assert result.sparsity[n] == expected
     assert result.attrs["perplexity"] == (result.sizes["point"] - 1) / 3, "50 is too many for so few points"
     again = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=45, sequence_steps=6))
     np.testing.assert_array_equal(again.x, result.x)

@@ -1,5 +1,9 @@
 """Training: it learns from where it stopped, and a run that diverges leaves what was good."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 from jax.experimental import disable_x64
 from mujoco_playground import State
 
+from dynamic_sparsity import locks
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts import read_expert
 from dynamic_sparsity.settings import TrainingSettings
@@ -108,6 +113,29 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(interrupted):
     assert about["history"] == last.provenance["history"] and about["trained_steps"] == 480 and about["settings"] == ppo()
     assert dict(map(tuple, about["history"]))[about["steps"]] == max(value for _, value in about["history"])
     assert stopped.provenance["minutes"] <= last.provenance["minutes"] == about["minutes"]
+
+
+@pytest.mark.slow
+def test_a_kill_between_the_two_writes_loses_nothing(interrupted):
+    """The best checkpoint is written first: then it is the newer one."""
+    stopped, last, _, trainer = interrupted
+    training.write_expert(trainer.best, last)
+    for older in (stopped, None):
+        trainer.last.unlink() if older is None else training.write_expert(trainer.last, older)
+        again = training.Trainer(trainer._task, 3, ppo(), trainer.last.parent)
+        assert again._resume() is not None and again._done == 480
+        assert read_expert(trainer.last).provenance == last.provenance
+
+
+def test_two_trainings_do_not_share_checkpoints(tmp_path):
+    held = locks.lock(tmp_path, "the first")
+    options = ["--task", TASK, "--seed", "0", "--checkpoints", tmp_path, "--output", tmp_path / "x.safetensors"]
+    command = [sys.executable, "-m", "dynamic_sparsity.stages.policies", "--settings", '{"training":{}}', *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: another process is writing")
+    assert "x.safetensors: wait until it ends" in done.stderr and not list(tmp_path.iterdir())
+    os.close(held)
+    os.close(locks.lock(tmp_path, "the next"))
 
 
 @pytest.mark.slow

@@ -76,10 +76,13 @@ class Trainer:
         return read_expert(path, self._task.name, f"delete {path.parent} to start anew")
 
     def _resume(self) -> Any:
-        if not self.last.exists():
+        if not (self.last.exists() or self.best.exists()):
             return None
-        checkpoint = self._checkpoint(self.last)
-        self._checkpoint(self.best)  # a run must not find out at its end
+        best = self._checkpoint(self.best)  # a run must not find out at its end
+        checkpoint = self._checkpoint(self.last) if self.last.exists() else None
+        if checkpoint is None or best.provenance["steps"] > checkpoint.provenance["steps"]:
+            write_expert(self.last, best)  # killed between writing the one and the other
+            checkpoint = best
         about = checkpoint.provenance
         same = _identity(about["settings"], about["seed"]) == _identity(self._ppo, self._seed)
         total = self._ppo["num_timesteps"]
@@ -87,7 +90,7 @@ class Trainer:
         if not same or too_far:
             print(f"{self.last} is of other settings, or has gone further than these ask for: started anew", flush=True)
             self.last.unlink()
-            self.best.unlink(missing_ok=True)
+            self.best.unlink()
             return None
         self._done, self._history, self._minutes = about["steps"], about["history"], about["minutes"]
         print(f"{self.last}: resumed at {self._done:,} steps", flush=True)

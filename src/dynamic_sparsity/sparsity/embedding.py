@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
@@ -18,24 +18,22 @@ _TRANSITION = ("qpos", "qvel", "act", "ctrl", "next_qpos", "next_qvel", "next_ac
 
 
 def embed(rollouts: Sequence[xr.Dataset], sparsities: Sequence[xr.Dataset], settings: EmbeddingSettings) -> xr.Dataset:
-    """Embed steps of all seeds' episodes: variables along the dim `point`.
+    """Embed every n-th step of all seeds' episodes, put end to end: variables along the dim `point`.
 
     `x`, `y`: the embedding of (s, a, s'), each variable standardised; `sparsity`: that of [J_s J_a] at the main threshold;
     `seed`, `episode`, `step`: where the point comes from; `sequence`: its place in the consecutive sequence, -1 if
     it is in none. The sequence is the stretch of the first episode of the first seed in which sparsity varies most.
     """
     first, length = _sequence(sparsities[0], settings.sequence_steps)
-    lengths = np.concatenate([data.length.values for data in rollouts])
-    room = settings.max_points - length - len(lengths)  # each episode's first step is taken, whatever the distance
-    apart = max(1, -(-int(lengths.sum()) // max(1, room)))
-    points = xr.concat(
-        [
-            _points(rollout, sparsity, episode, apart, range(first, first + length) if seed == episode == 0 else range(0))
-            for seed, (rollout, sparsity) in enumerate(zip(rollouts, sparsities, strict=True))
-            for episode in range(rollout.sizes[EPISODE])
-        ],
-        dim="point",
-    )
+    steps = sum(int(data.length.sum()) for data in rollouts)
+    apart = -(-steps // (settings.max_points - length))
+    pieces, before, sequence = [], 0, range(first, first + length)
+    for rollout, sparsity in zip(rollouts, sparsities, strict=True):
+        for episode, episode_length in enumerate(rollout.length.values):
+            taken = np.arange(-before % apart, episode_length, apart)
+            pieces.append(_points(rollout, sparsity, episode, taken, sequence))
+            before, sequence = before + int(episode_length), range(0)
+    points = xr.concat(pieces, dim="point")
     perplexity = min(settings.perplexity, (points.sizes["point"] - 1) / 3)
     place = _tsne(points.transition.values, perplexity, settings.seed)
     result = points.drop_vars("transition").assign(x=("point", place[:, 0]), y=("point", place[:, 1]))
@@ -51,10 +49,11 @@ def _sequence(data: xr.Dataset, steps: int) -> tuple[int, int]:
     return int(variances.argmax()), steps
 
 
-def _points(rollout: xr.Dataset, sparsity: xr.Dataset, episode: int, apart: int, sequence: range) -> xr.Dataset:
-    """Every `apart`-th step of one episode, and those of the sequence."""
-    length = int(rollout.length[episode])
-    taken = np.union1d(np.arange(0, length, apart), np.asarray(sequence, int))
+def _points(
+    rollout: xr.Dataset, sparsity: xr.Dataset, episode: int, taken: Int[np.ndarray, " steps"], sequence: range
+) -> xr.Dataset:
+    """The steps `taken` of one episode, and those of the sequence."""
+    taken = np.union1d(taken, np.asarray(sequence, int))
     here = rollout[list(_TRANSITION)].isel({EPISODE: episode, TIME: taken})
     features = np.concatenate([here[name].values for name in _TRANSITION], axis=1)
     values = sparsity.sparsity.sel(block=ALL, threshold=sparsity.attrs["threshold"])[episode].values[taken]

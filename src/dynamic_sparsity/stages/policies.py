@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dynamic_sparsity import experts, runtime, settings, stores
+from dynamic_sparsity import experts, locks, runtime, settings, stores
 from dynamic_sparsity.stages import _common
 
 
@@ -17,6 +17,8 @@ def main() -> None:
     options.add_argument("--checkpoints", required=True, type=Path, help="directory that outlives a killed job")
     given = options.parse_args()
     stage = settings.PolicyStage.model_validate_json(given.settings)
+    given.checkpoints.mkdir(parents=True, exist_ok=True)
+    locks.lock(given.checkpoints, str(given.output))
     runtime.configure_jax(threads=given.threads, large_batches=given.task in runtime.FASTER_FUSED)
 
     from dynamic_sparsity.simulation.evaluation import evaluated

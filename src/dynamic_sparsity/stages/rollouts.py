@@ -18,7 +18,9 @@ def main() -> None:
     options.add_argument("--expert", nargs="?", type=Path, help="the expert's file, for the policy `expert`")
     given = options.parse_args()
     stage = settings.RolloutStage.model_validate_json(given.settings)
-    expert = experts.read_expert(given.expert, given.task) if given.expert else None
+    trains = stage.policies.expert and stage.policies.expert.source == "train"
+    remedy = experts.RETRAIN if trains else experts.REMEDY
+    expert = experts.read_expert(given.expert, given.task, remedy) if given.expert else None
     runtime.configure_jax(threads=given.threads)
 
     from dynamic_sparsity.simulation.policies import make_policy
@@ -29,7 +31,8 @@ def main() -> None:
     task = load_task(given.task)
     roller = Roller(task, make_policy(given.policy, stage.policies, expert))
     if expert:
-        experts.check_acting(given.expert, expert, roller.observation_size, task.model.nu)
+        experts.check_finished(given.expert, expert, remedy)
+        experts.check_sizes(given.expert, expert, roller.observation_size, task.model.nu, remedy)
     replayer = Replayer(given.task)
     episodes, steps = stage.rollouts.episodes, stage.rollouts.steps
     attrs = stores.provenance(

@@ -4,13 +4,16 @@ Sparsity is that of [J_s J_a] at the study's threshold; a switch is a step whose
 "contact" and the limits are shares of steps in which one is active; `agent` says whether the expert is one. Means are over
 episodes; intervals come from resampling episodes within seeds. "Differs from" names the policies whose interval of mean
 sparsity does not overlap with this one's ("unknown" where one episode a seed gives no interval): with few episodes the
-intervals are narrow where the episodes happen to be alike, so read them with care.
+intervals are narrow where the episodes happen to be alike, so read them with care. `distinct_episodes` counts those that
+differ in their start or first action. Where it is 1 nothing is random and the interval has no width: BallInCup's resets draw
+nothing, so under zero actions all its episodes are the same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -23,7 +26,8 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     """One row per task and policy, from the summary and pattern stores; the rollouts say who acted."""
     agents = verdicts(stores, paper["playground_returns"])
     rows = [
-        {**_row(*pair), "agent": agents.get(run, "")} for run, pair in joined_runs(stores, "summary", "patterns").items()
+        {**_row(*pair), "distinct_episodes": _distinct_episodes(stores, *run), "agent": agents.get(run, "")}
+        for run, pair in joined_runs(stores, "summary", "patterns").items()
     ]
     frame = pd.DataFrame(rows).sort_values("task", kind="stable", ignore_index=True)
     return frame.assign(differs_from=[_apart(row, frame) for _, row in frame.iterrows()])
@@ -43,6 +47,16 @@ def _row(summary: xr.Dataset, patterns: xr.Dataset) -> dict[str, object]:
     row["distinct_patterns"] = patterns.sizes["pattern"]
     row["episodes"] = int((patterns.length > 0).sum())
     return row
+
+
+def _distinct_episodes(stores: Sequence[xr.Dataset], task: str, policy: str) -> int:
+    """How many episodes of all seeds differ in where they start or in their first action."""
+    starts = [
+        np.concatenate([data[name].isel(time=0).values for name in ("qpos", "qvel", "ctrl")], axis=1)
+        for data in stores
+        if (data.attrs["kind"], data.attrs["task"], data.attrs["policy"]) == ("rollouts", task, policy)
+    ]
+    return len(np.unique(np.concatenate(starts), axis=0))
 
 
 def _apart(row: pd.Series, frame: pd.DataFrame) -> str:

@@ -6,9 +6,9 @@ the policy sampled as it was trained (stochastic), its mode (deterministic), and
 analyses, of `steps` steps each. All returns are sums of undiscounted rewards over an episode; no task allows more than one
 per step.
 
-Playground's returns are what a third party (the benchmark notes of SLM-Lab) read by eye off the training curves that
-Playground's authors show for its PPO, and took as targets; we could not compare with arXiv 2502.08844 itself. Those notes
-give next to nothing for BallInCup and HopperHop.
+Playground's returns are what a third party (the benchmark notes of SLM-Lab) read by eye off the training curves of its PPO
+in arXiv 2502.08844, which gives no numbers (resources/paper/README.md). The notes give next to nothing for BallInCup and
+HopperHop.
 
 The verdict: "solved" at 80 % of the highest possible return or more, "as Playground's" at 80 % of what that PPO reaches
 where that is a tenth of the highest or more, otherwise not an expert, with its share; neither counts where the mean is not
@@ -61,6 +61,7 @@ def evaluation(expert: Mapping[str, Any], reported: pd.DataFrame) -> dict[str, A
         "expert_seed": expert["seed"],
         "best_step": expert["steps"],
         "trained_steps": expert.get("trained_steps"),
+        "minutes": expert.get("minutes"),
         "evaluation_episodes": expert["returns"]["episodes"],
         "hardware": expert["hardware"],
     }
