@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib
 import importlib.metadata
 import os
 import platform
 import sys
 import tempfile
+import types
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _CORE_LOCKS: list[IO[str]] = []
 _CACHE_VARIABLE = "DYNAMIC_SPARSITY_CACHE"
@@ -36,12 +38,35 @@ def configure_jax(*, threads: int = 1, double_precision: bool = False, large_bat
     _set_xla_flags(large_batches)
     # MJX's other back end: not used here, and 2.5 s of imports in every job.
     sys.modules["warp"] = None  # ty: ignore[invalid-assignment]
+    sys.modules.setdefault("trimesh", _LaterTrimesh("trimesh"))
     import jax
 
     jax.config.update("jax_enable_x64", double_precision)
     jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "compiled" / _machine()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+class _LaterTrimesh(types.ModuleType):
+    """Stands for trimesh, 0.3 s of imports, until MJX wants the convex hull of a mesh: most tasks have none."""
+
+    class Trimesh:
+        """trimesh.Trimesh, imported when one is made; as an annotation it is only a name."""
+
+        def __new__(cls, *arguments: Any, **keywords: Any) -> Any:
+            return _LaterTrimesh.real().Trimesh(*arguments, **keywords)
+
+    @staticmethod
+    def real() -> types.ModuleType:
+        """trimesh itself, from now on under its name."""
+        if isinstance(sys.modules["trimesh"], _LaterTrimesh):
+            del sys.modules["trimesh"]
+        return importlib.import_module("trimesh")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what the import system asks of any module
+            raise AttributeError(name)
+        return getattr(self.real(), name)
 
 
 def claim_cores(threads: int) -> set[int]:

@@ -86,6 +86,20 @@ def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
     assert python(code).communicate()[0] == "None\n"
 
 
+def test_trimesh_is_imported_where_there_is_a_mesh():
+    code = (
+        "from dynamic_sparsity import runtime; runtime.configure_jax()\n"
+        "import sys, mujoco; from mujoco import mjx\n"
+        "print('trimesh.base' in sys.modules)\n"
+        'mesh = \'<mesh name="m" vertex="0 0 0  1 0 0  0 1 0  0 0 1"/>\'\n'
+        'body = \'<body><freejoint/><geom type="mesh" mesh="m"/></body><geom type="plane" size="1 1 1"/>\'\n'
+        "xml = f'<mujoco><asset>{mesh}</asset><worldbody>{body}</worldbody></mujoco>'\n"
+        "model = mjx.put_model(mujoco.MjModel.from_xml_string(xml))\n"
+        "import trimesh; print(trimesh.base.__name__, trimesh.Trimesh.__module__)"
+    )
+    assert python(code).communicate()[0].splitlines()[-2:] == ["False", "trimesh.base trimesh.base"]
+
+
 def test_too_late_is_an_error():
     code = (
         "import jax; from dynamic_sparsity import runtime\n"
