@@ -99,14 +99,19 @@ def _figure_4(here: xr.Dataset) -> Iterator[dict[str, object]]:
     free, touching, loaded = (float(here[f"sparsity_when_{kind}"].sel(block=ALL)) for kind in kinds)
     seen = np.isfinite([free, loaded]).all()
     as_said = abs(free - 0.5) < _NEAR, loaded < _NEAR
-    of = [part for part, good in zip(("steps without a constraint", "steps in contact"), as_said, strict=True) if not good]
+    always = float(here.global_zeros.sel(block=ALL)) / (here.sizes["out_dim"] * here.sizes["in_dim"])
+    reasons = (
+        f"Where nothing is active {free:.0%} of the entries are zero, {always:.0%} of all in every sample.",
+        f"Where a contact bears a force {loaded:.1%} of the entries are zero.",
+    )
+    why = " ".join(reason for reason, good in zip(reasons, as_said, strict=True) if not good)
     yield {
         "place": "Figure 4",
         "claim": "combined sparsity of [J_s J_a] is 0.50 when free and 0.00 in contact",
         "measured": f"{free:.3f} without an active constraint, {loaded:.3f} with a contact that bears a force"
         f" ({touching:.3f} with any contact)",
-        "verdict": ("differs" if of else "agrees") if seen else "not tested: the data have no such steps of both kinds",
-        "why": f"It is the {' and the '.join(of)}." if seen and of else "",
+        "verdict": ("differs" if why else "agrees") if seen else "not tested: the data have no such steps of both kinds",
+        "why": why if seen else "",
     }
 
 
@@ -138,7 +143,6 @@ def _figure_6(here: xr.Dataset, patterns: xr.Dataset) -> Iterator[dict[str, obje
     )  # fmt: skip
     tested = bool(np.isfinite([observed, expected, p]).all())
     more = tested and p < _P and observed > expected
-    loaded = float(patterns.sel(event_kind="loaded").coincidence_observed)
     yield {
         "place": "Figure 6",
         "claim": f"sparsity over time follows {what}",
@@ -146,9 +150,7 @@ def _figure_6(here: xr.Dataset, patterns: xr.Dataset) -> Iterator[dict[str, obje
         if tested
         else f"{int(patterns.switch.sum())} switches",
         "verdict": _verdict_6(observed, more) if tested else "not tested: no switch, or no such event",
-        "why": f"{loaded:.0%} of the switches come with some constraint, this or another, that takes up or loses its force."
-        if tested and not (more and observed >= _HALF)
-        else "",
+        "why": _about_switches(patterns) if tested and not (more and observed >= _HALF) else "",
     }
 
 
@@ -166,5 +168,15 @@ def _figure_7(patterns: xr.Dataset) -> Iterator[dict[str, object]]:
         "claim": "entries never switch" if never else "entries switch between zero and non-zero",
         "measured": f"{int(patterns.switch.sum())} switches, {rate:.3g} per step",
         "verdict": ("agrees" if agrees else "differs") if tested else "not tested: no two consecutive steps have patterns",
-        "why": "See the table of patterns for which ones occur." if tested and not agrees else "",
+        "why": _about_switches(patterns) if tested and not agrees else "",
     }
+
+
+def _about_switches(patterns: xr.Dataset) -> str:
+    loaded = patterns.sel(event_kind="loaded")
+    if patterns.switch.any():
+        share = float(loaded.coincidence_observed)
+        return f"{share:.0%} of the switches come with some constraint that takes up or loses its force."
+    if events := int(loaded.event.sum()):
+        return f"In {events} steps a constraint takes up or loses its force, but no pattern changes."
+    return "No constraint ever takes up or loses its force."
