@@ -24,7 +24,9 @@ def main() -> None:
     settings.TableStage.model_validate_json(given.settings)
     table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
     reported = {path.stem: pd.read_csv(path) for path in given.paper}
-    frame = table.build([stores.open_store(path) for path in given.stores], reported)
+    opened = [stores.open_store(path) for path in given.stores]
+    # Pooled stores are small and read number by number, so all at once; rollouts may be larger than memory.
+    frame = table.build([data if data.attrs["kind"] == "rollouts" else data.load() for data in opened], reported)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.output, index=False)
     given.html.write_text(page.render(frame, table.__doc__ or ""))
