@@ -108,11 +108,15 @@ def _figure_4(here: xr.Dataset) -> Iterator[dict[str, object]]:
     yield {
         "place": "Figure 4",
         "claim": "combined sparsity of [J_s J_a] is 0.50 when free and 0.00 in contact",
-        "measured": f"{free:.3f} without an active constraint, {loaded:.3f} with a contact that bears a force"
-        f" ({touching:.3f} with any contact)",
+        "measured": f"{_mean(free)} without an active constraint, {_mean(loaded)} with a contact that bears a force"
+        f" ({_mean(touching)} with any contact)",
         "verdict": ("differs" if why else "agrees") if seen else "not tested: the data have no such steps of both kinds",
         "why": why if seen else "",
     }
+
+
+def _mean(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "no step"
 
 
 def _figure_5(patterns: xr.Dataset) -> Iterator[dict[str, object]]:
