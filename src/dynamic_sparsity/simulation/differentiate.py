@@ -10,11 +10,11 @@ import xarray as xr
 
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
-from dynamic_sparsity.simulation.jacobian import SUBSTEPS, Differentiated, transition_jacobian
+from dynamic_sparsity.simulation.jacobian import Differentiated, jacobian_of
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.replay import step_difference
 from dynamic_sparsity.simulation.tasks import Task
-from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
+from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 
 _BATCHES = ((40, 16), (10_000, 1))
@@ -41,7 +41,7 @@ class Differentiator:
         return Differentiated(jacobian, NextState(qpos, qvel, act), Activity(*activity))
 
     def _build(self) -> tuple[Callable, tuple]:
-        jacobian = transition_jacobian(Transition(self._task, SUBSTEPS[self._method]))
+        jacobian = jacobian_of(self._task, self._method)
         batch = batch_size(len(self._task.coordinates.input_labels))
 
         def program(*recorded: jax.Array) -> tuple:

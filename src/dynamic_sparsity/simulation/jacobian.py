@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from mujoco import mjx
 
-from dynamic_sparsity.simulation.constraints import Activity
+from dynamic_sparsity.simulation.constraints import Activity, Constraints
+from dynamic_sparsity.simulation.stagewise.step import StagewiseStep, first_tangents, obstacle
 from dynamic_sparsity.simulation.substep import implicit_step
+from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 
 
@@ -24,11 +26,17 @@ class Differentiated(NamedTuple):
     activity: Activity
 
 
-SUBSTEPS: dict[str, Callable[[mjx.Model, mjx.Data], mjx.Data]] = {"unrolled": mjx.step, "implicit": implicit_step}
-"""What is differentiated, by the name of the method that config.yaml uses.
+def jacobian_of(task: Task, method: str) -> Callable[[Recorded], Differentiated]:
+    """The Jacobian of a task's control step by the name of the method that config.yaml uses.
 
-`unrolled`: the physics step as it is implemented, solver iterations included; `implicit`: with the solver's solution.
-"""
+    `unrolled`: of the physics step as it is implemented, solver iterations included; `implicit`: with the solver's solution
+    differentiated, stage by stage in closed form where `stagewise` knows all that the model has.
+    """
+    if method == "unrolled":
+        return transition_jacobian(Transition(task))
+    if obstacle(task.model) is None:
+        return stagewise_jacobian(task)
+    return transition_jacobian(Transition(task, implicit_step))
 
 
 def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differentiated]:
@@ -52,5 +60,27 @@ def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differen
         here = jnp.concatenate([jnp.zeros_like(recorded.qvel), recorded.qvel, recorded.act, recorded.ctrl])
         matrix, (after, activity) = jax.jacfwd(step, has_aux=True)(here)
         return Differentiated(matrix, after, activity)
+
+    return jacobian
+
+
+def stagewise_jacobian(task: Task) -> Callable[[Recorded], Differentiated]:
+    """The same as `transition_jacobian` of `implicit_step`, substep by substep in closed form (`stagewise`)."""
+    constraints, step = Constraints.of(task.model), StagewiseStep(task)
+    blank = mjx.make_data(task.model, impl="jax")
+
+    def jacobian(recorded: Recorded) -> Differentiated:
+        def substep(carry: tuple, _: None) -> tuple[tuple, Activity]:
+            (qpos, qvel, act, warmstart), tangents = carry
+            data = blank.replace(qpos=qpos, qvel=qvel, act=act, qacc_warmstart=warmstart, ctrl=recorded.ctrl)
+            data, tangents = step(task.mjx_model, data, tangents)
+            state = (data.qpos, data.qvel, data.act, data.qacc_warmstart)
+            return (state, tangents), constraints.activity(task.mjx_model, data)
+
+        start = (recorded.qpos, recorded.qvel, recorded.act, recorded.qacc_warmstart)
+        tangents = first_tangents(task.model, recorded.qvel.dtype)
+        ((qpos, qvel, act, _), tangents), activity = jax.lax.scan(substep, (start, tangents), None, task.substeps)
+        matrix = jnp.concatenate([tangents.position, tangents.velocity, tangents.act])
+        return Differentiated(matrix, NextState(qpos, qvel, act), activity.any())
 
     return jacobian

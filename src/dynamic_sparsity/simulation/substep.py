@@ -8,17 +8,20 @@ from mujoco.mjx._src import forward, solver
 from mujoco.mjx._src.types import IntegratorType, SolverType
 
 
+def accelerated(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """MJX's physics step up to the accelerations, without its sensors, which the state does not depend on."""
+    data = _unconstrained(model, data)
+    return solver.solve(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
+
+
 def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
     """MJX's physics step, whose derivative passes the constraint solver by the implicit function theorem.
 
-    Values are those of `mjx.step`, but for its sensors, which the state does not depend on.
+    Values are those of `mjx.step`, but for its sensors.
     """
-    data = forward.fwd_position(model, data)
-    data = forward.fwd_velocity(model, data)
-    data = forward.fwd_actuation(model, data)
-    data = forward.fwd_acceleration(model, data)
+    data = _unconstrained(model, data)
     data = solved(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
-    data = _INTEGRATORS[model.opt.integrator](model, data)
+    data = INTEGRATORS[model.opt.integrator](model, data)
     return data.replace(qacc_warmstart=jax.lax.stop_gradient(data.qacc_warmstart))  # a solution does not depend on it
 
 
@@ -50,4 +53,14 @@ def _newton_step(model: mjx.Model, data: mjx.Data, context: solver.Context, resi
     return solver._update_gradient(model, data.replace(qfrc_smooth=jax.numpy.zeros_like(residual)), context).Mgrad
 
 
-_INTEGRATORS = {IntegratorType.EULER: forward.euler, IntegratorType.IMPLICITFAST: forward.implicit}
+def _unconstrained(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    for stage in (forward.fwd_position, forward.fwd_velocity, forward.fwd_actuation, forward.fwd_acceleration):
+        data = stage(model, data)
+    return data
+
+
+INTEGRATORS = {
+    IntegratorType.EULER: forward.euler,
+    IntegratorType.IMPLICITFAST: forward.implicit,
+    IntegratorType.RK4: forward.rungekutta4,
+}

@@ -1,0 +1,118 @@
+"""Derivatives of springs, dampers and actuators: Q = (passive and actuator forces), without the fluid."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from jaxtyping import Array, Float
+from mujoco import mjx
+from mujoco.mjx._src import forward, passive
+from mujoco.mjx._src.types import BiasType, DisableBit, GainType
+
+from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.simulation.stagewise.geometry import Geometry
+
+
+class Forces(NamedTuple):
+    """Derivatives of the generalised force Q."""
+
+    by_position: Float[Array, "nv nv"]
+    by_velocity: Float[Array, "nv nv"]
+    by_act: Float[Array, "nv na"]
+    by_ctrl: Float[Array, "nv nu"]
+
+
+def forces(model: mjx.Model, data: mjx.Data, coordinates: Coordinates, curved: Geometry | None) -> Forces:
+    """Derivatives of springs, dampers and actuators; `curved`: derivatives of the geometry, where it has any."""
+    here, zero = actuators(model, data, curved), jnp.zeros((model.nv, model.nv), data.qvel.dtype)
+    off = model.opt.disableflags
+    if off & (DisableBit.SPRING | DisableBit.DAMPER):
+        return here  # MJX leaves out all passive forces when it leaves out one kind
+    position = _springs(model, data, coordinates) if np.asarray(model.jnt_stiffness).any() else zero
+    velocity = -jnp.diag(model.dof_damping).astype(zero.dtype)
+    if model.ntendon:
+        moment, length = data._impl.ten_J, data.ten_length
+        spring = lambda length: _tendon_springs(model, length)  # noqa: E731
+        force, stiffness = jax.jvp(spring, (length,), (jnp.ones_like(length),))
+        position += moment.T @ (stiffness[:, None] * moment)
+        velocity -= moment.T @ (model.tendon_damping[:, None] * moment)
+        if curved is not None:
+            # also the tendon's velocity changes with its Jacobian
+            position += jnp.einsum("tvi,t->vi", curved.tendon, force - model.tendon_damping * data._impl.ten_velocity)
+            position -= moment.T @ (model.tendon_damping[:, None] * jnp.einsum("tvi,v->ti", curved.tendon, data.qvel))
+    if curved is not None and model.flg_gravcomp:
+        position += curved.gravity_compensation
+    return here._replace(by_position=here.by_position + position, by_velocity=here.by_velocity + velocity)
+
+
+def actuators(model: mjx.Model, data: mjx.Data, curved: Geometry | None) -> Forces:
+    """Derivatives of qfrc_actuator = momentᵀ force(length, velocity, act, ctrl)."""
+    nv, dtype = model.nv, data.qvel.dtype
+    if not model.nu or model.opt.disableflags & DisableBit.ACTUATION:
+        return Forces(*(jnp.zeros((nv, width), dtype) for width in (nv, nv, model.na, model.nu)))
+    moment = data._impl.actuator_moment
+
+    def force(length: jax.Array, velocity: jax.Array, act: jax.Array, ctrl: jax.Array) -> jax.Array:
+        given = data.tree_replace({"actuator_length": length, "_impl.actuator_velocity": velocity, "act": act, "ctrl": ctrl})
+        return forward.fwd_actuation(model, given).actuator_force
+
+    at = (data.actuator_length, data._impl.actuator_velocity, data.act, data.ctrl)
+
+    def slope(argument: int) -> jax.Array:
+        """Each actuator's force by its own length, velocity or control."""
+        along = lambda value: force(*at[:argument], value, *at[argument + 1 :])  # noqa: E731
+        return jax.jvp(along, (at[argument],), (jnp.ones_like(at[argument]),))[1]
+
+    position = velocity = jnp.zeros((nv, nv), dtype)
+    if _depends_on_motion(model):
+        lengths, speeds = slope(0), slope(1)
+        position = moment.T @ (lengths[:, None] * moment)
+        velocity = moment.T @ (speeds[:, None] * moment)
+        if curved is not None:
+            position += moment.T @ (speeds[:, None] * jnp.einsum("uvi,v->ui", curved.moment, data.qvel))
+    if curved is not None:
+        position += jnp.einsum("uvi,u->vi", curved.moment, data.actuator_force)
+    act = moment.T @ jax.jacfwd(lambda act: force(*at[:2], act, at[3]))(data.act) if model.na else jnp.zeros((nv, 0), dtype)
+    ctrl = moment.T * slope(3)
+    return Forces(*(_within_range(model, data, part) for part in (position, velocity, act, ctrl)))
+
+
+def _within_range(model: mjx.Model, data: mjx.Data, slope: Float[Array, "nv n"]) -> Float[Array, "nv n"]:
+    """No derivative where the actuators' force at a joint is clipped."""
+    if not np.any(model.jnt_actfrclimited):
+        return slope
+    limited = model.jnt_actfrclimited[model.dof_jntid]
+    low, high = (jnp.where(limited, bound, sign * jnp.inf) for bound, sign in zip(_ranges(model), (-1, 1), strict=True))
+    raw = data._impl.actuator_moment.T @ data.actuator_force
+    return slope * ((low <= raw) & (raw <= high))[:, None]
+
+
+def _ranges(model: mjx.Model) -> jax.Array:
+    return model.jnt_actfrcrange[model.dof_jntid].T
+
+
+def _depends_on_motion(model: mjx.Model) -> bool:
+    """Whether any actuator's force depends on its length or velocity."""
+    return not (np.all(model.actuator_gaintype == GainType.FIXED) and np.all(model.actuator_biastype == BiasType.NONE))
+
+
+def _springs(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Float[Array, "nv nv"]:
+    """Joint springs; quaternions are the reason for not just writing the stiffness down."""
+    if all(kind in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE) for kind in model.jnt_type):
+        return -jnp.diag(model.jnt_stiffness[model.dof_jntid])
+
+    def spring(tangent: Float[Array, " nv"]) -> Float[Array, " nv"]:
+        still = data.replace(qpos=coordinates.moved(data.qpos, tangent), qvel=jnp.zeros_like(tangent))
+        return passive._spring_damper(model, still.tree_replace({"_impl.ten_J": jnp.zeros_like(data._impl.ten_J)}))
+
+    return jax.jacfwd(spring)(jnp.zeros_like(data.qvel))
+
+
+def _tendon_springs(model: mjx.Model, length: Float[Array, " ntendon"]) -> Float[Array, " ntendon"]:
+    below, above = model.tendon_lengthspring.T - length
+    force = jnp.where(below > 0, model.tendon_stiffness * below, 0)
+    return jnp.where(above < 0, model.tendon_stiffness * above, force)

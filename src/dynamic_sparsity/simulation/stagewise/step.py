@@ -1,0 +1,181 @@
+"""One physics step with its derivative, chained over the substeps of a control step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from jaxtyping import Array, Float
+from mujoco import mjx
+from mujoco.mjx._src import derivative, forward, math, support
+from mujoco.mjx._src.types import DisableBit, GainType, IntegratorType
+
+from dynamic_sparsity.simulation.stagewise.constraints import constraint_force
+from dynamic_sparsity.simulation.stagewise.forces import forces
+from dynamic_sparsity.simulation.stagewise.geometry import Geometry, geometry_tangents, is_curved
+from dynamic_sparsity.simulation.stagewise.inertial import Bodies, bodies, inertial_force, inverse_dynamics
+from dynamic_sparsity.simulation.stagewise.tree import Tree
+from dynamic_sparsity.simulation.substep import INTEGRATORS, accelerated
+from dynamic_sparsity.simulation.tasks import Task
+
+
+class Tangents(NamedTuple):
+    """Derivatives of the state by the input of the control step."""
+
+    position: Float[Array, "nv in_dim"]
+    velocity: Float[Array, "nv in_dim"]
+    act: Float[Array, "na in_dim"]
+    ctrl: Float[Array, "nu in_dim"]
+    """Constant: the control is held."""
+
+
+def first_tangents(model: mujoco.MjModel, dtype: np.dtype) -> Tangents:
+    """At the start of the control step, where the input is (position, velocity, act, ctrl)."""
+    widths = (model.nv, model.nv, model.na, model.nu)
+    return Tangents(*jnp.split(jnp.eye(sum(widths), dtype=dtype), np.cumsum(widths)[:-1]))
+
+
+class StagewiseStep:
+    """A physics step that carries tangents by matrix products; for the models without an `obstacle`."""
+
+    def __init__(self, task: Task) -> None:
+        self._coordinates, self._model = task.coordinates, task.model
+        self._tree, self._curved = Tree.of(task.model), is_curved(task.model)
+
+    def __call__(self, model: mjx.Model, data: mjx.Data, tangents: Tangents) -> tuple[mjx.Data, Tangents]:
+        """The data after the step and the tangents of its state.
+
+        With F(a, θ) = M a - Q(θ) - Jᵀ f the implicit function theorem gives da = -H⁻¹ (dF/dθ) dθ at the
+        solver's solution a, H = M + Jᵀ K J (see `substep.solved`).
+        """
+        data = accelerated(model, data)
+        curved = geometry_tangents(model, data, self._coordinates) if self._curved else None
+        body = bodies(model, data, self._tree)
+        inertia = inverse_dynamics(model, data, self._tree, body, data.qacc)
+        force = forces(model, data, self._coordinates, curved)
+        position = inertia.by_position - force.by_position
+        velocity = inertia.by_velocity - force.by_velocity
+        hessian = mass = support.full_m(model, data) if support.is_sparse(model) else data._impl.M
+        if data._impl.efc_J.size:
+            constrained = constraint_force(model, data, self._tree, body, curved)
+            position -= constrained.by_position
+            velocity -= constrained.by_velocity
+            hessian += constrained.hessian
+        residual = (
+            position @ tangents.position
+            + velocity @ tangents.velocity
+            - force.by_act @ tangents.act
+            - force.by_ctrl @ tangents.ctrl
+        )
+        acceleration = -_solve(hessian, residual)
+        if not (model.opt.integrator == IntegratorType.EULER and model.opt.disableflags & DisableBit.EULERDAMP):
+            acceleration = self._damped(model, data, body, curved, mass, acceleration, tangents)
+        return INTEGRATORS[model.opt.integrator](model, data), self._advanced(model, data, acceleration, tangents)
+
+    def _damped(
+        self,
+        model: mjx.Model,
+        data: mjx.Data,
+        body: Bodies,
+        curved: Geometry | None,
+        mass: Float[Array, "nv nv"],
+        acceleration: Float[Array, "nv in_dim"],
+        tangents: Tangents,
+    ) -> Float[Array, "nv in_dim"]:
+        """Tangents of the acceleration a' that the integrator uses: (M - h G) a' = Q + Jᵀ f, with implicit damping G.
+
+        With d(Q + Jᵀ f) = dM a + M da from F = 0, da' = (M - h G)⁻¹ (dM (a - a') + h dG a' + M da).
+        """
+        step = model.opt.timestep
+        implicit = model.opt.integrator == IntegratorType.IMPLICITFAST
+        damping = derivative.deriv_smooth_vel(model, data) if implicit else -jnp.diag(model.dof_damping)
+        if damping is None:
+            return acceleration
+        matrix = mass - step * damping
+        used = _solve(matrix, data.qfrc_smooth + data.qfrc_constraint)
+        right = inertial_force(self._tree, body, data.qacc - used) @ tangents.position + mass @ acceleration
+        if implicit and (curved is not None or _gains_by_velocity(model)):
+            right += step * _damping_tangents(model, data, curved, used, tangents)
+        return _solve(matrix, right)
+
+    def _advanced(
+        self, model: mjx.Model, data: mjx.Data, acceleration: Float[Array, "nv in_dim"], tangents: Tangents
+    ) -> Tangents:
+        """Tangents of the next state: v' = v + h a', q' = q moved by h v', act' by its own dynamics."""
+        step = model.opt.timestep
+        velocity = tangents.velocity + step * acceleration
+        position = tangents.position + step * velocity
+        if self._coordinates.quaternions:
+            speed = INTEGRATORS[model.opt.integrator](model, data).qvel
+            for quaternion, dof in self._coordinates.quaternions:
+                own = slice(dof, dof + 3)
+                by_turn, by_speed = _turned(data.qpos[quaternion : quaternion + 4], speed[own], step)
+                position = position.at[own].set(by_turn @ tangents.position[own] + by_speed @ velocity[own])
+        return Tangents(position, velocity, _activation_tangents(model, data, tangents), tangents.ctrl)
+
+
+def obstacle(model: mujoco.MjModel) -> str | None:
+    """What of a model these stages do not know, if anything: it is then differentiated as a whole."""
+    obstacles = {
+        "integrator RK4": model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4,
+        "wind": model.opt.wind.any(),
+        "tendon armature": model.tendon_armature.any(),
+        "limits of the actuators' force on a tendon": model.tendon_actfrclimited.any(),
+        "gravity compensation by actuators": model.jnt_actgravcomp.any(),
+        "no degrees of freedom": model.nv == 0,
+    }
+    return next((name for name, present in obstacles.items() if present), None)
+
+
+def _solve(matrix: Float[Array, "nv nv"], right: Float[Array, "nv ..."]) -> Float[Array, "nv ..."]:
+    """matrix⁻¹ right, for a symmetric positive definite matrix."""
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor((matrix + matrix.T) / 2), right)
+
+
+def _turned(quaternion: Float[Array, " 4"], speed: Float[Array, " 3"], step: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Derivatives of a turned orientation, in its own rotation coordinates, by those of the orientation and by the speed."""
+    after = math.quat_integrate(quaternion, speed, step)
+
+    def turned(turn: Float[Array, " 3"], speed: Float[Array, " 3"]) -> Float[Array, " 3"]:
+        start = quaternion + math.quat_mul(quaternion, jnp.concatenate([jnp.zeros(1, turn.dtype), turn / 2]))
+        return 2 * math.quat_mul(math.quat_inv(after), math.quat_integrate(start, speed, step))[1:]
+
+    return jax.jacfwd(turned, argnums=(0, 1))(jnp.zeros_like(speed), speed)
+
+
+def _activation_tangents(model: mjx.Model, data: mjx.Data, tangents: Tangents) -> Float[Array, "na in_dim"]:
+    if not model.na:
+        return tangents.act
+
+    def activation(act: jax.Array, ctrl: jax.Array) -> jax.Array:
+        moved = forward.fwd_actuation(model, data.replace(act=act, ctrl=ctrl))
+        return forward._next_activation(model, moved, moved.act_dot)
+
+    by_act, by_ctrl = jax.jacfwd(activation, argnums=(0, 1))(data.act, data.ctrl)
+    return by_act @ tangents.act + by_ctrl @ tangents.ctrl
+
+
+def _gains_by_velocity(model: mjx.Model) -> bool:
+    """Whether the implicit integrator's damping changes with control or activation."""
+    affine = model.actuator_gaintype == GainType.AFFINE
+    return bool(np.asarray(model.actuator_gainprm)[affine, 2].any())
+
+
+def _damping_tangents(
+    model: mjx.Model, data: mjx.Data, curved: Geometry | None, used: Float[Array, " nv"], tangents: Tangents
+) -> Float[Array, "nv in_dim"]:
+    """dG a' at a fixed acceleration a'."""
+
+    def damped(moment: jax.Array, tendon: jax.Array, act: jax.Array, ctrl: jax.Array) -> jax.Array:
+        moved = data.tree_replace({"_impl.actuator_moment": moment, "_impl.ten_J": tendon, "act": act, "ctrl": ctrl})
+        return derivative.deriv_smooth_vel(model, moved) @ used
+
+    def along(position: jax.Array, act: jax.Array, ctrl: jax.Array) -> jax.Array:
+        parts = (data._impl.actuator_moment, data._impl.ten_J)
+        slopes = [jnp.zeros_like(part) for part in parts] if curved is None else [s @ position for s in curved[:2]]
+        return jax.jvp(damped, (*parts, data.act, data.ctrl), (*slopes, act, ctrl))[1]
+
+    return jax.vmap(along, in_axes=1, out_axes=1)(tangents.position, tangents.act, tangents.ctrl)
