@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from dynamic_sparsity.simulation.finite import FiniteDifferences
 from dynamic_sparsity.simulation.transition import Recorded
 
 
@@ -35,22 +36,9 @@ def set_state(data, qpos, qvel, act, warmstart, ctrl):
     data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
 
 
-def chained_transition_fd(task, step, eps=1e-6, centred=True, data=None):
-    """Jacobian of one control step from `mjd_transitionFD` of each physics step, chained by the product rule.
-
-    `data`: an MjData to work in; making one takes as long as the differences of a small model.
-    """
-    model = task.model
-    data = mujoco.MjData(model) if data is None else data
-    set_state(data, *step)
-    size = 2 * model.nv + model.na
-    state, control = np.eye(size), np.zeros((size, model.nu))
-    a, b = np.zeros((size, size)), np.zeros((size, model.nu))
-    for _ in range(task.substeps):
-        mujoco.mjd_transitionFD(model, data, eps, centred, a, b, None, None)
-        state, control = a @ state, a @ control + b
-        mujoco.mj_step(model, data)
-    return np.concatenate([state, control], axis=1)
+def chained_transition_fd(task, step):
+    """Jacobian of one control step from MuJoCo's finite differences."""
+    return FiniteDifferences(task)(Recorded(*(np.asarray(part)[None] for part in step)))[0][0]
 
 
 def moved(model, step, column, eps):

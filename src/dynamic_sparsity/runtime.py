@@ -42,7 +42,7 @@ def configure_jax(*, threads: int = 1, double_precision: bool = False, large_bat
     import jax
 
     jax.config.update("jax_enable_x64", double_precision)
-    jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "compiled" / _machine()))
+    jax.config.update("jax_compilation_cache_dir", str(compiled_directory()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -104,6 +104,11 @@ def _lock(path: Path) -> bool:
 def cache_directory() -> Path:
     """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else .cache in the working directory."""
     return Path(os.environ.get(_CACHE_VARIABLE) or ".cache").absolute()
+
+
+def compiled_directory() -> Path:
+    """Where XLA keeps what it has compiled, apart for each kind of machine."""
+    return cache_directory() / "compiled" / _machine()
 
 
 def _set_xla_flags(large_batches: bool) -> None:

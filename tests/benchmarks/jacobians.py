@@ -7,37 +7,48 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.benchmarks.process import measured
+import psutil
+
+from tests.benchmarks.process import ALL_CORES, measured, result, start
 
 TASKS = [
     *("BallInCup", "CartpoleBalance", "CheetahRun", "ReacherHard"),
     *("FingerSpin", "FingerTurnEasy", "WalkerRun", "SwimmerSwimmer6"),
+    *("HumanoidWalk", "FishSwim", "HopperHop"),
 ]
-# What a prototype took before this project (float32, unrolled, one pinned core, ms), for the tasks that were measured.
-PROTOTYPE_MS = {"CheetahRun": 0.605, "WalkerRun": 2.4, "FingerSpin": 0.27, "SwimmerSwimmer6": 2.1}
-STEPS = 192
+STEPS, PLAIN_STEPS = 192, 48
 REPEATS = 5
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task: milliseconds per Jacobian (median of 5), and ratios to ours in float64."""
+    """One row per task: milliseconds per Jacobian (median of 5 on one pinned core) and ratios to `implicit` in float64.
+
+    plain_cores_ms: a newcomer's `jit(vmap(jacfwd))`, no switches, as many processes as cores and none pinned;
+    time per Jacobian of all of them together. floor_ms: inputs x substeps x the time of one physics step without derivative.
+    first_s: from the start of a second job of the task to its first Jacobian.
+    """
     rows = []
     for task in TASKS:
-        ours64, ours32 = (measured("jacobians", "ours", task, bits) for bits in (64, 32))
-        plain = measured("jacobians", "plain", task, 64, XLA_FLAGS="")
+        implicit = measured("jacobians", "implicit", task, 64)
+        again = measured("jacobians", "implicit", task, 64)
+        unrolled = measured("jacobians", "unrolled", task, 64)
         c_engine = measured("jacobians", "c", task, 64)
+        newcomers = [start("jacobians", "plain", task, 64, cores=ALL_CORES, XLA_FLAGS="") for _ in ALL_CORES]
+        plain = 1 / sum(1 / result(process)["ms"] for process in newcomers)
         row = {
             "task": task,
-            "inputs": ours64["inputs"],
-            "substeps": ours64["substeps"],
-            "ours_float64_ms": ours64["ms"],
-            "ours_float32_ms": ours32["ms"],
-            "prototype_float32_ms": PROTOTYPE_MS.get(task, float("nan")),
-            "plain_vmap_jacfwd_ms": plain["ms"],
+            "inputs": implicit["inputs"],
+            "substeps": implicit["substeps"],
+            "implicit_float64_ms": implicit["ms"],
+            "implicit_float32_ms": measured("jacobians", "implicit", task, 32)["ms"],
+            "unrolled_float64_ms": unrolled["ms"],
+            "floor_ms": implicit["inputs"] * implicit["step_ms"],
             "c_forward_ms": c_engine["forward"],
             "c_centred_ms": c_engine["centred"],
-            "plain_over_ours": plain["ms"] / ours64["ms"],
-            "ours_over_c_centred": ours64["ms"] / c_engine["centred"],
+            "plain_cores_ms": plain,
+            "c_centred_over_implicit": c_engine["centred"] / implicit["ms"],
+            "plain_over_implicit": plain * len(ALL_CORES) / implicit["ms"],
+            "first_s": again["first_s"],
         }
         print(" ".join(f"{name}={value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items()))
         rows.append(row)
@@ -55,7 +66,7 @@ def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int
     return sorted(times)[repeats // 2]
 
 
-def _ours(name: str, bits: int) -> dict[str, object]:
+def _ours(name: str, method: str, bits: int) -> dict[str, object]:
     from dynamic_sparsity import runtime
 
     runtime.configure_jax(threads=1, double_precision=bits == 64)
@@ -64,10 +75,19 @@ def _ours(name: str, bits: int) -> dict[str, object]:
     from tests.reference import warmed_up
 
     task = load_task(name)
-    differentiate = Differentiator(task, "unrolled")
     start = warmed_up(task, STEPS, keep=STEPS)
+    differentiate = Differentiator(task, method)
+    differentiate(start)
+    first = time.time() - psutil.Process().create_time()
+    without = Differentiator(task, "finite")  # its program is the step without derivative
+    without._differences = None
     sizes = {"inputs": len(task.coordinates.input_labels), "substeps": task.substeps}
-    return {"ms": median_ms(lambda: differentiate(start)), **sizes}
+    return {
+        "ms": median_ms(lambda: differentiate(start)),
+        "step_ms": median_ms(lambda: without(start)),
+        "first_s": first,
+        **sizes,
+    }
 
 
 def _plain(name: str) -> dict[str, object]:
@@ -94,32 +114,24 @@ def _plain(name: str) -> dict[str, object]:
         data = mjx_env.step(task.mjx_model, data, ctrl, task.substeps)
         return jnp.concatenate([data.qpos, data.qvel, data.act])
 
-    start = warmed_up(task, STEPS, keep=STEPS)
+    start = warmed_up(task, PLAIN_STEPS, keep=PLAIN_STEPS)
     x = jnp.concatenate([start.qpos, start.qvel, start.act, start.ctrl], axis=1)
     jacobian = jax.jit(jax.vmap(jax.jacfwd(step)))
-    return {"ms": median_ms(lambda: jax.block_until_ready(jacobian(x, start.qacc_warmstart)), repeats=3)}
+    return {"ms": median_ms(lambda: jax.block_until_ready(jacobian(x, start.qacc_warmstart)), steps=PLAIN_STEPS)}
 
 
 def _c_engine(name: str) -> dict[str, object]:
-    import mujoco
-
+    from dynamic_sparsity.simulation.finite import FiniteDifferences
     from dynamic_sparsity.simulation.tasks import load_task
-    from tests.reference import chained_transition_fd, warmed_up
+    from tests.reference import warmed_up
 
     task = load_task(name)
-    steps = list(zip(*warmed_up(task, STEPS, keep=STEPS), strict=True))
-    data = mujoco.MjData(task.model)
-
-    def differences(*, centred: bool) -> list:
-        return [chained_transition_fd(task, step, centred=centred, data=data) for step in steps]
-
-    return {
-        "forward": median_ms(lambda: differences(centred=False)),
-        "centred": median_ms(lambda: differences(centred=True)),
-    }
+    states = warmed_up(task, STEPS, keep=STEPS)
+    forward, centred = (FiniteDifferences(task, centred=centred) for centred in (False, True))
+    return {"forward": median_ms(lambda: forward(states)), "centred": median_ms(lambda: centred(states))}
 
 
 if __name__ == "__main__":
     way, task_name, width = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    measurements = {"ours": lambda: _ours(task_name, width), "plain": lambda: _plain(task_name)}
-    print(json.dumps(measurements.get(way, lambda: _c_engine(task_name))()))
+    others = {"plain": _plain, "c": _c_engine}
+    print(json.dumps(others[way](task_name) if way in others else _ours(task_name, way, width)))

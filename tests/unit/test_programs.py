@@ -1,16 +1,25 @@
 """Traced programs: made once, keyed by what they depend on, rebuilt when damaged."""
 
+import os
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
+from dynamic_sparsity.runtime import compiled_directory
 from dynamic_sparsity.simulation import programs
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
-    return tmp_path / "traced"
+    before = jax.config.jax_compilation_cache_dir
+    yield tmp_path / "traced"
+    if jax.config.jax_compilation_cache_dir != before:
+        jax.config.update("jax_compilation_cache_dir", before)
+        compilation_cache.reset_cache()
 
 
 class Build:
@@ -66,3 +75,33 @@ def test_a_damaged_program_is_traced_again(cache, damage):
 def test_one_process_loads_a_program_once(cache):
     first = load(Build())
     assert programs.load_program("double", Build(), owner="dynamic_sparsity.simulation.noise") is first
+
+
+def test_a_damaged_compiled_program_is_compiled_again_and_replaced(cache, capsys):
+    compiled = compiled_directory()
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    compilation_cache.reset_cache()
+    build = Build()
+    load(build)
+    (entry,) = compiled.glob("jit_call-*-cache")
+    whole = entry.read_bytes()
+    entry.write_bytes(whole[: len(whole) // 2])
+    jax.clear_caches()
+    np.testing.assert_array_equal(load(build)(np.eye(3))[0], 2 * np.eye(3))
+    assert "damaged: compiling again" in capsys.readouterr().out
+    jax.clear_caches()
+    load(build)
+    assert "damaged" not in capsys.readouterr().out, "it was replaced"
+    assert build.times == 1
+
+
+def test_the_least_recently_used_files_go_when_the_cache_is_full(tmp_path):
+    for age, name in enumerate("abcd"):
+        path = tmp_path / name / "program"
+        path.parent.mkdir()
+        path.write_bytes(bytes(10))
+        os.utime(path, (1000 - age, 1000 - age))
+    programs.trim(tmp_path, limit=25)
+    assert sorted(path.parent.name for path in tmp_path.rglob("program")) == ["a", "b"]
+    programs.trim(tmp_path, limit=25)
+    assert len(list(tmp_path.rglob("program"))) == 2

@@ -8,12 +8,14 @@ import jax
 import numpy as np
 import xarray as xr
 
+from dynamic_sparsity.settings import Method, Solver
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
+from dynamic_sparsity.simulation.finite import FiniteDifferences
 from dynamic_sparsity.simulation.jacobian import Differentiated, jacobian_of
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.replay import step_difference
-from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.simulation.tasks import Task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 
@@ -30,15 +32,20 @@ def batch_size(inputs: int) -> int:
 class Differentiator:
     """Differentiates recorded transitions of one task, in the precision of this process."""
 
-    def __init__(self, task: Task, method: str) -> None:
-        self._task, self._method = task, method
-        self._program = load_program("jacobian", self._build, owner=__name__, task=task.name, method=method)
+    def __init__(self, task: Task, method: Method, solver: Solver = "playground") -> None:
+        self._task = with_converged_solver(task) if solver == "converged" else task
+        self._method = method
+        self._differences = FiniteDifferences(self._task) if method == "finite" else None
+        self._program = load_program("jacobian", self._build, owner=__name__, task=task.name, method=method, solver=solver)
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
         pieces = [self._program(*chunk) for chunk in recorded_chunks(start)]
         jacobian, qpos, qvel, act, *activity = join_chunks(pieces, len(start.qpos))
-        return Differentiated(jacobian, NextState(qpos, qvel, act), Activity(*activity))
+        after = NextState(qpos, qvel, act)
+        if self._differences is not None:  # the program has only told what the constraints did
+            jacobian, after = self._differences(start)
+        return Differentiated(jacobian, after, Activity(*activity))
 
     def _build(self) -> tuple[Callable, tuple]:
         jacobian = jacobian_of(self._task, self._method)

@@ -30,8 +30,12 @@ def jacobian_of(task: Task, method: str) -> Callable[[Recorded], Differentiated]
     """The Jacobian of a task's control step by the name of the method that config.yaml uses.
 
     `unrolled`: of the physics step as it is implemented, solver iterations included; `implicit`: with the solver's solution
-    differentiated, stage by stage in closed form where `stagewise` knows all that the model has.
+    differentiated, stage by stage in closed form where `stagewise` knows all that the model has; `finite`: none, only what
+    the constraints do (the derivative is C's, see `finite`).
     """
+    if method == "finite":
+        transition = Transition(task)
+        return lambda recorded: Differentiated(jnp.zeros((0, 0)), *transition(recorded))
     if method == "unrolled":
         return transition_jacobian(Transition(task))
     if obstacle(task.model) is None:

@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ import jax.export
 import jax.scipy.linalg
 
 from dynamic_sparsity import sources
-from dynamic_sparsity.runtime import cache_directory
+from dynamic_sparsity.runtime import cache_directory, compiled_directory
 
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
 _DIGEST_BYTES = 32
+MAX_CACHE_BYTES = 2 * 1024**3
+"""What traced and compiled programs may take on disk: some hundred tasks; the least recently used ones go first."""
+_DAMAGED_ENTRY = "Error reading persistent compilation cache entry"
 _LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a program, in one process as well
 
 
@@ -48,13 +52,14 @@ def load_program(
             function, arguments = build()
             program = jax.export.export(jax.jit(function))(*arguments)
             _write(path, program)
+            trim(cache_directory(), MAX_CACHE_BYTES)
             print(f"{name}: traced in {time.perf_counter() - started:.1f} s", flush=True)
         else:
             _find_lapack()
         started = time.perf_counter()
         shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in program.in_avals]
         arguments, keywords = jax.tree.unflatten(program.in_tree, shapes)
-        compiled = jax.jit(program.call).lower(*arguments, **keywords).compile()
+        compiled = _compiled(jax.jit(program.call).lower(*arguments, **keywords))
         print(f"{name}: compiled or loaded in {time.perf_counter() - started:.1f} s", flush=True)
     _LOADED[path] = compiled
     return compiled
@@ -67,6 +72,34 @@ def _one_at_a_time(path: Path) -> Generator[None, None, None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _compiled(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
+    """Compile, or load from XLA's cache. XLA never replaces an entry that it cannot read: it is deleted and made again."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compiled = lowered.compile()
+    messages = [str(each.message) for each in caught]
+    if any(message.startswith(_DAMAGED_ENTRY) for message in messages):
+        print("a compiled program on disk is damaged: compiling again", flush=True)
+        for entry in compiled_directory().glob("jit_call-*"):
+            entry.unlink(missing_ok=True)
+        jax.clear_caches()
+        return lowered.compile()
+    for each in caught:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    return compiled
+
+
+def trim(directory: Path, limit: int) -> None:
+    """Delete the least recently used files until the others take at most `limit` bytes; jobs that use one keep it open."""
+    files = [(path, path.stat()) for path in directory.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    total = sum(stat.st_size for _, stat in files)
+    for path, stat in sorted(files, key=lambda file: max(file[1].st_atime, file[1].st_mtime)):
+        if total <= limit:
+            return
+        path.unlink(missing_ok=True)
+        total -= stat.st_size
 
 
 def _find_lapack() -> None:
@@ -91,6 +124,7 @@ def _read(path: Path) -> jax.export.Exported | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    os.utime(path)  # used just now
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         print(f"{path} is damaged: tracing again", flush=True)

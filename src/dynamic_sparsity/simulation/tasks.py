@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from mujoco import mjx
 
 from dynamic_sparsity.settings import known_tasks
 from dynamic_sparsity.simulation.coordinates import Coordinates
+
+SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS = 100, 50
+"""MuJoCo's own defaults, where Playground stops after 1 to 4 iterations; MJX stops earlier at the model's tolerance."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,24 @@ class Task:
     def coordinates(self) -> Coordinates:
         """Names and sizes of state and input."""
         return Coordinates.of(self.model)
+
+
+@dataclass(frozen=True)
+class _ConvergedEnvironment:
+    """What `Task` asks of an environment, with a solver of its own."""
+
+    mj_model: mujoco.MjModel
+    mjx_model: mjx.Model
+    n_substeps: int
+    dt: float
+
+
+def with_converged_solver(task: Task) -> Task:
+    """The same task, whose constraint solver goes on until it has converged (or `SOLVER_ITERATIONS`)."""
+    model = copy.deepcopy(task.model)
+    model.opt.iterations, model.opt.ls_iterations = SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS
+    environment = _ConvergedEnvironment(model, mjx.put_model(model, impl="jax"), task.substeps, task.control_timestep)
+    return Task(task.name, environment)
 
 
 def load_task(name: str) -> Task:

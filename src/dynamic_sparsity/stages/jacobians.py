@@ -20,6 +20,7 @@ def main() -> None:
         "jacobians",
         stage.model_dump(exclude_none=True),
         method=stage.jacobians.method,
+        solver=stage.jacobians.solver,
         **stores.identity_of(rollout),
     )
     episodes, steps = rollout.sizes[stores.EPISODE], rollout.sizes[stores.TIME]
@@ -32,7 +33,7 @@ def main() -> None:
         from dynamic_sparsity.simulation.tasks import load_task
 
         task = load_task(rollout.attrs["task"])
-        differentiate = Differentiator(task, stage.jacobians.method)
+        differentiate = Differentiator(task, stage.jacobians.method, stage.jacobians.solver)
         replayer = Replayer(task.name)
         each = progress(stores.episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
         for number, episode in enumerate(each):

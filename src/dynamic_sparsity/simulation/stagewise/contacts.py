@@ -84,7 +84,7 @@ def contacts(
     at_point = jnp.concatenate([twist + spatial.cross(arm, push), push])  # [6, contact]
     changed = jnp.concatenate([change_torque, change_push])  # [6, contact, dof]
     carried = spatial.force_cross(body.axes, at_point @ side)  # [6, dof k]
-    turned = jnp.where(tree.before, spatial.dots(carried, body.axes), 0)
+    turned = jnp.where(tree.axis_moved, spatial.dots(carried, body.axes), 0)
     pushed = _contracted(body.axes, side, changed)
     return RowTangents(
         reach=_repeated(rows, distance * active[:, None]) * _has_reach(model, rows)[:, None],

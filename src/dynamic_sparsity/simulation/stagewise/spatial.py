@@ -61,6 +61,6 @@ def applied(matrix: Float[Array, "6 6 ..."], m: Motion) -> Force:
     return jnp.sum(matrix * m[None], axis=1)
 
 
-def dots(a: Float[Array, "6 n"], b: Float[Array, "6 m"]) -> Float[Array, "n m"]:
+def dots(a: Float[Array, "component n"], b: Float[Array, "component m"]) -> Float[Array, "n m"]:
     """All scalar products of the columns of a and b."""
     return jax.lax.dot_general(a, b, (((0,), (0,)), ((), ())))

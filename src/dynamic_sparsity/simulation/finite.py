@@ -1,0 +1,43 @@
+"""Method `finite`: MuJoCo's own finite differences of its C engine, chained over the substeps of a control step."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from jaxtyping import Float
+
+from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.simulation.transition import NextState, Recorded
+
+EPSILON = 1e-6
+"""Step of the differences, the one of MuJoCo's own examples: they err by about 1e-10 of third derivatives."""
+
+
+class FiniteDifferences:
+    """Jacobians of recorded steps by `mjd_transitionFD`, in double precision."""
+
+    def __init__(self, task: Task, *, centred: bool = True) -> None:
+        self._model, self._substeps, self._centred = task.model, task.substeps, centred
+        self._data = mujoco.MjData(task.model)  # making one takes as long as the differences of a small model
+
+    def __call__(self, start: Recorded) -> tuple[Float[np.ndarray, "time out_dim in_dim"], NextState]:
+        """Jacobians and the C engine's next states of the steps in `start` (time first)."""
+        results = [self._one(*(part[step] for part in start)) for step in range(len(start.qpos))]
+        jacobians, *after = (np.stack(parts) for parts in zip(*results, strict=True))
+        return jacobians, NextState(*after)
+
+    def _one(
+        self, qpos: np.ndarray, qvel: np.ndarray, act: np.ndarray, warmstart: np.ndarray, ctrl: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        model, data = self._model, self._data
+        data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act
+        data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
+        size = 2 * model.nv + model.na
+        state, control = np.eye(size), np.zeros((size, model.nu))
+        by_state, by_control = np.zeros((size, size)), np.zeros((size, model.nu))
+        for _ in range(self._substeps):
+            mujoco.mjd_transitionFD(model, data, EPSILON, self._centred, by_state, by_control, None, None)
+            state, control = by_state @ state, by_state @ control + by_control
+            mujoco.mj_step(model, data)
+        jacobian = np.concatenate([state, control], axis=1)
+        return jacobian, data.qpos.copy(), data.qvel.copy(), data.act.copy()

@@ -1,0 +1,130 @@
+"""The closed-form stages against automatic differentiation of the whole step: equal to rounding, with the same zeros."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+from mujoco import mjx
+
+from dynamic_sparsity.simulation.jacobian import stagewise_jacobian, transition_jacobian
+from dynamic_sparsity.simulation.stagewise.step import obstacle
+from dynamic_sparsity.simulation.stagewise.tree import Tree
+from dynamic_sparsity.simulation.substep import implicit_step
+from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.simulation.transition import Recorded, Transition
+from tests.reference import warmed_up
+
+ARM = """
+<body pos="0 0 {height}">
+  <joint name="slide" type="slide" axis="1 0 0.2" damping="0.3" stiffness="2" range="-0.02 0.02" limited="true"/>
+  <joint name="hinge" type="hinge" axis="0.1 1 0" damping="0.2" frictionloss="0.05"/>
+  <geom type="capsule" fromto="0 0 0 0.3 0.02 0" size="0.04" {contact}/>
+  <site name="elbow" pos="0.3 0.02 0"/>
+  <body pos="0.3 0.02 0">
+    <joint name="ball" type="ball" damping="0.1" {ball}/>
+    <geom type="capsule" fromto="0 0 0 0.2 0 -0.1" size="0.03" {contact}/>
+    <site name="tip" pos="0.2 0 -0.1"/>
+  </body>
+</body>"""
+FREE = """
+<body name="free" pos="0.2 0.3 {height}">
+  <freejoint name="free"/>
+  <geom type="sphere" size="0.05" pos="0.01 0 0" {contact}/>
+  <geom type="capsule" fromto="0 0 0 0.1 0.03 0.02" size="0.04" {contact}/>
+  <site name="loose"/>
+</body>"""
+
+
+def xml(body, option='timestep="0.005"', more=""):
+    """A model on a floor; Newton's method to convergence."""
+    return f"""<mujoco><option iterations="50" ls_iterations="50" tolerance="1e-14" {option}/>
+    <worldbody><geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01"/><site name="world" pos="0 0.2 0.5"/>
+    {body}</worldbody>{more}</mujoco>"""
+
+
+def body(height="0.05", contact='condim="3"', ball=""):
+    """An arm with slide, hinge and ball joint, and a free body."""
+    return (ARM + FREE).format(height=height, contact=contact, ball=ball)
+
+
+ACTUATORS = """<actuator>
+  <motor joint="hinge" gear="2"/>
+  <position joint="slide" kp="20" kv="1"/>
+  <general joint="hinge" dyntype="filter" dynprm="0.05" gainprm="3"/>
+</actuator>"""
+CURVED_ACTUATORS = """<tendon>
+  <spatial name="string" limited="true" range="0 0.3" stiffness="1" damping="0.2">
+    <site site="world"/><site site="tip"/>
+  </spatial>
+  <fixed name="pair" frictionloss="0.02"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed>
+</tendon>
+<actuator>
+  <position tendon="string" kp="5" kv="0.5"/>
+  <motor site="loose" gear="1 0 0 0 0.2 0"/>
+  <general joint="hinge" gaintype="affine" gainprm="1 0.1 0.2" biastype="affine" biasprm="0 -1 -0.1"/>
+</actuator>"""
+MODELS = {
+    "pyramidal": xml(body(), more=ACTUATORS),
+    "pyramidal, condim 1": xml(body(contact='condim="1" friction="0 0 0"')),
+    "pyramidal, condim 4": xml(body(contact='condim="4"')),
+    "pyramidal, condim 6, implicitfast": xml(
+        body(contact='condim="6"'), 'timestep="0.005" integrator="implicitfast"', ACTUATORS
+    ),
+    "elliptic, condim 3": xml(body(), 'timestep="0.005" cone="elliptic" impratio="3"'),
+    "elliptic, condim 4 and limited ball": xml(
+        body(contact='condim="4"', ball='limited="true" range="0 0.05"'), 'timestep="0.005" cone="elliptic"'
+    ),
+    "elliptic, condim 6": xml(body(contact='condim="6"'), 'timestep="0.005" cone="elliptic"'),
+    "fluid": xml(body(height="0.5"), 'timestep="0.005" density="500" viscosity="0.5"'),
+    "tendons and sites": xml(body(), more=CURVED_ACTUATORS),
+    "tendons and sites, implicitfast": xml(body(), 'timestep="0.005" integrator="implicitfast"', CURVED_ACTUATORS),
+    "equality": xml(
+        body(),
+        more="""<equality><connect site1="tip" site2="loose"/><joint joint1="slide" joint2="hinge" polycoef="0 0.1 0.2 0 0"/>
+        </equality>""",
+    ),
+    "weld": xml(body(height="0.3"), more='<equality><weld site1="tip" site2="loose" torquescale="0.7"/></equality>'),
+    "gravity compensation": xml(body().replace('<body name="free"', '<body name="free" gravcomp="0.6"')),
+}
+
+
+def task_of(text, substeps=3):
+    """A task of a model of its own."""
+    model = mujoco.MjModel.from_xml_string(text)
+    environment = SimpleNamespace(mj_model=model, mjx_model=mjx.put_model(model, impl="jax"), n_substeps=substeps)
+    return Task("model", environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_stages_are_the_derivative_of_the_whole_step(name):
+    task = task_of(MODELS[name])
+    assert obstacle(task.model) is None
+    start = Recorded(*map(jnp.asarray, warmed_up(task, 60, keep=60)))
+    start = jax.tree.map(lambda array: array[4::5], start)
+    stages = jax.jit(jax.vmap(stagewise_jacobian(task)))(start)
+    whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, implicit_step))))(start)
+    np.testing.assert_array_equal(stages.activity.loaded, whole.activity.loaded)
+    if task.model.nu or "fluid" not in name:
+        assert np.asarray(stages.activity.loaded).any()
+    largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, atol=1e-10)
+    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
+    np.testing.assert_array_equal(*zeros)
+
+
+def test_what_the_stages_do_not_know_is_named():
+    assert obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'integrator="RK4"'))) == "integrator RK4"
+    assert obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'wind="1 0 0"'))) == "wind"
+
+
+def test_a_free_joint_moves_its_rotation_by_its_translation_and_not_the_other_way_round():
+    tree = Tree.of(mujoco.MjModel.from_xml_string(xml(FREE.format(height="1", contact=""))))
+    np.testing.assert_array_equal(tree.before, np.kron([[0, 0], [1, 0]], np.ones((3, 3), bool)))
+    np.testing.assert_array_equal(tree.axis_moved, np.kron([[1, 0], [1, 1]], np.ones((3, 3), bool)))
+    np.testing.assert_array_equal(tree.body_moved.all(axis=1), [False, True])
