@@ -43,12 +43,16 @@ FREE = """
 def xml(body, option='timestep="0.005"', more=""):
     """A model on a floor; Newton's method to convergence."""
     return f"""<mujoco><option iterations="50" ls_iterations="50" tolerance="1e-14" {option}/>
-    <worldbody><geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01"/><site name="world" pos="0 0.2 0.5"/>
+    <worldbody><geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01" contype="1" conaffinity="3"/><site name="world" pos="0 0.2 0.5"/>
     {body}</worldbody>{more}</mujoco>"""
 
 
-def body(height="0.05", contact='condim="3"', ball=""):
+ON_THE_FLOOR = 'contype="2" conaffinity="0"'  # not with each other: compiles in half the time
+
+
+def body(height="0.05", contact='condim="3"', ball="", with_whom=ON_THE_FLOOR):
     """An arm with slide, hinge and ball joint, and a free body."""
+    contact = f"{contact} {with_whom}"
     return (ARM + FREE).format(height=height, contact=contact, ball=ball)
 
 
@@ -69,7 +73,7 @@ CURVED_ACTUATORS = """<tendon>
   <general joint="hinge" gaintype="affine" gainprm="1 0.1 0.2" biastype="affine" biasprm="0 -1 -0.1"/>
 </actuator>"""
 MODELS = {
-    "pyramidal": xml(body(), more=ACTUATORS),
+    "pyramidal, bodies touching": xml(body(with_whom=""), more=ACTUATORS),
     "pyramidal, condim 1": xml(body(contact='condim="1" friction="0 0 0"')),
     "pyramidal, condim 4": xml(body(contact='condim="4"')),
     "pyramidal, condim 6, implicitfast": xml(
