@@ -43,7 +43,9 @@ FREE = """
 def xml(body, option='timestep="0.005"', more=""):
     """A model on a floor; Newton's method to convergence."""
     return f"""<mujoco><option iterations="50" ls_iterations="50" tolerance="1e-14" {option}/>
-    <worldbody><geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01" contype="1" conaffinity="3"/><site name="world" pos="0 0.2 0.5"/>
+    <worldbody>
+    <geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01" contype="1" conaffinity="3"/>
+    <site name="world" pos="0 0.2 0.5"/>
     {body}</worldbody>{more}</mujoco>"""
 
 
