@@ -1,6 +1,7 @@
 """Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m tests.benchmarks NAME`.
 
 jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's finite differences.
+batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
 memory: peak memory of the jacobians stage against the number of episodes.
 study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
@@ -13,9 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import cores, jacobians, memory, study
+from tests.benchmarks import batches, cores, jacobians, memory, study
 
-BENCHMARKS = {"jacobians": jacobians.measure, "cores": cores.measure, "memory": memory.measure, "study": study.measure}
+BENCHMARKS = {
+    "jacobians": jacobians.measure,
+    "batches": batches.measure,
+    "cores": cores.measure,
+    "memory": memory.measure,
+    "study": study.measure,
+}
 RESULTS = Path("results/bench")
 
 

@@ -13,8 +13,7 @@ from dynamic_sparsity.simulation.constraints import Constraints
 from dynamic_sparsity.simulation.differentiate import Differentiator
 from dynamic_sparsity.simulation.jacobian import transition_jacobian
 from dynamic_sparsity.simulation.programs import load_program
-from dynamic_sparsity.simulation.substep import implicit_step
-from dynamic_sparsity.simulation.tasks import Task, load_task
+from dynamic_sparsity.simulation.tasks import load_task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 from tests.reference import central_differences, chained_transition_fd, set_state, warmed_up
 
@@ -92,22 +91,13 @@ def test_chained_differences_of_the_c_engine(name):
     assert compared >= 2
 
 
-class _Converged:
-    """A Playground environment whose solver may iterate until it has converged."""
-
-    def __init__(self, environment):
-        self.mj_model, self.n_substeps, self.dt = environment.mj_model, environment.n_substeps, environment.dt
-        self.mj_model.opt.iterations, self.mj_model.opt.ls_iterations = 100, 50
-        self.mjx_model = mujoco.mjx.put_model(self.mj_model, impl="jax")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["CartpoleBalance", "FingerSpin", "BallInCup"])
 def test_implicit_is_the_derivative_of_the_converged_step(name):
     """Joint limits, contacts, a tendon limit; on FingerSpin `unrolled` fails here, the iterations being superfluous."""
-    task = Task(name, _Converged(load_task(name).environment))
+    task = with_converged_solver(load_task(name))
     start = warmed_up(task, 30)
-    result = jax.jit(jax.vmap(transition_jacobian(Transition(task, implicit_step))))(Recorded(*map(jnp.asarray, start)))
+    result = Differentiator(load_task(name), "implicit", "converged")(start)
     plain = Transition(task)
     repeat = jax.jit(lambda steps: jax.lax.map(lambda one: plain(one)[0], steps))
     for k in range(len(start.qpos)):
@@ -116,10 +106,14 @@ def test_implicit_is_the_derivative_of_the_converged_step(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["CheetahRun", "FishSwim"])
-def test_implicit_is_unrolled_where_playgrounds_solver_converges(name):
-    task, start, unrolled = differentiated(name)
-    implicit = Differentiator(task, "implicit")(start)
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [("CheetahRun", "playground"), ("FishSwim", "playground"), ("BallInCup", "converged"), ("CartpoleBalance", "converged")],
+)
+def test_implicit_is_unrolled_where_the_solver_converges(name, solver):
+    task = load_task(name)
+    start = Recorded(*(np.concatenate(parts) for parts in zip(warmed_up(task, 30), warmed_up(task, 120), strict=True)))
+    unrolled, implicit = (Differentiator(task, method, solver)(start) for method in ("unrolled", "implicit"))
     for k in range(len(start.qpos)):
         assert relative_error(implicit.jacobian[k], unrolled.jacobian[k]) < 1e-6, f"step {k}"
         assert ((np.abs(implicit.jacobian[k]) < 1e-12) == (np.abs(unrolled.jacobian[k]) < 1e-12)).all(), f"step {k}"
@@ -127,9 +121,20 @@ def test_implicit_is_unrolled_where_playgrounds_solver_converges(name):
 
 
 @pytest.mark.slow
+def test_finite_gives_what_the_other_methods_give():
+    task, start, unrolled = differentiated("CheetahRun")
+    finite = Differentiator(task, "finite")(start)
+    for k in range(len(start.qpos)):
+        assert relative_error(finite.jacobian[k], unrolled.jacobian[k]) < DEFAULT_TOLERANCE, f"step {k}"
+    for ours, theirs in zip(finite.next_state, unrolled.next_state, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    np.testing.assert_array_equal(finite.activity.loaded, unrolled.activity.loaded)
+
+
+@pytest.mark.slow
 def test_fingers_contacts_against_the_c_engine_with_a_converged_solver():
     """MJX finds the fingertip's contact 1e-4 beside C's (its own capsule routines): so far the Jacobians agree."""
-    task = Task("FingerSpin", _Converged(load_task("FingerSpin").environment))
+    task = with_converged_solver(load_task("FingerSpin"))
     start = warmed_up(task, 30)
     result = jax.jit(jax.vmap(transition_jacobian(Transition(task))))(Recorded(*map(jnp.asarray, start)))
     contacts = [k for k in range(len(start.qpos)) if np.asarray(result.activity.loaded[k]).any()]

@@ -19,24 +19,29 @@ from dynamic_sparsity.simulation.tasks import Task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 
-_BATCHES = ((40, 16), (10_000, 1))
-"""(inputs up to, steps differentiated side by side). Measured on one core in float64: HumanoidWalk (75 inputs) takes 34 ms a
-Jacobian one at a time and 60 ms sixteen at a time, its tangents leave the cache; for up to 31 inputs 4 to 32 are alike."""
+_BATCHES = {"unrolled": ((40, 16), (10_000, 1)), "implicit": ((10_000, 16),), "finite": ((10_000, CHUNK_STEPS),)}
+"""By method: (inputs up to, steps differentiated side by side), from `python -m tests.benchmarks batches` on one core in
+float64 (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every operation, and those
+of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices only and gains by batches at every size."""
 
 
-def batch_size(inputs: int) -> int:
+def batch_size(method: Method, inputs: int) -> int:
     """How many steps to differentiate side by side: a divisor of CHUNK_STEPS."""
-    return next(batch for limit, batch in _BATCHES if inputs <= limit)
+    return next(batch for limit, batch in _BATCHES[method] if inputs <= limit)
 
 
 class Differentiator:
     """Differentiates recorded transitions of one task, in the precision of this process."""
 
-    def __init__(self, task: Task, method: Method, solver: Solver = "playground") -> None:
+    def __init__(self, task: Task, method: Method, solver: Solver = "playground", batch: int | None = None) -> None:
+        """`batch`: steps side by side, a divisor of CHUNK_STEPS; default: what was measured to be fast."""
         self._task = with_converged_solver(task) if solver == "converged" else task
         self._method = method
+        self._batch = batch or batch_size(method, len(task.coordinates.input_labels))
         self._differences = FiniteDifferences(self._task) if method == "finite" else None
-        self._program = load_program("jacobian", self._build, owner=__name__, task=task.name, method=method, solver=solver)
+        self._program = load_program(
+            "jacobian", self._build, owner=__name__, task=task.name, method=method, solver=solver, batch=self._batch
+        )
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
@@ -49,7 +54,7 @@ class Differentiator:
 
     def _build(self) -> tuple[Callable, tuple]:
         jacobian = jacobian_of(self._task, self._method)
-        batch = batch_size(len(self._task.coordinates.input_labels))
+        batch = self._batch
 
         def program(*recorded: jax.Array) -> tuple:
             # Not lax.map(batch_size=…): it cannot batch arrays of width 0 (a task without activations).
