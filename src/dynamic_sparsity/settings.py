@@ -12,6 +12,7 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["unrolled", "implicit", "finite"]
 Solver = Literal["playground", "converged"]
+Variant = Annotated[str, Field(pattern=r"^(unrolled|implicit|finite)(-converged)?(-float32)?$")]
 Precision = Literal["float32", "float64"]
 
 
@@ -152,6 +153,9 @@ class RolloutSettings(Section):
     steps: int = Field(1000, ge=2, le=1_000_000, description="Control steps per episode.")
 
 
+_DEFAULTS = ("playground", "float64")
+
+
 class JacobianSettings(Section):
     """How the transition is differentiated."""
 
@@ -167,6 +171,18 @@ class JacobianSettings(Section):
         " on until it has converged, which is another step than the recorded one (step_difference says by how much).",
     )
     precision: Precision = Field("float64", description="Floating-point precision of the differentiated step.")
+
+    @property
+    def variant(self) -> str:
+        """`implicit`, `unrolled-converged-float32`: the method and what is not the default; its stores' folder."""
+        return "-".join([self.method, *(part for part in (self.solver, self.precision) if part not in _DEFAULTS)])
+
+    @classmethod
+    def of_variant(cls, variant: str) -> JacobianSettings:
+        """The settings that a variant's name stands for."""
+        method, *others = variant.split("-")
+        solver = "converged" if "converged" in others else "playground"
+        return cls(method=method, solver=solver, precision="float32" if "float32" in others else "float64")  # ty: ignore[invalid-argument-type]
 
 
 class SparsitySettings(Section):
@@ -222,6 +238,26 @@ class EmbeddingSettings(Section):
                 f" sequence_steps = {self.sequence_steps}"
             )
         return self
+
+
+class AblationSettings(Section):
+    """How much the result depends on how a step is differentiated."""
+
+    tasks: TaskNames = Field(
+        default=["FingerSpin"],
+        description="Tasks of the study to differentiate in other ways as well; others here are skipped.",
+    )
+    variants: list[Variant] = Field(
+        default=["unrolled-converged", "unrolled-float32", "implicit", "implicit-converged", "finite", "finite-converged"],
+        description="Ways beside `unrolled`, which they are compared with: a method, -converged for the converged solver,"
+        " -float32 for single precision.",
+        min_length=1,
+    )
+
+    @field_validator("variants")
+    @classmethod
+    def _distinct(cls, variants: list[str]) -> list[str]:
+        return without_repeats(variants)
 
 
 class FrameSettings(Section):
@@ -294,6 +330,12 @@ class TableStage(Section):
     upstream: dict[str, Any]
 
 
+class AblationStage(JacobianStage):
+    """What the comparison of methods depends on."""
+
+    ablation: AblationSettings
+
+
 STAGES: dict[str, type[RolloutStage]] = {
     "rollouts": RolloutStage,
     "jacobians": JacobianStage,
@@ -304,6 +346,7 @@ STAGES: dict[str, type[RolloutStage]] = {
     "patterns": TemporalStage,
     "embedding": EmbeddingStage,
     "frames": FrameStage,
+    "ablation": AblationStage,
 }
 """Settings of each stage, by its name."""
 

@@ -13,6 +13,7 @@ from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.figure_settings import FigureSettings
 from dynamic_sparsity.settings import (
     STAGES,
+    AblationSettings,
     ComparisonSettings,
     EmbeddingSettings,
     ExpertPolicy,
@@ -48,6 +49,7 @@ class Study(Section):
     resampling: ResamplingSettings = Field(default_factory=ResamplingSettings, description="Intervals.")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings, description="t-SNE of transitions.")
     frames: FrameSettings = Field(default_factory=FrameSettings, description="Rendered frames beside it.")
+    ablation: AblationSettings = Field(default_factory=AblationSettings, description="Other ways to differentiate.")
     figures: FigureSettings = Field(default_factory=FigureSettings, description="How figures look.")
 
     @field_validator("seeds")
@@ -68,6 +70,11 @@ class Study(Section):
     def embedded_tasks(self) -> list[str]:
         """Tasks of the study whose transitions are embedded."""
         return [task for task in self.tasks if task in self.embedding.tasks]
+
+    @property
+    def ablated_tasks(self) -> list[str]:
+        """Tasks of the study that are differentiated in several ways."""
+        return [task for task in self.tasks if task in self.ablation.tasks]
 
     @model_validator(mode="after")
     def _drawn_episode_exists(self) -> Study:
@@ -115,6 +122,11 @@ def stage_settings(study: Study, stage: str, policy: str) -> str:
     What comes before is in it so that a store is made again even where its input failed to be (and so is gone).
     """
     return _to_json(_stage_values(study, stage, policy))
+
+
+def jacobian_settings(study: Study, policy: str, variant: str) -> str:
+    """Settings of the Jacobians of one policy by one way to differentiate, as one sorted-key JSON string."""
+    return _to_json({**_stage_values(study, "jacobians", policy), "jacobians": JacobianSettings.of_variant(variant)})
 
 
 def training_settings(study: Study) -> str:

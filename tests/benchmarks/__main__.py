@@ -1,6 +1,7 @@
 """Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m tests.benchmarks NAME`.
 
 jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's finite differences.
+scaling: how the time per Jacobian grows with the number of inputs, from the last run of `jacobians`; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
 memory: peak memory of the jacobians stage against the number of episodes.
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import batches, cores, jacobians, memory, study
+from tests.benchmarks import batches, cores, jacobians, memory, scaling, study
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
+    "scaling": scaling.measure,
     "batches": batches.measure,
     "cores": cores.measure,
     "memory": memory.measure,

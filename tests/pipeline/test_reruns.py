@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pandas as pd
 import pytest
 
 from tests.pipeline.project import AFTER_SPARSITY, jobs, rules
@@ -84,7 +85,8 @@ def test_a_new_task_computes_that_task_only(project):
     project.change("tasks", ["CartpoleBalance", "FingerSpin"])
     planned = project.planned()
     assert all("task=FingerSpin" in wildcards for rule, wildcards in planned if rule not in ("table", "study_figure"))
-    assert len([rule for rule, _ in planned if rule == "table"]) == 9
+    tables = [wildcards for rule, wildcards in planned if rule == "table"]
+    assert len(tables) == 10 and "table=method_ablation" in tables, "FingerSpin is differentiated in other ways as well"
 
 
 @pytest.mark.parametrize(
@@ -143,3 +145,23 @@ def test_other_cores_give_the_same_numbers(finished, tmp_path):
     alone = Project.create(tmp_path / "alone")
     alone.run(cores=1)
     assert alone.fingerprint() == finished.fingerprint()
+
+
+def test_other_ways_to_differentiate_are_compared_in_a_table(project):
+    ways = ["implicit", "implicit-float32", "finite-converged"]
+    project.change("ablation", {"tasks": ["CartpoleBalance"], "variants": ways})
+    planned = project.planned()
+    assert sorted(wildcards for rule, wildcards in planned if rule == "jacobians") == sorted(
+        f"task=CartpoleBalance, policy=expert, method={way}, seed=0" for way in ways
+    )
+    assert rules(planned) == {"jacobians", "table"}
+    project.run()
+    table = pd.read_csv(project.path / "results/tables/method_ablation.csv").set_index(["way", "threshold"])
+    assert (table.steps == 75).all() and (table.nonfinite_share == 0).all()
+    assert (table.loc["unrolled"].error_99 == 0).all() and (table.loc["unrolled"].same_pattern == 1).all()
+    assert (table.loc["implicit"].error_99 < 1e-12).all() and (table.loc["implicit"].same_pattern == 1).all()
+    assert (table.loc["finite-converged"].error_99 < 1e-6).all(), "Cartpole's solver has one row and converges at once"
+    assert table.loc["implicit-float32"].error_99.between(1e-9, 1e-4).all()
+    assert (project.path / "results/jacobians/CartpoleBalance/expert/finite-converged/0.zarr").is_dir()
+    project.change("jacobians", {"method": "implicit"})
+    assert not [wildcards for rule, wildcards in project.planned() if rule == "jacobians" and "policy=expert" in wildcards]

@@ -37,7 +37,7 @@ SHIPPED_EXPERTS = (
     if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
     else {}
 )
-METHOD = STUDY.jacobians.method
+METHOD = STUDY.jacobians.variant
 PER_SEED = {
     "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
     "jacobians": "results/jacobians/{task}/{policy}/{method}/{seed}.zarr",
@@ -66,6 +66,7 @@ TABLES = {
     "durations": ["survival"],
     "temporal": ["patterns"],
     "patterns": ["patterns"],
+    "method_ablation": ["ablation"],
 }
 # The reported numbers (resources/paper) that tables put beside ours.
 REPORTED = {
@@ -85,6 +86,7 @@ TABLE_QUESTIONS = {
     "durations": "Q3 Is sparsity temporally sparse?",
     "temporal": "Q3 Is sparsity temporally sparse?",
     "patterns": "Q3 Is sparsity temporally sparse?",
+    "method_ablation": "Does it depend on how a step is differentiated?",
 }
 # The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
 FIGURES = {
@@ -120,7 +122,7 @@ report: "../report/workflow.rst"
 wildcard_constraints:
     task="[A-Za-z0-9]+",
     policy="[a-z]+",
-    method="[a-z]+",
+    method="[a-z]+(-converged)?(-float32)?",
     seed=r"\d+",
     figure="[a-z_]+",
     table="[a-z_]+",
@@ -128,6 +130,8 @@ wildcard_constraints:
 
 def stores(stage, **wildcards):
     """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
+    if stage == "ablation":
+        return ablation_stores()
     embedded = stage in ("embedding", "frames")
     full = embedded or stage in ("durations", "survival")
     policies = STUDY.full_policies if full else STUDY.policies.names
@@ -147,9 +151,21 @@ def stores(stage, **wildcards):
     ]
 
 
+def ablation_stores():
+    """Jacobians of the first policy and seed, differentiated in the ways that are compared."""
+    return expand(
+        PER_SEED["jacobians"],
+        task=STUDY.ablated_tasks,
+        policy=STUDY.policies.names[0],
+        method=dict.fromkeys(["unrolled", *STUDY.ablation.variants]),
+        seed=STUDY.seeds[0],
+    )
+
+
 def tables():
     """Paths of all tables."""
-    return expand("results/tables/{table}.{kind}", table=TABLES, kind=["csv", "html"])
+    made = [table for table, read in TABLES.items() if all(map(stores, read))]
+    return expand("results/tables/{table}.{kind}", table=made, kind=["csv", "html"])
 
 
 def figures():

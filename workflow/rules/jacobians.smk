@@ -13,7 +13,9 @@ rule jacobians:
         ENVIRONMENT
     threads: 1
     params:
-        settings=settings("jacobians"),
+        settings=lambda wildcards: studies.jacobian_settings(
+            STUDY, wildcards.policy, wildcards.method
+        ),
     shell:
         "python -m dynamic_sparsity.stages.jacobians"
         " --settings {params.settings:q}"

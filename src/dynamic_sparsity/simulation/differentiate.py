@@ -20,8 +20,8 @@ from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 
 _BATCHES = {"unrolled": ((40, 16), (10_000, 1)), "implicit": ((10_000, 16),), "finite": ((10_000, CHUNK_STEPS),)}
-"""By method: (inputs up to, steps differentiated side by side), from `python -m tests.benchmarks batches` on one core in
-float64 (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every operation, and those
+"""By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
+measures it again. `unrolled` pushes all tangents of all steps through every operation, and those
 of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices only and gains by batches at every size."""
 
 

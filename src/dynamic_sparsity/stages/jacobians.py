@@ -21,6 +21,7 @@ def main() -> None:
         stage.model_dump(exclude_none=True),
         method=stage.jacobians.method,
         solver=stage.jacobians.solver,
+        variant=stage.jacobians.variant,
         **stores.identity_of(rollout),
     )
     episodes, steps = rollout.sizes[stores.EPISODE], rollout.sizes[stores.TIME]

@@ -42,7 +42,7 @@ class StagewiseStep:
     """A physics step that carries tangents by matrix products; for the models without an `obstacle`."""
 
     def __init__(self, task: Task) -> None:
-        self._coordinates, self._model = task.coordinates, task.model
+        self._coordinates = task.coordinates
         self._tree, self._curved = Tree.of(task.model), is_curved(task.model)
 
     def __call__(self, model: mjx.Model, data: mjx.Data, tangents: Tangents) -> tuple[mjx.Data, Tangents]:
