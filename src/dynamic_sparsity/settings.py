@@ -12,7 +12,7 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["unrolled", "implicit", "finite"]
 Solver = Literal["playground", "converged"]
-Variant = Annotated[str, Field(pattern=r"^(unrolled|implicit|finite)(-converged)?(-float32)?$")]
+Variant = Annotated[str, Field(pattern=r"^((unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?)$")]
 Precision = Literal["float32", "float64"]
 
 
@@ -171,6 +171,12 @@ class JacobianSettings(Section):
         " on until it has converged, which is another step than the recorded one (step_difference says by how much).",
     )
     precision: Precision = Field("float64", description="Floating-point precision of the differentiated step.")
+
+    @model_validator(mode="after")
+    def _differences_are_double(self) -> JacobianSettings:
+        if self.method == "finite" and self.precision == "float32":
+            raise ValueError("precision = 'float32' does not go with method = 'finite', which is C's: use float64")
+        return self
 
     @property
     def variant(self) -> str:

@@ -93,7 +93,11 @@ def _compiled(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
 
 def trim(directory: Path, limit: int) -> None:
     """Delete the least recently used files until the others take at most `limit` bytes; jobs that use one keep it open."""
-    files = [(path, path.stat()) for path in directory.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    files = []
+    for path in directory.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # other jobs rename and trim meanwhile
+            if path.is_file() and path.suffix not in (".lock", ".partial"):
+                files.append((path, path.stat()))
     total = sum(stat.st_size for _, stat in files)
     for path, stat in sorted(files, key=lambda file: max(file[1].st_atime, file[1].st_mtime)):
         if total <= limit:
@@ -124,7 +128,8 @@ def _read(path: Path) -> jax.export.Exported | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    os.utime(path)  # used just now
+    with contextlib.suppress(OSError):  # trimmed by another job, or a cache that is read only
+        os.utime(path)  # used just now
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         print(f"{path} is damaged: tracing again", flush=True)

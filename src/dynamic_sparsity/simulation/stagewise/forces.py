@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import mujoco
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
@@ -14,7 +13,7 @@ from mujoco.mjx._src import forward, passive
 from mujoco.mjx._src.types import BiasType, DisableBit, GainType
 
 from dynamic_sparsity.simulation.coordinates import Coordinates
-from dynamic_sparsity.simulation.stagewise.geometry import Geometry
+from dynamic_sparsity.simulation.stagewise.geometry import PLAIN_JOINTS, Geometry
 
 
 class Forces(NamedTuple):
@@ -102,7 +101,7 @@ def _depends_on_motion(model: mjx.Model) -> bool:
 
 def _springs(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Float[Array, "nv nv"]:
     """Joint springs; quaternions are the reason for not just writing the stiffness down."""
-    if all(kind in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE) for kind in model.jnt_type):
+    if np.isin(model.jnt_type, PLAIN_JOINTS).all():
         return -jnp.diag(model.jnt_stiffness[model.dof_jntid])
 
     def spring(tangent: Float[Array, " nv"]) -> Float[Array, " nv"]:

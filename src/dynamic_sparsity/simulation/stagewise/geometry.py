@@ -15,7 +15,8 @@ from mujoco.mjx._src.types import ConeType
 
 from dynamic_sparsity.simulation.coordinates import Coordinates
 
-_PLAIN_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+PLAIN_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+"""Joints whose tangent is their coordinate."""
 
 
 class Geometry(NamedTuple):
@@ -81,7 +82,7 @@ def is_curved(model: mujoco.MjModel) -> bool:
             (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT, mujoco.mjtTrn.mjTRN_TENDON),
             invert=True,
         ).any()
-        or not np.isin(model.jnt_type[joints], _PLAIN_JOINTS).all()
+        or not np.isin(model.jnt_type[joints], PLAIN_JOINTS).all()
     )
     ball_limit = (model.jnt_limited.astype(bool) & (model.jnt_type == mujoco.mjtJoint.mjJNT_BALL)).any()
     return bool(spatial_tendon or other_transmission or ball_limit or model.neq or model.ngravcomp)
