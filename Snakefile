@@ -19,6 +19,7 @@ include: "workflow/rules/jacobians.smk"
 include: "workflow/rules/sparsity.smk"
 include: "workflow/rules/temporal.smk"
 include: "workflow/rules/embedding.smk"
+include: "workflow/rules/ablation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
@@ -35,5 +36,6 @@ rule all:
         stores("patterns"),
         stores("embedding"),
         stores("frames"),
+        stores("ablation"),
         tables(),
         figures(),

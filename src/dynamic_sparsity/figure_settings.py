@@ -87,6 +87,12 @@ class AgentsFigure(Section):
     contacts_only: bool = Field(False, description="Leave out the panel of joint and tendon limits.")
 
 
+class MethodAblationFigure(Section):
+    """Ways to differentiate, compared."""
+
+    smallest_error: float = Field(1e-16, gt=0, lt=1, description="Errors below this are drawn at it.")
+
+
 class FigureSettings(Section):
     """One section per figure: changing a value redraws that figure only."""
 
@@ -100,6 +106,7 @@ class FigureSettings(Section):
     survival: SurvivalFigure = Field(default_factory=SurvivalFigure)
     pattern_timeline: PatternTimelineFigure = Field(default_factory=PatternTimelineFigure)
     threshold_sweep: ThresholdSweepFigure = Field(default_factory=ThresholdSweepFigure)
+    method_ablation: MethodAblationFigure = Field(default_factory=MethodAblationFigure)
 
     @classmethod
     def names(cls) -> list[str]:

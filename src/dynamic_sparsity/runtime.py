@@ -1,4 +1,4 @@
-"""Cores, XLA switches, precision and compile cache: set before jax is imported, once per process."""
+"""Cores, accelerator, XLA switches, precision and compile cache: set before jax is imported, once per process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import os
 import platform
 import sys
 import tempfile
+import time
 import types
 from pathlib import Path
 from typing import IO, Any
 
-_CORE_LOCKS: list[IO[str]] = []
+_LOCKS: list[IO[str]] = []
 _CACHE_VARIABLE = "DYNAMIC_SPARSITY_CACHE"
 _FUSION_SWITCH = "--xla_cpu_use_fusion_emitters=false"
 # The versions that were measured to have the switch and to gain from it; XLA aborts on a flag that it does not know.
@@ -28,6 +29,8 @@ Along longer chains of bodies it computes the same again and again (SwimmerSwimm
 def configure_jax(*, threads: int = 1, double_precision: bool = False, large_batches: bool = False) -> None:
     """Claim `threads` cores and set XLA's switches, the precision and the compile cache.
 
+    On the CPU, unless JAX_PLATFORMS names an accelerator, of which one device is claimed.
+
     `large_batches` keeps XLA's own fusion, which is slow for one sample and fast for hundreds (docs/performance.md).
 
     Raises RuntimeError when jax is there already: its thread pool is as large as the cores it saw at import.
@@ -35,6 +38,8 @@ def configure_jax(*, threads: int = 1, double_precision: bool = False, large_bat
     if "jax" in sys.modules:
         raise RuntimeError("configure_jax must be called before jax is imported")
     claim_cores(threads)
+    if os.environ.setdefault("JAX_PLATFORMS", "cpu").startswith(("cuda", "gpu")):
+        claim_device()
     _set_xla_flags(large_batches)
     # MJX's other back end: not used here, and 2.5 s of imports in every job.
     sys.modules["warp"] = None  # ty: ignore[invalid-assignment]
@@ -80,9 +85,10 @@ def claim_cores(threads: int) -> set[int]:
     allowed = sorted(os.sched_getaffinity(0))
     if threads >= len(allowed):
         return set(allowed)
-    directory = Path(tempfile.gettempdir()) / f"dynamic-sparsity-cores-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    free = [core for core in allowed if len(_CORE_LOCKS) < threads and _lock(directory / f"{core}.lock")]
+    free: list[int] = []
+    for core in allowed:
+        if len(free) < threads and _lock(f"core-{core}"):
+            free.append(core)
     spare = [core for core in allowed if core not in free]
     turn = os.getpid() % max(1, len(spare))
     chosen = {*[*free, *spare[turn:], *spare[:turn]][:threads]}
@@ -90,14 +96,35 @@ def claim_cores(threads: int) -> set[int]:
     return chosen
 
 
-def _lock(path: Path) -> bool:
-    handle = path.open("w")
+def claim_device() -> str | None:
+    """Show this process one NVIDIA device that no other process of this study uses, waiting for one; returns its name.
+
+    Two jax processes on one device do not both find its memory. The devices are those of CUDA_VISIBLE_DEVICES, else the
+    machine's; None where there are none. A scheduler may give the same name to different devices of its jobs.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    devices = found if visible is None else [name for name in visible.split(",") if name]
+    scope = os.environ.get("SLURM_JOB_ID", "")
+    while devices:
+        for device in devices:
+            if _lock(f"device{scope}-{device}"):
+                os.environ["CUDA_VISIBLE_DEVICES"] = device
+                return device
+        time.sleep(1)
+    return None
+
+
+def _lock(name: str) -> bool:
+    directory = Path(tempfile.gettempdir()) / f"dynamic-sparsity-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    handle = (directory / f"{name}.lock").open("w")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         handle.close()
         return False
-    _CORE_LOCKS.append(handle)
+    _LOCKS.append(handle)
     return True
 
 
@@ -112,7 +139,7 @@ def compiled_directory() -> Path:
 
 
 def _set_xla_flags(large_batches: bool) -> None:
-    on_cpu = os.environ.setdefault("JAX_PLATFORMS", "cpu").startswith("cpu")
+    on_cpu = os.environ.get("JAX_PLATFORMS", "cpu").startswith("cpu")
     flags = os.environ.get("XLA_FLAGS", "")
     known = importlib.metadata.version("jaxlib").startswith(_JAXLIB_WITH_FUSION_SWITCH)
     if on_cpu and known and not large_batches and _FUSION_SWITCH.partition("=")[0] not in flags:

@@ -259,11 +259,29 @@ class AblationSettings(Section):
         " -float32 for single precision.",
         min_length=1,
     )
+    seeds: int | None = Field(1, ge=1, description="In how many of the seeds, the first ones; null: in all.")
+    thresholds: list[Threshold] = Field(
+        default=[1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2],
+        description="Thresholds at which zeros are compared.",
+        min_length=1,
+        max_length=100,
+    )
 
-    @field_validator("variants")
+    @field_validator("variants", "thresholds")
     @classmethod
-    def _distinct(cls, variants: list[str]) -> list[str]:
-        return without_repeats(variants)
+    def _distinct(cls, values: list[Any]) -> list[Any]:
+        return without_repeats(values)
+
+    @property
+    def compared(self) -> list[str]:
+        """All ways to differentiate: `unrolled` first."""
+        return list(dict.fromkeys(["unrolled", *self.variants]))
+
+    @model_validator(mode="after")
+    def _something_to_compare(self) -> AblationSettings:
+        if len(self.compared) < 2:
+            raise ValueError("variants = ['unrolled'] leaves nothing to compare it with: add 'implicit', or list no tasks")
+        return self
 
 
 class FrameSettings(Section):
@@ -336,10 +354,11 @@ class TableStage(Section):
     upstream: dict[str, Any]
 
 
-class AblationStage(JacobianStage):
-    """What the comparison of methods depends on."""
+class AblationStage(RolloutStage):
+    """What the comparison of ways to differentiate depends on."""
 
     ablation: AblationSettings
+    resampling: ResamplingSettings
 
 
 STAGES: dict[str, type[RolloutStage]] = {

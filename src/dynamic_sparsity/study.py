@@ -163,8 +163,9 @@ def _stage_values(study: Study, stage: str, policy: str) -> dict[str, Any]:
         section = section.model_copy(update={"training": TrainingSettings()})
     values = {name: getattr(study, name) for name in STAGES[stage].model_fields}
     values["policies"] = PolicySettings.model_validate({policy: section})
-    if "embedding" in values:  # which tasks there are changes none of them
-        values["embedding"] = study.embedding.model_copy(update={"tasks": []})
+    for section in ("embedding", "ablation"):
+        if section in values:  # which tasks there are changes none of them
+            values[section] = getattr(study, section).model_copy(update={"tasks": []})
     return values
 
 

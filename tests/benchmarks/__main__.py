@@ -4,6 +4,7 @@ jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's f
 scaling: how the time per Jacobian grows with the number of inputs, from the last run of `jacobians`; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
+accelerator: Jacobians per second on a GPU, where jax has one.
 memory: peak memory of the jacobians stage against the number of episodes.
 study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
 """
@@ -15,13 +16,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import batches, cores, jacobians, memory, scaling, study
+from tests.benchmarks import accelerator, batches, cores, jacobians, memory, scaling, study
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
     "scaling": scaling.measure,
     "batches": batches.measure,
     "cores": cores.measure,
+    "accelerator": accelerator.measure,
     "memory": memory.measure,
     "study": study.measure,
 }

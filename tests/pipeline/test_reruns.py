@@ -154,14 +154,19 @@ def test_other_ways_to_differentiate_are_compared_in_a_table(project):
     assert sorted(wildcards for rule, wildcards in planned if rule == "jacobians") == sorted(
         f"task=CartpoleBalance, policy=expert, method={way}, seed=0" for way in ways
     )
-    assert rules(planned) == {"jacobians", "table"}
+    assert rules(planned) == {"jacobians", "ablation", "table", "study_figure"}
     project.run()
     table = pd.read_csv(project.path / "results/tables/method_ablation.csv").set_index(["way", "threshold"])
-    assert (table.steps == 75).all() and (table.nonfinite_share == 0).all()
-    assert (table.loc["unrolled"].error_99 == 0).all() and (table.loc["unrolled"].same_pattern == 1).all()
+    assert (table.steps == 75).all() and (table.nonfinite == 0).all() and set(table.reference) == {"unrolled"}
     assert (table.loc["implicit"].error_99 < 1e-12).all() and (table.loc["implicit"].same_pattern == 1).all()
     assert (table.loc["finite-converged"].error_99 < 1e-6).all(), "Cartpole's solver has one row and converges at once"
     assert table.loc["implicit-float32"].error_99.between(1e-9, 1e-4).all()
+    assert (project.path / "results/figures/method_ablation.svg").is_file()
+    assert "implicit against unrolled: in value" in (project.path / "results/tables/method_ablation.html").read_text()
     assert (project.path / "results/jacobians/CartpoleBalance/expert/finite-converged/0.zarr").is_dir()
+    project.change("figures", {"method_ablation": {"smallest_error": 1e-12}})
+    assert project.planned() == [("study_figure", "figure=method_ablation")]
+    project.change("ablation.thresholds", [1e-12, 1e-3])
+    assert rules(project.planned()) == {"ablation", "table", "study_figure"}
     project.change("jacobians", {"method": "implicit"})
     assert not [wildcards for rule, wildcards in project.planned() if rule == "jacobians" and "policy=expert" in wildcards]

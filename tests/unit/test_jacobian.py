@@ -196,9 +196,23 @@ def test_a_step_is_differentiated_alike_wherever_it_stands():
     np.testing.assert_array_equal(part.jacobian, whole.jacobian[7:10])
 
 
-def test_a_state_that_is_not_a_number_gives_no_zeros_and_no_crash():
-    task, start, _ = differentiated("BallInCup")
-    broken = start._replace(qvel=np.where(np.arange(len(start.qpos))[:, None] == 1, np.nan, start.qvel))
-    result = Differentiator(task, "unrolled")(broken)
-    assert not np.isfinite(result.jacobian[1]).all()
+@pytest.mark.parametrize("method", ["unrolled", "implicit", "finite"])
+@pytest.mark.parametrize("field", ["qvel", "ctrl"])
+def test_what_is_not_a_number_gives_no_zeros_and_no_crash(method, field):
+    task = load_task("CartpoleBalance")
+    start = warmed_up(task, 30)
+    second = np.arange(len(start.qpos))[:, None] == 1
+    broken = start._replace(**{field: np.where(second, np.nan, getattr(start, field))})
+    result = Differentiator(task, method)(broken)
+    assert not np.isfinite(result.jacobian[1]).all() and np.isnan(result.next_state.qvel[1]).any()
     assert np.isfinite(result.jacobian[[0, 2]]).all()
+
+
+def test_large_batches_give_the_same():
+    """An accelerator takes more steps at once than a chunk of the CPU's."""
+    task = load_task("CartpoleBalance")
+    start = Recorded(*(np.concatenate([part] * 3) for part in warmed_up(task, 60, keep=50)))
+    small = Differentiator(task, "implicit")(start)
+    large = Differentiator(task, "implicit", batch=100)(start)
+    np.testing.assert_allclose(large.jacobian, small.jacobian, rtol=1e-12, atol=1e-14)
+    assert large.jacobian.shape[0] == 150

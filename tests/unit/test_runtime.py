@@ -1,6 +1,7 @@
 """Cores, XLA switches and precision, each in a process of its own."""
 
 import os
+import select
 import subprocess
 import sys
 
@@ -51,6 +52,30 @@ def test_a_schedulers_binding_is_respected(cores, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     process = python(CLAIM, {1})
     assert process.communicate("\n")[0] == "[1]\n"
+
+
+def test_one_job_per_device(tmp_path):
+    claim = CLAIM.replace("sorted(runtime.claim_cores(1))", "runtime.claim_device(), os.environ['CUDA_VISIBLE_DEVICES']")
+    given = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0,GPU-5a"}
+    first, second, third = python(claim, **given), python(claim, **given), python(claim, **given)
+    other = python(claim, **given, SLURM_JOB_ID="17")
+    assert other.stdout.readline() == "0 0\n", "a scheduler's jobs have devices of their own, whatever their names"
+    waiting, names = {process.stdout: process for process in (first, second, third)}, {}
+    while len(names) < 2:
+        for output in select.select(list(waiting), [], [])[0]:
+            names[output.readline()] = waiting.pop(output)
+    assert sorted(names) == ["0 0\n", "GPU-5a GPU-5a\n"]
+    (output,) = waiting
+    assert not select.select([output], [], [], 2)[0], "the third waits"
+    names["0 0\n"].kill()
+    assert output.readline() == "0 0\n"
+    for process in (names["GPU-5a GPU-5a\n"], waiting[output], other):
+        process.communicate("\n")
+
+
+def test_without_a_device_none_is_claimed(tmp_path):
+    claim = "from dynamic_sparsity import runtime; print(runtime.claim_device())"
+    assert python(claim, TMPDIR=str(tmp_path), CUDA_VISIBLE_DEVICES="").communicate()[0] == "None\n"
 
 
 def test_jax_is_configured_before_it_is_imported():

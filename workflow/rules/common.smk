@@ -50,6 +50,7 @@ PER_POLICY = {
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
     "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
     "frames": "results/frames/{task}/{policy}/{method}.zarr",
+    "ablation": "results/ablation/{task}/{policy}.zarr",
 }
 ENVIRONMENT = "../../envs/environment.yaml"
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
@@ -102,8 +103,10 @@ FIGURES = {
 # The stages whose stores each figure over all tasks and policies reads.
 STUDY_FIGURES = {
     "agents": ["summary", "patterns"],
+    "method_ablation": ["ablation"],
 }
 FIGURE_QUESTIONS = {
+    "method_ablation": "Does it depend on how a step is differentiated?",
     "agents": "Q0 Who acts, and does it matter?",
     "zero_fraction": "Q1 Is the causal graph globally sparse?",
     "threshold_sweep": "Q1 Is the causal graph globally sparse?",
@@ -130,11 +133,16 @@ wildcard_constraints:
 
 def stores(stage, **wildcards):
     """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
-    if stage == "ablation":
-        return ablation_stores()
-    embedded = stage in ("embedding", "frames")
-    full = embedded or stage in ("durations", "survival")
-    policies = STUDY.full_policies if full else STUDY.policies.names
+    policies = {
+        **dict.fromkeys(
+            ["embedding", "frames", "durations", "survival"], STUDY.full_policies
+        ),
+        "ablation": STUDY.policies.names[:1],
+    }.get(stage, STUDY.policies.names)
+    tasks = {
+        **dict.fromkeys(["embedding", "frames"], STUDY.embedded_tasks),
+        "ablation": STUDY.ablated_tasks,
+    }.get(stage, STUDY.tasks)
     pattern = PER_SEED.get(stage) or PER_POLICY[stage]
     return [
         path
@@ -142,24 +150,11 @@ def stores(stage, **wildcards):
         for path in expand(
             pattern,
             policy=policy,
-            task=wildcards.get(
-                "task", STUDY.embedded_tasks if embedded else STUDY.tasks
-            ),
+            task=wildcards.get("task", tasks),
             method=METHOD,
             seed=wildcards.get("seed", STUDY.seeds_of(policy)),
         )
     ]
-
-
-def ablation_stores():
-    """Jacobians of the first policy and seed, differentiated in the ways that are compared."""
-    return expand(
-        PER_SEED["jacobians"],
-        task=STUDY.ablated_tasks,
-        policy=STUDY.policies.names[0],
-        method=dict.fromkeys(["unrolled", *STUDY.ablation.variants]),
-        seed=STUDY.seeds[0],
-    )
 
 
 def tables():
@@ -186,9 +181,8 @@ def figures():
 
 def study_figures():
     """Paths of the figures over all tasks and policies."""
-    return expand(
-        "results/figures/{figure}.{kind}", figure=STUDY_FIGURES, kind=["png", "svg"]
-    )
+    made = [figure for figure, read in STUDY_FIGURES.items() if all(map(stores, read))]
+    return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
 
 
 def expert_file(wildcards):

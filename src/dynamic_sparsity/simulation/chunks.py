@@ -16,24 +16,24 @@ CHUNK_STEPS = 48
 multiple of the Jacobians' batch, so that none is traced twice."""
 
 
-def chunks(array: np.ndarray) -> list[np.ndarray]:
-    """Cut along time into pieces of CHUNK_STEPS; the last is padded by repeating its last step."""
-    pad = -len(array) % CHUNK_STEPS
+def chunks(array: np.ndarray, size: int = CHUNK_STEPS) -> list[np.ndarray]:
+    """Cut along time into pieces of `size` steps; the last is padded by repeating its last step."""
+    pad = -len(array) % size
     padded = np.concatenate([array, np.repeat(array[-1:], pad, axis=0)])
-    return np.split(padded, len(padded) // CHUNK_STEPS)
+    return np.split(padded, len(padded) // size)
 
 
-def recorded_chunks(start: Recorded) -> list[tuple[np.ndarray, ...]]:
-    """`start` (time first) in chunks, in the precision of this process."""
+def recorded_chunks(start: Recorded, size: int = CHUNK_STEPS) -> list[tuple[np.ndarray, ...]]:
+    """`start` (time first) in chunks of `size` steps, in the precision of this process."""
     dtype = jnp.zeros(0).dtype
-    return list(zip(*(chunks(np.asarray(array, dtype)) for array in start), strict=True))
+    return list(zip(*(chunks(np.asarray(array, dtype), size) for array in start), strict=True))
 
 
-def recorded_shapes(task: Task) -> tuple[jax.ShapeDtypeStruct, ...]:
+def recorded_shapes(task: Task, size: int = CHUNK_STEPS) -> tuple[jax.ShapeDtypeStruct, ...]:
     """Shapes of one chunk of `Recorded`, in the precision of this process."""
     model, dtype = task.model, jnp.zeros(0).dtype
     widths = Recorded(model.nq, model.nv, model.na, model.nv, model.nu)
-    return tuple(jax.ShapeDtypeStruct((CHUNK_STEPS, width), dtype) for width in widths)
+    return tuple(jax.ShapeDtypeStruct((size, width), dtype) for width in widths)
 
 
 def join_chunks(pieces: list[Any], steps: int) -> list[np.ndarray]:

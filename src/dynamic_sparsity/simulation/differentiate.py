@@ -19,14 +19,19 @@ from dynamic_sparsity.simulation.tasks import Task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 
+LARGE_CHUNK_STEPS = 1000
+"""Control steps side by side on an accelerator, which fills only with many."""
+
 _BATCHES = {"unrolled": ((40, 16), (10_000, 1)), "implicit": ((10_000, 16),), "finite": ((10_000, CHUNK_STEPS),)}
 """By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
 measures it again. `unrolled` pushes all tangents of all steps through every operation, and those
 of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices only and gains by batches at every size."""
 
 
-def batch_size(method: Method, inputs: int) -> int:
-    """How many steps to differentiate side by side: a divisor of CHUNK_STEPS."""
+def batch_size(method: Method, inputs: int, backend: str) -> int:
+    """How many steps to differentiate side by side: on a CPU a divisor of CHUNK_STEPS."""
+    if backend != "cpu":
+        return LARGE_CHUNK_STEPS
     return next(batch for limit, batch in _BATCHES[method] if inputs <= limit)
 
 
@@ -34,10 +39,11 @@ class Differentiator:
     """Differentiates recorded transitions of one task, in the precision of this process."""
 
     def __init__(self, task: Task, method: Method, solver: Solver = "playground", batch: int | None = None) -> None:
-        """`batch`: steps side by side, a divisor of CHUNK_STEPS; default: what was measured to be fast."""
+        """`batch`: steps side by side, a divisor of CHUNK_STEPS or more than it; default: what was measured to be fast."""
         self._task = with_converged_solver(task) if solver == "converged" else task
         self._method = method
-        self._batch = batch or batch_size(method, len(task.coordinates.input_labels))
+        self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
+        self._chunk = max(CHUNK_STEPS, self._batch)
         self._differences = FiniteDifferences(self._task) if method == "finite" else None
         self._program = load_program(
             "jacobian", self._build, owner=__name__, task=task.name, method=method, solver=solver, batch=self._batch
@@ -45,7 +51,7 @@ class Differentiator:
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
-        pieces = [self._program(*chunk) for chunk in recorded_chunks(start)]
+        pieces = [self._program(*chunk) for chunk in recorded_chunks(start, self._chunk)]
         jacobian, qpos, qvel, act, *activity = join_chunks(pieces, len(start.qpos))
         after = NextState(qpos, qvel, act)
         if self._differences is not None:  # the program has only told what the constraints did
@@ -54,16 +60,16 @@ class Differentiator:
 
     def _build(self) -> tuple[Callable, tuple]:
         jacobian = jacobian_of(self._task, self._method)
-        batch = self._batch
+        batch, chunk = self._batch, self._chunk
 
         def program(*recorded: jax.Array) -> tuple:
             # Not lax.map(batch_size=…): it cannot batch arrays of width 0 (a task without activations).
-            batches = [array.reshape(CHUNK_STEPS // batch, batch, array.shape[1]) for array in recorded]
+            batches = [array.reshape(chunk // batch, batch, array.shape[1]) for array in recorded]
             result = jax.lax.map(jax.vmap(jacobian), Recorded(*batches))
-            result = jax.tree.map(lambda array: array.reshape(CHUNK_STEPS, *array.shape[2:]), result)
+            result = jax.tree.map(lambda array: array.reshape(chunk, *array.shape[2:]), result)
             return (result.jacobian, *result.next_state, *result.activity)
 
-        return program, recorded_shapes(self._task)
+        return program, recorded_shapes(self._task, chunk)
 
 
 def jacobian_dataset(result: Differentiated, recorded: NextState, task: Task, steps: int) -> xr.Dataset:

@@ -11,6 +11,8 @@ from dynamic_sparsity.simulation.transition import NextState, Recorded
 
 EPSILON = 1e-6
 """Step of the differences, the one of MuJoCo's own examples: they err by about 1e-10 of third derivatives."""
+_BAD = mujoco.mjtWarning
+_RESETS = [int(bad) for bad in (_BAD.mjWARN_BADQPOS, _BAD.mjWARN_BADQVEL, _BAD.mjWARN_BADQACC, _BAD.mjWARN_BADCTRL)]
 
 
 class FiniteDifferences:
@@ -21,7 +23,11 @@ class FiniteDifferences:
         self._data = mujoco.MjData(task.model)  # making one takes as long as the differences of a small model
 
     def __call__(self, start: Recorded) -> tuple[Float[np.ndarray, "time out_dim in_dim"], NextState]:
-        """Jacobians and the C engine's next states of the steps in `start` (time first)."""
+        """Jacobians and the C engine's next states of the steps in `start` (time first).
+
+        NaN for a step in which C finds a number that is not finite or far too large: it goes on from the model's initial
+        state then, or without control.
+        """
         results = [self._one(*(part[step] for part in start)) for step in range(len(start.qpos))]
         jacobians, *after = (np.stack(parts) for parts in zip(*results, strict=True))
         return jacobians, NextState(*after)
@@ -33,11 +39,12 @@ class FiniteDifferences:
         data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act
         data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
         size = 2 * model.nv + model.na
+        data.warning.number[:] = 0
         state, control = np.eye(size), np.zeros((size, model.nu))
         by_state, by_control = np.zeros((size, size)), np.zeros((size, model.nu))
         for _ in range(self._substeps):
             mujoco.mjd_transitionFD(model, data, EPSILON, self._centred, by_state, by_control, None, None)
             state, control = by_state @ state, by_state @ control + by_control
             mujoco.mj_step(model, data)
-        jacobian = np.concatenate([state, control], axis=1)
-        return jacobian, data.qpos.copy(), data.qvel.copy(), data.act.copy()
+        parts = (np.concatenate([state, control], axis=1), data.qpos.copy(), data.qvel.copy(), data.act.copy())
+        return tuple(np.full_like(part, np.nan) for part in parts) if data.warning.number[_RESETS].any() else parts

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from mujoco import mjx
 
-from dynamic_sparsity.simulation.constraints import Activity, Constraints
+from dynamic_sparsity.simulation.constraints import Activity
 from dynamic_sparsity.simulation.stagewise.step import StagewiseStep, first_tangents, obstacle
 from dynamic_sparsity.simulation.substep import implicit_step
 from dynamic_sparsity.simulation.tasks import Task
@@ -70,21 +69,12 @@ def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differen
 
 def stagewise_jacobian(task: Task) -> Callable[[Recorded], Differentiated]:
     """The same as `transition_jacobian` of `implicit_step`, substep by substep in closed form (`stagewise`)."""
-    constraints, step = Constraints.of(task.model), StagewiseStep(task)
-    blank = mjx.make_data(task.model, impl="jax")
+    transition, step = Transition(task), StagewiseStep(task)
 
     def jacobian(recorded: Recorded) -> Differentiated:
-        def substep(carry: tuple, _: None) -> tuple[tuple, Activity]:
-            (qpos, qvel, act, warmstart), tangents = carry
-            data = blank.replace(qpos=qpos, qvel=qvel, act=act, qacc_warmstart=warmstart, ctrl=recorded.ctrl)
-            data, tangents = step(task.mjx_model, data, tangents)
-            state = (data.qpos, data.qvel, data.act, data.qacc_warmstart)
-            return (state, tangents), constraints.activity(task.mjx_model, data)
-
-        start = (recorded.qpos, recorded.qvel, recorded.act, recorded.qacc_warmstart)
-        tangents = first_tangents(task.model, recorded.qvel.dtype)
-        ((qpos, qvel, act, _), tangents), activity = jax.lax.scan(substep, (start, tangents), None, task.substeps)
+        first = first_tangents(task.model, recorded.qvel.dtype)
+        after, activity, tangents = transition.with_tangents(step, recorded, first)
         matrix = jnp.concatenate([tangents.position, tangents.velocity, tangents.act])
-        return Differentiated(matrix, NextState(qpos, qvel, act), activity.any())
+        return Differentiated(matrix, after, activity)
 
     return jacobian

@@ -36,7 +36,7 @@ class Transition:
 
     def __init__(self, task: Task, substep: Callable[[mjx.Model, mjx.Data], mjx.Data] = mjx.step) -> None:
         self.task, self._substep = task, substep
-        self.constraints = Constraints.of(task.model)
+        self._constraints = Constraints.of(task.model)
         self._blank = mjx.make_data(task.model, impl="jax")
 
     def __call__(self, start: Recorded) -> tuple[NextState, Activity]:
@@ -45,14 +45,21 @@ class Transition:
         Only the state and the warm start are carried from substep to substep: MJX computes all else anew,
         and what is not carried costs no tangents (DESIGN: the warm start carries tangents in between).
         """
+        after, activity, _ = self.with_tangents(lambda model, data, _: (self._substep(model, data), None), start, None)
+        return after, activity
+
+    def with_tangents(
+        self, substep: Callable[[mjx.Model, mjx.Data, Any], tuple[mjx.Data, Any]], start: Recorded, tangents: Any
+    ) -> tuple[NextState, Activity, Any]:
+        """The same by a substep that takes and gives tangents beside the data; and the last of them."""
         model = self.task.mjx_model
 
-        def substep(carry: tuple, _: None) -> tuple[tuple, Activity]:
-            qpos, qvel, act, warmstart = carry
+        def scanned(carry: tuple, _: None) -> tuple[tuple, Activity]:
+            (qpos, qvel, act, warmstart), tangents = carry
             data = self._blank.replace(qpos=qpos, qvel=qvel, act=act, qacc_warmstart=warmstart, ctrl=start.ctrl)
-            data = self._substep(model, data)
-            return (data.qpos, data.qvel, data.act, data.qacc_warmstart), self.constraints.activity(model, data)
+            data, tangents = substep(model, data, tangents)
+            return ((data.qpos, data.qvel, data.act, data.qacc_warmstart), tangents), self._constraints.activity(model, data)
 
-        carry = (start.qpos, start.qvel, start.act, start.qacc_warmstart)
-        (qpos, qvel, act, _), activity = jax.lax.scan(substep, carry, None, self.task.substeps)
-        return NextState(qpos, qvel, act), activity.any()
+        carry = ((start.qpos, start.qvel, start.act, start.qacc_warmstart), tangents)
+        ((qpos, qvel, act, _), tangents), activity = jax.lax.scan(scanned, carry, None, self.task.substeps)
+        return NextState(qpos, qvel, act), activity.any(), tangents

@@ -29,7 +29,8 @@ def main() -> None:
     frame = table.build([data if data.attrs["kind"] == "rollouts" else data.load() for data in opened], reported)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.output, index=False)
-    given.html.write_text(page.render(frame, table.__doc__ or ""))
+    sentences = table.sentences(frame) if hasattr(table, "sentences") else []
+    given.html.write_text(page.render(frame, table.__doc__ or "", sentences))
 
 
 if __name__ == "__main__":

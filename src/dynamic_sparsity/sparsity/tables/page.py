@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -13,18 +14,19 @@ th, td { padding: .3em .7em; border-bottom: 1px solid #ddd; text-align: right; v
 th { background: #f4f4f4; position: sticky; top: 0; }
 td.text { text-align: left; }
 td.words { text-align: left; min-width: 24em; }
-p { max-width: 60em; }
+p, li { max-width: 60em; }
 """
 
 
-def render(frame: pd.DataFrame, caption: str) -> str:
-    """The page: the caption's paragraphs, then the table; numbers with four significant digits."""
+def render(frame: pd.DataFrame, caption: str, sentences: Sequence[str] = ()) -> str:
+    """The page: the caption's paragraphs, what the table says, the table; numbers with four significant digits."""
     paragraphs = "".join(f"<p>{html.escape(' '.join(p.split()))}</p>" for p in caption.strip().split("\n\n"))
+    said = f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
     head = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in frame.columns)
     rows = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in frame.itertuples(index=False))
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(caption.splitlines()[0])}</title>'
-        f"<style>{_STYLE}</style></head><body>{paragraphs}"
+        f"<style>{_STYLE}</style></head><body>{paragraphs}{said}"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></body></html>\n"
     )
 

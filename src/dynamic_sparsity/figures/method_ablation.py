@@ -1,0 +1,89 @@
+"""Does it depend on how a step is differentiated? Zeros against the threshold, and errors, of each way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import MethodAblationFigure
+from dynamic_sparsity.figures import style
+
+_METHOD_COLOURS = {"unrolled": style.GREY, "implicit": style.BLUE, "finite": style.VERMILION}
+
+
+def draw(stores: Sequence[xr.Dataset], settings: MethodAblationFigure) -> Figure:
+    """Three panels a task, from the ablation stores: sparsity, steps with the same zeros, errors."""
+    pairs = max((store.sizes["pair"] for store in stores), default=1)
+    figure = Figure(figsize=(10.5, 0.8 + max(2.2, 0.28 * pairs) * len(stores)))
+    grid = figure.subplots(len(stores), 3, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.3]})
+    for row, (data, (sparsity, same, errors)) in enumerate(zip(stores, grid, strict=True)):
+        _draw_sparsity(sparsity, data)
+        _draw_same_pattern(same, data)
+        _draw_errors(errors, data, settings.smallest_error)
+        sparsity.set_ylabel(f"{data.attrs['task']}\nmean sparsity of $[J_s\\ J_a]$")
+        same.set_ylabel("steps with the same zeros")
+        last = row == len(stores) - 1
+        for axes in (sparsity, same):
+            axes.set_xscale("log")
+            axes.set_ylim(-0.03, 1.03)
+            axes.set_xlabel("threshold on |entry|" if last else "")
+        errors.set_xlabel("|difference| / largest |entry| of the step: median • and 99th percentile |" if last else "")
+    figure.legend(*_legend(grid), loc="outside lower center", ncols=4)
+    figure.suptitle("The same steps, differentiated in other ways and compared with unrolled", x=0.01, ha="left")
+    return figure
+
+
+def _look(way: str) -> dict[str, Any]:
+    """The colour says the method, the line the solver and the precision."""
+    line = "--" if "-converged" in way else ":" if "-float32" in way else "-"
+    return {"color": _METHOD_COLOURS[way.partition("-")[0]], "linestyle": line, "marker": "o", "markersize": 2.5}
+
+
+def _against(data: xr.Dataset, reference: str) -> xr.Dataset:
+    return data.isel(pair=[number for number, name in enumerate(data.reference.values) if str(name) == reference])
+
+
+def _draw_sparsity(axes: Axes, data: xr.Dataset) -> None:
+    data = _against(data, "unrolled")
+    axes.plot(data.threshold, data.reference_sparsity.isel(pair=0), label="unrolled", **_look("unrolled"))
+    for way, one in _ways(data):
+        axes.plot(data.threshold, one.sparsity, label=way, **_look(way))
+
+
+def _draw_same_pattern(axes: Axes, data: xr.Dataset) -> None:
+    for way, one in _ways(_against(data, "unrolled")):
+        look = _look(way)
+        axes.plot(data.threshold, one.same_pattern, label=way, **look)
+        axes.fill_between(data.threshold, one.same_pattern_low, one.same_pattern_high, color=look["color"], alpha=0.12, lw=0)
+
+
+def _draw_errors(axes: Axes, data: xr.Dataset, smallest: float) -> None:
+    for height in range(data.sizes["pair"]):
+        one = data.isel(pair=height)
+        colour = _look(str(one.way.item()))["color"]
+        middle, high = (max(smallest, float(one[name])) for name in ("error_median", "error_99"))
+        axes.plot([middle, high], [height, height], color=colour, linewidth=1)
+        axes.plot([middle], [height], "o", color=colour, markersize=4)
+        axes.plot([high], [height], "|", color=colour, markersize=9)
+    names = [f"{way} / {reference}" for way, reference in zip(data.way.values, data.reference.values, strict=True)]
+    axes.set_yticks(range(len(names)), names, fontsize="small")
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xscale("log")
+    axes.set_xlim(smallest / 3, None)
+    axes.grid(axis="x", alpha=0.3)
+
+
+def _ways(data: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    return [(str(data.way.values[number]), data.isel(pair=number)) for number in range(data.sizes["pair"])]
+
+
+def _legend(grid: np.ndarray) -> tuple[list, list]:
+    found = {}
+    for axes in grid[:, 0]:
+        found |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    return list(found.values()), list(found)
