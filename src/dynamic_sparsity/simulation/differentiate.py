@@ -22,10 +22,14 @@ from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
 LARGE_CHUNK_STEPS = 1000
 """Control steps side by side on an accelerator, which fills only with many."""
 
-_BATCHES = {"unrolled": ((40, 16), (10_000, 1)), "implicit": ((10_000, 16),), "finite": ((10_000, CHUNK_STEPS),)}
+_BATCHES = {
+    "unrolled": ((12, 16), (40, 4), (10_000, 1)),
+    "implicit": ((40, 48), (10_000, 16)),
+    "finite": ((10_000, CHUNK_STEPS),),
+}
 """By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
-measures it again. `unrolled` pushes all tangents of all steps through every operation, and those
-of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices only and gains by batches at every size."""
+measures it again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
+operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices and gains up to larger sizes."""
 
 
 def batch_size(method: Method, inputs: int, backend: str) -> int:

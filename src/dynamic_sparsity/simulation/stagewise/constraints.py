@@ -12,12 +12,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import mujoco
+import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
 from mujoco.mjx._src import constraint, solver
 from mujoco.mjx._src.types import ConeType, SolverType
 
-from dynamic_sparsity.simulation.stagewise.contacts import RowTangents, contacts
+from dynamic_sparsity.simulation.stagewise.contacts import RowTangents, contacts, repeated, row_count
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry, contact_rows, other_rows
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies
 from dynamic_sparsity.simulation.stagewise.tree import Tree
@@ -37,15 +38,15 @@ def constraint_force(model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies,
     newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
     context = solver.Context.create(newton, data, grad=False)
     others, touching = other_rows(model, data), contact_rows(model, data)
-    rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *(part for part in (others, touching) if part is not None))
-    damping, stiff_reach, stiff_place, weight = _row_law(model, rows)
-
     split = 0 if others is None else len(others.J)
-    tangents = []
+    tangents, laws = [], []
     if others is not None:
         tangents.append(_other_tangents(data, others, curved, context.efc_force[:split]))
+        laws.append(_row_law(model, others))
     if touching is not None:
         tangents.append(contacts(model, data, tree, body, acceleration, context.efc_force[split:]))
+        laws.append(_contact_law(model, data, touching))
+    damping, stiff_reach, stiff_place, weight = (jnp.concatenate(parts) for parts in zip(*laws, strict=True))
     *by_row, turned = zip(*tangents, strict=True)
     whole = RowTangents(*(jnp.concatenate(parts) for parts in by_row), jnp.sum(jnp.stack(turned), axis=0))
     change = whole.acceleration + damping[:, None] * whole.velocity + stiff_reach[:, None] * whole.reach
@@ -89,6 +90,16 @@ def _row_law(model: mjx.Model, rows: constraint._Efc) -> tuple[jax.Array, jax.Ar
     by_reach = jax.jvp(law, at, (ones, none))[1][0]
     by_place, weight = jax.jvp(law, at, (none, ones))[1]
     return damping, by_reach, by_place, weight
+
+
+def _contact_law(model: mjx.Model, data: mjx.Data, rows: constraint._Efc) -> tuple[jax.Array, ...]:
+    """The same for the rows of contacts: those of a pyramidal one share it, and powers are expensive."""
+    if model.opt.cone == ConeType.ELLIPTIC:
+        return _row_law(model, rows)
+    contact = data._impl.contact
+    counts = np.array([row_count(model, condim) for condim in np.sort(contact.dim).tolist()])
+    first = jax.tree.map(lambda part: part[np.cumsum(counts) - counts], rows)
+    return tuple(repeated(model, contact, part) for part in _row_law(model, first))
 
 
 def _pull(

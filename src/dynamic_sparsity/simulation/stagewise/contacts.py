@@ -1,7 +1,7 @@
 """Derivatives of contacts.
 
-A contact has a basis Jc [6, nv] in its own frame: relative velocity (normal, two tangents) and angular velocity of the
-second geom's body against the first one's. Its rows are constant combinations of these: J = E Jc.
+A contact has a basis Jc in its own frame: relative velocity (normal, two tangents) and, where a contact's condim is above 3,
+angular velocity of the second geom's body against the first one's. Its rows are constant combinations of these: J = E Jc.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from mujoco.mjx._src.types import ConeType
 from dynamic_sparsity.simulation.stagewise import spatial
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies
 from dynamic_sparsity.simulation.stagewise.tree import Tree
+
+_CROSS = np.cross(np.eye(3)[:, None], np.eye(3)[None]).transpose(2, 0, 1)
+"""[x, z, y]: (a x b)_x = sum of _CROSS[x, z, y] a_z b_y."""
 
 
 class RowTangents(NamedTuple):
@@ -48,12 +51,14 @@ def contacts(
     contact, dtype = data._impl.contact, body.axes.dtype
     active = (contact.dist < contact.includemargin).astype(dtype)
     moving = jnp.asarray(tree.body_moved[model.geom_bodyid], dtype)[contact.geom]  # [contact, side, dof]
-    place, frame, distance = _tangents(model, data, tree, body)  # [3, contact, dof], [row, 3, contact, dof], [contact, dof]
+    place, turn, distance = _tangents(model, data, tree, body)
     arm = contact.pos.T - body.point[:, None]  # [3, contact]
     axes = contact.frame.transpose(1, 2, 0)  # [row, 3, contact]
     side = moving[:, 1] - moving[:, 0]  # [contact, dof]
+    groups = _groups(contact)
+    turning = max(condim for condim, _ in groups) > 3
 
-    def relative(speed: Float[Array, " nv"]) -> Float[Array, "6 contact nv"]:
+    def relative(speed: Float[Array, " nv"]) -> Float[Array, "basis contact nv"]:
         """d (Jc speed) / d q: the relative motion at the contact, in the frame of the contact."""
         motions = body.axes * speed
         first, second = (motions @ moving[:, number].T for number in (0, 1))  # [6, contact]
@@ -63,21 +68,25 @@ def contacts(
         difference = second - first
         linear = difference[3:] + spatial.cross(difference[:3], arm)
         change_linear = (
-            change[3:] + spatial.cross(change[:3], arm[..., None]) + spatial.cross(difference[:3, :, None], place)
+            change[3:]
+            + spatial.cross(change[:3], arm[..., None])
+            + spatial.cross(difference[:3, :, None], place)
+            - spatial.cross(turn, linear[..., None])
         )
-        in_frame = lambda vector, changed: jnp.sum(  # noqa: E731
-            frame * vector[None, ..., None] + axes[..., None] * changed[None], axis=1
-        )
-        return jnp.concatenate([in_frame(linear, change_linear), in_frame(difference[:3], change[:3])])
+        in_frame = lambda vector: jnp.sum(axes[..., None] * vector, axis=1)  # noqa: E731
+        if not turning:
+            return in_frame(change_linear)
+        change_angular = change[:3] - spatial.cross(turn, difference[:3, :, None])
+        return jnp.concatenate([in_frame(change_linear), in_frame(change_angular)])
 
-    rows = [_combinations(model, kind, friction) for kind, friction in _groups(contact)]
-    by_row = lambda basis: _stacked(rows, basis * active[:, None])  # noqa: E731
-    wrench = _wrench(rows, efc_force) * active  # [6, contact], in the frame of the contact
-    push = jnp.sum(axes * wrench[:3, None], axis=0)
-    change_push = jnp.sum(frame * wrench[:3, None, :, None], axis=0)
-    twist = jnp.sum(axes * wrench[3:, None], axis=0)
+    by_row = lambda basis: _rows(model, groups, basis * active[:, None])  # noqa: E731
+    wrench = _wrench(model, groups, efc_force) * active  # in the frame of the contact
+    force, torque = wrench[:3], wrench[3 : 6 if turning else 3]
+    push = jnp.sum(axes * force[:, None], axis=0)
+    twist = jnp.sum(axes[: len(torque)] * torque[:, None], axis=0)
+    change_push = spatial.cross(turn, push[..., None])
     change_torque = (
-        jnp.sum(frame * wrench[3:, None, :, None], axis=0)
+        spatial.cross(turn, twist[..., None])
         + spatial.cross(place, push[..., None])
         + spatial.cross(arm[..., None], change_push)
     )
@@ -86,9 +95,10 @@ def contacts(
     carried = spatial.force_cross(body.axes, at_point @ side)  # [6, dof k]
     turned = jnp.where(tree.axis_moved, spatial.dots(carried, body.axes), 0)
     pushed = _contracted(body.axes, side, changed)
+    place_of_rows = repeated(model, contact, distance * active[:, None])
     return RowTangents(
-        reach=_repeated(rows, distance * active[:, None]) * _has_reach(model, rows)[:, None],
-        place=_repeated(rows, distance * active[:, None]),
+        reach=place_of_rows * _has_reach(model, groups)[:, None],
+        place=place_of_rows,
         acceleration=by_row(relative(acceleration)),
         velocity=by_row(relative(data.qvel)),
         force=turned + pushed,
@@ -104,7 +114,9 @@ def _contracted(
 
 
 def _tangents(model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Derivatives of the contacts' positions, frames and distances: MJX's collision, geoms moved as rigid bodies."""
+    """Derivatives of MJX's collision, geoms moved as rigid bodies: of the contacts' positions [3, contact, dof], of their
+    frames as angular velocities of these [3, contact, dof], of their distances [contact, dof].
+    """  # noqa: D205
 
     def collided(place: jax.Array, frame: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         contact = collision_driver.collision(model, data.replace(geom_xpos=place, geom_xmat=frame))._impl.contact
@@ -120,7 +132,12 @@ def _tangents(model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies) -> tup
 
     given = (data.geom_xpos, data.geom_xmat)
     push = lambda axis, who: jax.jvp(collided, given, moved(axis, who))[1]  # noqa: E731
-    return jax.vmap(push, in_axes=(1, 1), out_axes=-1)(body.axes, held)
+    place, frame, distance = jax.vmap(push, in_axes=(1, 1), out_axes=-1)(body.axes, held)
+    # Each axis e moves by w x e, so the sum of e x de over the three is 2 w; as a product, which XLA does not compute again
+    # for everything that needs it.
+    axes = data._impl.contact.frame
+    turn = jnp.einsum("xzy,crz,rycd->xcd", _CROSS / 2, axes, frame)
+    return place, turn, distance
 
 
 def _groups(contact: mjx.Contact) -> list[tuple[int, jax.Array]]:
@@ -128,50 +145,56 @@ def _groups(contact: mjx.Contact) -> list[tuple[int, jax.Array]]:
     return [(int(dim), contact.friction[contact.dim == dim]) for dim in np.unique(contact.dim)]
 
 
-def _combinations(model: mjx.Model, condim: int, friction: Float[Array, "contact 5"]) -> Float[Array, "row 6 contact"]:
-    """E of each contact: its rows as combinations of its basis."""
-    unit = jnp.eye(6, dtype=friction.dtype)[..., None]
-    whole = jnp.ones(len(friction), friction.dtype)
-    if condim == 1:
-        return unit[:1] * whole
-    if model.opt.cone == ConeType.ELLIPTIC:
-        return unit[:condim] * whole
-    edges = []
-    for direction in range(1, condim):
-        along = unit[direction] * friction[:, direction - 1]
-        edges += [unit[0] + along, unit[0] - along]
-    return jnp.stack(edges)
+def row_count(model: mjx.Model, condim: int) -> int:
+    """Rows of a contact."""
+    return condim if condim == 1 or model.opt.cone == ConeType.ELLIPTIC else 2 * (condim - 1)
 
 
-def _stacked(rows: list[jax.Array], basis: Float[Array, "6 contact nv"]) -> Float[Array, "row nv"]:
-    """E basis, contact by contact, row by row."""
+def repeated(model: mjx.Model, contact: mjx.Contact, each: Float[Array, "contact ..."]) -> Float[Array, "row ..."]:
+    """What all rows of a contact share, row by row."""
     parts, at = [], 0
-    for group in rows:
-        count = group.shape[2]
-        part = jnp.sum(group[..., None] * basis[None, :, at : at + count], axis=1)  # [row, contact, dof]
-        parts.append(part.transpose(1, 0, 2).reshape(-1, basis.shape[2]))
+    for condim, friction in _groups(contact):
+        count, size = len(friction), row_count(model, condim)
+        part = jnp.broadcast_to(each[at : at + count, None], (count, size, *each.shape[1:]))
+        parts.append(part.reshape(count * size, *each.shape[1:]))
         at += count
     return jnp.concatenate(parts)
 
 
-def _repeated(rows: list[jax.Array], each: Float[Array, "contact nv"]) -> Float[Array, "row nv"]:
-    """The same for all rows of a contact."""
-    counts = np.concatenate([np.full(group.shape[2], group.shape[0]) for group in rows])
-    return jnp.repeat(each, counts, axis=0, total_repeat_length=int(counts.sum()))
+def _rows(
+    model: mjx.Model, groups: list[tuple[int, jax.Array]], basis: Float[Array, "basis contact nv"]
+) -> Float[Array, "row nv"]:
+    """E basis, contact by contact, row by row."""
+    parts, at = [], 0
+    for condim, friction in groups:
+        own = basis[:, at : at + len(friction)]
+        if condim == 1 or model.opt.cone == ConeType.ELLIPTIC:
+            part = own[:condim]
+        else:
+            along = friction.T[: condim - 1, :, None] * own[1:condim]
+            part = jnp.stack([own[0] + along, own[0] - along], axis=1)  # [direction, sign, contact, dof]
+        parts.append(part.reshape(-1, *own.shape[1:]).transpose(1, 0, 2).reshape(-1, basis.shape[2]))
+        at += len(friction)
+    return jnp.concatenate(parts)
 
 
-def _has_reach(model: mjx.Model, rows: list[jax.Array]) -> np.ndarray:
-    """All rows, but the friction rows of elliptic cones."""
-    normal = [np.arange(len(group)) == 0 if model.opt.cone == ConeType.ELLIPTIC else np.ones(len(group)) for group in rows]
-    return np.concatenate([np.tile(which, group.shape[2]) for which, group in zip(normal, rows, strict=True)])
-
-
-def _wrench(rows: list[jax.Array], force: Float[Array, " row"]) -> Float[Array, "6 contact"]:
+def _wrench(model: mjx.Model, groups: list[tuple[int, jax.Array]], force: Float[Array, " row"]) -> Float[Array, "6 contact"]:
     """Eᵀ force of each contact."""
     parts, at = [], 0
-    for group in rows:
-        size, _, count = group.shape
-        part = force[at : at + size * count].reshape(count, size).T  # [row, contact]
-        parts.append(jnp.sum(group * part[:, None], axis=0))
+    for condim, friction in groups:
+        count = len(friction)
+        size = row_count(model, condim)
+        own = force[at : at + size * count].reshape(count, size).T  # [row, contact]
+        if condim > 1 and model.opt.cone != ConeType.ELLIPTIC:
+            along = friction.T[: condim - 1] * (own[::2] - own[1::2])
+            own = jnp.concatenate([own.sum(axis=0)[None], along])
+        parts.append(jnp.pad(own, ((0, 6 - condim), (0, 0))))
         at += size * count
     return jnp.concatenate(parts, axis=1)
+
+
+def _has_reach(model: mjx.Model, groups: list[tuple[int, jax.Array]]) -> np.ndarray:
+    """All rows, but the friction rows of elliptic cones."""
+    elliptic = model.opt.cone == ConeType.ELLIPTIC
+    rows = [(row_count(model, condim), len(friction)) for condim, friction in groups]
+    return np.concatenate([np.tile(np.arange(size) < (1 if elliptic else size), count) for size, count in rows])
