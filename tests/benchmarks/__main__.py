@@ -1,7 +1,8 @@
 """Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m tests.benchmarks NAME`.
 
 jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's finite differences.
-scaling: how the time per Jacobian grows with the number of inputs, from the last run of `jacobians`; draws docs/scaling.svg.
+scaling: how the time per Jacobian grows with the number of inputs, and its total over the tasks, from the last run of
+    `jacobians`; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
 accelerator: Jacobians per second on a GPU, where jax has one.

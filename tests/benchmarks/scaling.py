@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from tests.benchmarks.process import ALL_CORES
+
 TIMES = {
     "implicit_float64_ms": "implicit",
     "unrolled_float64_ms": "unrolled",
@@ -20,7 +22,10 @@ FIGURE = Path("docs/scaling.svg")
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per method: time per Jacobian and physics step ~ inputs^exponent over the tasks, with its 95 % interval."""
+    """One row per method: time per Jacobian and physics step ~ inputs^exponent over the tasks, with its 95 % interval.
+
+    core_time_over_implicit: time on one core for a Jacobian of every task, over that of `implicit`.
+    """
     source = Path("results/bench/jacobians.csv")
     if not source.exists():
         raise SystemExit(f"{source} is missing: run `python -m tests.benchmarks jacobians` first")
@@ -30,7 +35,16 @@ def measure() -> list[dict[str, object]]:
         times = table[column] / table["substeps"]
         fit = scipy.stats.linregress(np.log(table["inputs"]), np.log(times))
         half = fit.stderr * scipy.stats.t.ppf(0.975, len(table) - 2)
-        rows.append({"method": label, "exponent": fit.slope, "low": fit.slope - half, "high": fit.slope + half})
+        cores = len(ALL_CORES) if column == "plain_cores_ms" else 1
+        rows.append(
+            {
+                "method": label,
+                "exponent": fit.slope,
+                "low": fit.slope - half,
+                "high": fit.slope + half,
+                "core_time_over_implicit": cores * table[column].sum() / table["implicit_float64_ms"].sum(),
+            }
+        )
         inputs = np.array([table["inputs"].min(), table["inputs"].max()])
         style = "--" if column == "floor_ms" else "-"
         (line,) = axes.loglog(inputs, np.exp(fit.intercept) * inputs**fit.slope, style, lw=1)

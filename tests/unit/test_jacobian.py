@@ -121,6 +121,24 @@ def test_implicit_is_unrolled_where_the_solver_converges(name, solver):
 
 
 @pytest.mark.slow
+def test_at_rest_the_stopped_solver_has_a_slope_that_no_finite_step_sees():
+    """FingerSpin's spinner, held by friction loss: the solver stops at once within 1e-11 of rest (docs/method.md)."""
+    task = load_task("FingerSpin")
+    start = warmed_up(task, 30)
+    hinge = task.coordinates.state_labels.index("qvel:hinge")
+    resting = start._replace(qvel=start.qvel * [1, 1, 0], qacc_warmstart=start.qacc_warmstart * [1, 1, 0])
+    free = ~Differentiator(task, "unrolled")(resting).activity.active.any(axis=1)
+    resting = Recorded(*(part[free] for part in resting))
+    assert len(resting.qpos) >= 2
+    unrolled, implicit = (Differentiator(task, method)(resting).jacobian for method in ("unrolled", "implicit"))
+    for k in range(len(resting.qpos)):
+        reference = central_differences(task, [array[k] for array in resting], stepper(task))
+        assert relative_error(implicit[k], reference) < 1e-6, f"step {k}"
+        assert unrolled[k, hinge, hinge] > 100 > 1 > reference[hinge, hinge], f"step {k}"
+    np.testing.assert_array_equal(np.abs(unrolled) < 1e-12, np.abs(implicit) < 1e-12)
+
+
+@pytest.mark.slow
 def test_finite_gives_what_the_other_methods_give():
     task, start, unrolled = differentiated("CheetahRun")
     finite = Differentiator(task, "finite")(start)

@@ -32,7 +32,7 @@ def draw(stores: Sequence[xr.Dataset], settings: MethodAblationFigure) -> Figure
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel("threshold on |entry|" if last else "")
-        errors.set_xlabel("|difference| / largest |entry| of the step: median • and 99th percentile |" if last else "")
+        errors.set_xlabel("|difference| / largest |entry|\n• median and | 99th percentile over steps" if last else "")
     figure.legend(*_legend(grid), loc="outside lower center", ncols=4)
     figure.suptitle("The same steps, differentiated in other ways and compared with unrolled", x=0.01, ha="left")
     return figure
