@@ -20,6 +20,7 @@ include: "workflow/rules/sparsity.smk"
 include: "workflow/rules/temporal.smk"
 include: "workflow/rules/embedding.smk"
 include: "workflow/rules/ablation.smk"
+include: "workflow/rules/world_models.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
@@ -37,5 +38,6 @@ rule all:
         stores("embedding"),
         stores("frames"),
         stores("ablation"),
+        stores("recovery"),
         tables(),
         figures(),

@@ -284,6 +284,89 @@ class AblationSettings(Section):
         return self
 
 
+class WorldModelSettings(Section):
+    """One world model: a network and what it is trained on."""
+
+    network: Literal["mlp", "relu", "residual", "experts", "linear_experts", "gated"] = Field(
+        "mlp", description="mlp (ELU), relu, residual, experts, linear_experts or gated (state-dependent masks)."
+    )
+    trained: bool = Field(True, description="false: the network as it is drawn, for comparison.")
+    width: int = Field(512, ge=1, le=100_000, description="Units of a hidden layer.")
+    depth: int = Field(2, ge=1, le=100, description="Hidden layers, or residual blocks.")
+    experts: int = Field(4, ge=2, le=1000, description="How many experts a mixture has.")
+    jacobian_loss: Literal["mse", "mae", "l1", "sae"] | None = Field(
+        None,
+        description="Loss on the Jacobian beside that on the next state: squared or absolute error, the L1 norm of the"
+        " model's own, or the absolute error where the truth is zero.",
+    )
+    jacobian_weight: float = Field(1.0, ge=0, description="Weight of the loss on the Jacobian.")
+    jacobian_columns: int | None = Field(
+        1, ge=1, description="Columns of the Jacobian that are drawn at random for each sample; null: all."
+    )
+    mask_weight: float = Field(0.01, ge=0, description="Weight of the penalty on open masks, for networks that have them.")
+
+
+class WorldModelTraining(Section):
+    """How world models are trained."""
+
+    epochs: Count = Field(100, description="At most.")
+    batch: Count = Field(256, description="Samples per step of the optimiser.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's at the start; it falls to 0 along a cosine.")
+    patience: Count = Field(10, description="Epochs without a lower validation loss after which training stops.")
+    seconds: float = Field(600.0, gt=0, description="Time budget of one training.")
+
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+_PAPER_LOSSES = {"mse_j": "mse", "mae_j": "mae", "l1_j": "l1", "sae_j": "sae"}
+
+
+def _default_models() -> dict[str, WorldModelSettings]:
+    """The paper's five MLPs with the untrained one, and one with masks."""
+    losses = {f"mlp_{name}": WorldModelSettings(jacobian_loss=loss) for name, loss in _PAPER_LOSSES.items()}  # ty: ignore[invalid-argument-type]
+    untrained = WorldModelSettings(trained=False)
+    return {"mlp": WorldModelSettings(), **losses, "mlp_untrained": untrained, "gated": WorldModelSettings(network="gated")}
+
+
+class WorldModelsSettings(Section):
+    """Which world models are trained, on what, and how they are scored."""
+
+    tasks: TaskNames = Field(
+        default=[], description="Tasks of the study to train world models on; others here are skipped. Empty: none."
+    )
+    models: dict[ModelName, WorldModelSettings] = Field(
+        default_factory=_default_models, min_length=1, description="By a name of your choice."
+    )
+    seeds: list[Seed] = Field(
+        default=[0, 1], min_length=1, description="Of the split, the weights and the batches; one training each."
+    )
+    target: Literal["next_state", "change"] = Field(
+        "next_state", description="What is predicted: the next state (the paper), or how it differs from the current one."
+    )
+    validation: float = Field(0.2, gt=0, lt=1, description="Share of the episodes for early stopping; at least one.")
+    test: float = Field(0.2, gt=0, lt=1, description="Share of the episodes for scores; at least one.")
+    training: WorldModelTraining = Field(default_factory=WorldModelTraining, description="How they are trained.")
+    zero_threshold: Threshold = Field(
+        1e-6, description="An entry of a model's Jacobian is zero below this (the paper's value)."
+    )
+    horizons: list[Count] = Field(
+        default=[1, 10, 50, 100], min_length=1, description="Steps after which rollouts of the model are compared."
+    )
+    margins: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[0, 1, 2, 5], min_length=1, description="Steps by which a detected switch may be off."
+    )
+
+    @field_validator("seeds", "horizons", "margins")
+    @classmethod
+    def _distinct(cls, values: list[int]) -> list[int]:
+        return without_repeats(values)
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> WorldModelsSettings:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation + test = {self.validation + self.test:g} leaves no episode to train on: lower one")
+        return self
+
+
 class FrameSettings(Section):
     """Rendered frames along the sequence of an embedding."""
 
@@ -342,6 +425,13 @@ class EmbeddingStage(SparsityStage):
     embedding: EmbeddingSettings
 
 
+class WorldModelStage(SparsityStage):
+    """What one world model, or all of a task, depend on."""
+
+    world_models: WorldModelsSettings
+    resampling: ResamplingSettings
+
+
 class FrameStage(EmbeddingStage):
     """What frames depend on: how they look, as well."""
 
@@ -372,6 +462,8 @@ STAGES: dict[str, type[RolloutStage]] = {
     "embedding": EmbeddingStage,
     "frames": FrameStage,
     "ablation": AblationStage,
+    "world_models": WorldModelStage,
+    "recovery": WorldModelStage,
 }
 """Settings of each stage, by its name."""
 

@@ -28,6 +28,7 @@ from dynamic_sparsity.settings import (
     TaskNames,
     TemporalSettings,
     TrainingSettings,
+    WorldModelsSettings,
     without_repeats,
 )
 
@@ -50,6 +51,9 @@ class Study(Section):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings, description="t-SNE of transitions.")
     frames: FrameSettings = Field(default_factory=FrameSettings, description="Rendered frames beside it.")
     ablation: AblationSettings = Field(default_factory=AblationSettings, description="Other ways to differentiate.")
+    world_models: WorldModelsSettings = Field(
+        default_factory=WorldModelsSettings, description="World models and whether they recover the sparsity."
+    )
     figures: FigureSettings = Field(default_factory=FigureSettings, description="How figures look.")
 
     @field_validator("seeds")
@@ -75,6 +79,11 @@ class Study(Section):
     def ablated_tasks(self) -> list[str]:
         """Tasks of the study that are differentiated in several ways."""
         return [task for task in self.tasks if task in self.ablation.tasks]
+
+    @property
+    def modelled_tasks(self) -> list[str]:
+        """Tasks of the study on which world models are trained."""
+        return [task for task in self.tasks if task in self.world_models.tasks]
 
     @model_validator(mode="after")
     def _drawn_episode_exists(self) -> Study:
@@ -129,6 +138,13 @@ def jacobian_settings(study: Study, policy: str, variant: str) -> str:
     return _to_json({**_stage_values(study, "jacobians", policy), "jacobians": JacobianSettings.of_variant(variant)})
 
 
+def world_model_settings(study: Study, policy: str, model: str) -> str:
+    """Settings of one world model, without the others, as one sorted-key JSON string."""
+    values = _stage_values(study, "world_models", policy)
+    one = {"models": {model: study.world_models.models[model]}, "seeds": [0]}
+    return _to_json({**values, "world_models": values["world_models"].model_copy(update=one)})
+
+
 def training_settings(study: Study) -> str:
     """Settings of the stage that trains experts, as one sorted-key JSON string; the defaults where none are trained."""
     expert = study.policies.expert or ExpertPolicy()
@@ -163,7 +179,7 @@ def _stage_values(study: Study, stage: str, policy: str) -> dict[str, Any]:
         section = section.model_copy(update={"training": TrainingSettings()})
     values = {name: getattr(study, name) for name in STAGES[stage].model_fields}
     values["policies"] = PolicySettings.model_validate({policy: section})
-    for section in ("embedding", "ablation"):
+    for section in ("embedding", "ablation", "world_models"):
         if section in values:  # which tasks there are changes none of them
             values[section] = getattr(study, section).model_copy(update={"tasks": []})
     return values

@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import xarray as xr
 
 from tests.pipeline.project import AFTER_SPARSITY, jobs, rules
 
@@ -170,3 +171,38 @@ def test_other_ways_to_differentiate_are_compared_in_a_table(project):
     assert rules(project.planned()) == {"ablation", "table", "study_figure"}
     project.change("jacobians", {"method": "implicit"})
     assert not [wildcards for rule, wildcards in project.planned() if rule == "jacobians" and "policy=expert" in wildcards]
+
+
+def test_world_models_are_trained_and_scored(project):
+    models = {"mlp": {"width": 16}, "gated": {"network": "gated", "width": 16}, "plain": {"width": 16, "trained": False}}
+    given = {"tasks": ["CartpoleBalance"], "models": models, "seeds": [4], "training": {"epochs": 3, "batch": 8}}
+    project.change("world_models", {**given, "horizons": [1, 5, 30]})
+    assert sorted(project.planned()) == [
+        ("recovery", "task=CartpoleBalance, policy=expert, method=unrolled"),
+        ("table", "table=recovery"),
+        *(
+            ("world_models", f"task=CartpoleBalance, policy=expert, method=unrolled, model={model}, seed=4")
+            for model in sorted(models)
+        ),
+    ]
+    project.run()
+    table = pd.read_csv(project.path / "results/tables/recovery.csv")
+    whole = table[(table.condition == "all") & (table.basis == "scaled")].set_index("model")
+    assert set(whole.index) == {*models, "linear", "neighbours", "static_oracle", "truth"}
+    assert whole.loc["truth"].auroc == 1 and whole.loc["truth"].leakage == 0
+    assert whole.loc["static_oracle"].auroc == 1 and whole.skill.isna().all(), "nothing changes in 25 steps"
+    assert whole.loc["mlp"].ended == "all epochs" and whole.loc["plain"].ended == "untrained"
+    assert set(table.loc[table.basis == "mask", "model"]) == {"gated"}
+    store = xr.open_zarr(
+        project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
+    )
+    assert store.jacobian.dims == ("episode", "time", "out_dim", "in_dim") and store.sizes["epoch"] == 3
+    assert store.rollout_error.isnull().any("episode").sel(horizon=30), "25 steps hold no 30"
+    assert not list((project.path / "results/world_models").rglob("*.checkpoint"))
+    project.change("world_models.models.mlp.width", 17)
+    assert [wildcards for rule, wildcards in project.planned() if rule == "world_models"] == [
+        "task=CartpoleBalance, policy=expert, method=unrolled, model=mlp, seed=4"
+    ]
+    project.change("world_models.models.mlp.network", "transformer")
+    output = project.snakemake("--dry-run", ok=False)
+    assert "world_models.models.mlp.network" in output and "transformer" in output and "gated" in output

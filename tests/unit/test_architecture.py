@@ -25,7 +25,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("part", ["simulation", "sparsity", "figures"])
+@pytest.mark.parametrize("part", ["simulation", "sparsity", "world_models", "figures"])
 def test_parts_do_not_import_each_other(part):
     others = {"simulation", "sparsity", "figures", "world_models", "stages", "cli"} - {part}
     for path in (PACKAGE / part).rglob("*.py"):

@@ -51,7 +51,9 @@ PER_POLICY = {
     "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
     "frames": "results/frames/{task}/{policy}/{method}.zarr",
     "ablation": "results/ablation/{task}/{policy}.zarr",
+    "recovery": "results/recovery/{task}/{policy}/{method}.zarr",
 }
+WORLD_MODEL = "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr"
 ENVIRONMENT = "../../envs/environment.yaml"
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
 
@@ -68,6 +70,7 @@ TABLES = {
     "temporal": ["patterns"],
     "patterns": ["patterns"],
     "method_ablation": ["ablation"],
+    "recovery": ["recovery"],
 }
 # The reported numbers (resources/paper) that tables put beside ours.
 REPORTED = {
@@ -88,6 +91,7 @@ TABLE_QUESTIONS = {
     "temporal": "Q3 Is sparsity temporally sparse?",
     "patterns": "Q3 Is sparsity temporally sparse?",
     "method_ablation": "Does it depend on how a step is differentiated?",
+    "recovery": "Q4 Do world models recover it?",
 }
 # The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
 FIGURES = {
@@ -127,6 +131,7 @@ wildcard_constraints:
     policy="[a-z]+",
     method="[a-z]+(-converged)?(-float32)?",
     seed=r"\d+",
+    model="[a-z][a-z0-9_]*",
     figure="[a-z_]+",
     table="[a-z_]+",
 
@@ -137,11 +142,12 @@ def stores(stage, **wildcards):
         **dict.fromkeys(
             ["embedding", "frames", "durations", "survival"], STUDY.full_policies
         ),
-        "ablation": STUDY.policies.names[:1],
+        **dict.fromkeys(["ablation", "recovery"], STUDY.policies.names[:1]),
     }.get(stage, STUDY.policies.names)
     tasks = {
         **dict.fromkeys(["embedding", "frames"], STUDY.embedded_tasks),
         "ablation": STUDY.ablated_tasks,
+        "recovery": STUDY.modelled_tasks,
     }.get(stage, STUDY.tasks)
     pattern = PER_SEED.get(stage) or PER_POLICY[stage]
     return [
@@ -183,6 +189,11 @@ def study_figures():
     """Paths of the figures over all tasks and policies."""
     made = [figure for figure, read in STUDY_FIGURES.items() if all(map(stores, read))]
     return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
+
+
+def pooled(wildcards):
+    """The wildcards that say which stores of all seeds a world model learns from."""
+    return {name: wildcards[name] for name in ("task", "policy")}
 
 
 def expert_file(wildcards):

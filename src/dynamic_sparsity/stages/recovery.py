@@ -1,0 +1,45 @@
+"""Stage recovery: score what all world models of one task and policy recover, with intervals, beside controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.sparsity.resampling import stratified_mean
+from dynamic_sparsity.stages import _common
+from dynamic_sparsity.world_models import recovery
+from dynamic_sparsity.world_models.data import Transitions
+
+
+def main() -> None:
+    """Parse, read, score, write."""
+    options = _common.parser(__doc__)
+    for name in ("rollout", "jacobian", "sparsity", "model"):
+        options.add_argument(f"--{name}", required=True, nargs="+", type=Path)
+    given = options.parse_args()
+    runtime.claim_cores(given.threads)
+    stage = settings.WorldModelStage.model_validate_json(given.settings)
+    seeds = {
+        kind: stores.open_seeds(paths, kind)
+        for kind, paths in (("rollouts", given.rollout), ("jacobians", given.jacobian), ("sparsity", given.sparsity))
+    }
+    data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
+    models = [stores.open_store(path, "world_models") for path in given.model]
+    scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
+    how = stage.resampling.resamples, stage.resampling.confidence, stage.resampling.seed
+    rows = []
+    for by_seed in scored.values():
+        estimates = {name: stratified_mean([one[name] for one in by_seed], *how) for name in by_seed[0].data_vars}
+        ends = (("mean", ""), ("low", "_low"), ("high", "_high"))
+        rows.append(xr.Dataset({f"{name}{end}": e[part] for name, e in estimates.items() for part, end in ends}))
+    result = xr.concat(rows, dim="model").assign_coords(model=stores.labels(scored))
+    ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
+    identity = stores.identity_of(*seeds["sparsity"])
+    result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(exclude_none=True), **identity)}
+    stores.write_store(given.output, result)
+
+
+if __name__ == "__main__":
+    _common.run(main)

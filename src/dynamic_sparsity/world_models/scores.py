@@ -1,0 +1,118 @@
+"""Whether a model recovers which entries of the Jacobian are zero, and when.
+
+A model gives every entry of every step a magnitude (of its Jacobian, or of its masks); the truth says which entries are
+zero. All arrays are [step, out_dim, in_dim]; what is detected is the non-zero entry, unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+import scipy.stats
+from jaxtyping import Bool, Float
+from sklearn import metrics
+
+Magnitudes = Float[np.ndarray, "step out_dim in_dim"]
+Zeros = Bool[np.ndarray, "step out_dim in_dim"]
+
+
+def auroc(magnitude: Magnitudes, zero: Zeros) -> float:
+    """Chance that a non-zero entry has the larger magnitude than a zero one, over all steps and entries; ties count half.
+
+    NaN where there are entries of one kind only.
+    """
+    return _auroc(magnitude.ravel(), zero.ravel())
+
+
+def auroc_by_step(magnitude: Magnitudes, zero: Zeros) -> float:
+    """The same among the entries of one step, mean over the steps that have both kinds."""
+    return _mean_auroc(magnitude.reshape(len(zero), -1), zero.reshape(len(zero), -1))
+
+
+def auroc_by_entry(magnitude: Magnitudes, zero: Zeros) -> float:
+    """The same over the steps of one entry, mean over the entries that are both: 0.5 for what knows nothing of the state."""
+    return _mean_auroc(magnitude.reshape(len(zero), -1).T, zero.reshape(len(zero), -1).T)
+
+
+def average_precision(magnitude: Magnitudes, zero: Zeros) -> float:
+    """Mean precision over recall of non-zero entries, over all steps and entries; NaN without both kinds."""
+    if zero.all() or not zero.any():
+        return np.nan
+    return float(metrics.average_precision_score(~zero.ravel(), magnitude.ravel()))
+
+
+def static_oracle(zero: Zeros) -> Magnitudes:
+    """How often each entry is non-zero, for every step: all that can be known without the state."""
+    return np.broadcast_to((~zero).mean(axis=0), zero.shape)
+
+
+def skill(score: float, reference: float) -> float:
+    """How much of the way from the reference's score to a perfect one: 1 perfect, 0 like the reference; NaN if that is 1."""
+    return np.nan if reference >= 1 else (score - reference) / (1 - reference)
+
+
+def matched_threshold(magnitude: Magnitudes, zero: Zeros) -> float:
+    """The threshold below which as many entries fall as are zero; from validation data, for use on others."""
+    return float(np.quantile(magnitude, zero.mean()))
+
+
+def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
+    """F1 of detecting zeros as magnitudes of at most `threshold`; NaN without a zero."""
+    if not zero.any():
+        return np.nan
+    return float(metrics.f1_score(zero.ravel(), (magnitude <= threshold).ravel()))
+
+
+def leakage(magnitude: Magnitudes, zero: Zeros) -> float:
+    """Share of the whole magnitude that lies on true zeros; 0 is perfect, the share of zeros is chance."""
+    total = magnitude.sum()
+    return np.nan if total == 0 else float(magnitude[zero].sum() / total)
+
+
+def relative_error(jacobian: Magnitudes, truth: Magnitudes) -> float:
+    """|J - truth| / |truth| in the Frobenius norm of a step, mean over steps; 1 for a model that predicts nothing."""
+    errors = np.linalg.norm((jacobian - truth).reshape(len(truth), -1), axis=1)
+    sizes = np.linalg.norm(truth.reshape(len(truth), -1), axis=1)
+    return float((errors[sizes > 0] / sizes[sizes > 0]).mean()) if (sizes > 0).any() else np.nan
+
+
+def switches(zero: Zeros) -> Bool[np.ndarray, " step"]:
+    """Steps of one episode whose pattern differs from that of the step before; False for the first."""
+    changed = (zero[1:] != zero[:-1]).any(axis=(1, 2))
+    return np.concatenate([[False], changed])
+
+
+def switch_detection(found: Bool[np.ndarray, " step"], true: Bool[np.ndarray, " step"], margin: int) -> tuple[float, float]:
+    """(precision, recall) of switches found within `margin` steps of a true one, each matched at most once.
+
+    The matching is the largest there is. NaN where nothing was found, or nothing is there.
+    """
+    ours, theirs = np.flatnonzero(found), np.flatnonzero(true)
+    if not len(ours) or not len(theirs):
+        return (0.0 if len(ours) else np.nan), (0.0 if len(theirs) else np.nan)
+    close = np.abs(ours[:, None] - theirs) <= margin
+    rows, columns = scipy.optimize.linear_sum_assignment(close, maximize=True)
+    matched = close[rows, columns].sum()
+    return float(matched / len(ours)), float(matched / len(theirs))
+
+
+def duration_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Wasserstein distance between two sets of durations, in steps; NaN where one is empty."""
+    return float(scipy.stats.wasserstein_distance(ours, theirs)) if len(ours) and len(theirs) else np.nan
+
+
+def _mean_auroc(magnitude: Float[np.ndarray, "group member"], zero: Bool[np.ndarray, "group member"]) -> float:
+    both = zero.any(axis=1) & ~zero.all(axis=1)
+    return (
+        float(np.mean([_auroc(*pair) for pair in zip(magnitude[both], zero[both], strict=True)])) if both.any() else np.nan
+    )
+
+
+def _auroc(magnitude: np.ndarray, zero: np.ndarray) -> float:
+    """By ranks (Mann and Whitney)."""
+    zeros = int(zero.sum())
+    others = zero.size - zeros
+    if not zeros or not others:
+        return np.nan
+    ranks = scipy.stats.rankdata(magnitude)
+    return float((ranks[~zero].sum() - others * (others + 1) / 2) / (zeros * others))

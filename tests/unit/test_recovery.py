@@ -1,0 +1,166 @@
+"""Recovery of zeros on systems written by hand: what is scored, when, and against which controls."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
+from dynamic_sparsity.world_models import recovery, report
+from dynamic_sparsity.world_models.data import Transitions
+
+STEPS, EPISODES = 60, 4
+
+
+def colliding_masses(seed):
+    """Two masses on a line that push each other while they overlap: (rollout, jacobian, sparsity) stores of one seed."""
+    rng = np.random.default_rng(seed)
+    h, stiffness = 0.05, 30.0
+    state = rng.normal(size=(EPISODES, STEPS, 4)) * [0.5, 0.5, 1, 1]
+    ctrl = rng.normal(size=(EPISODES, STEPS, 1))
+    overlap = np.maximum(0, state[..., 0] - state[..., 1])
+    touching = overlap > 0
+    force = stiffness * overlap
+    velocity = state[..., 2:] + h * np.stack([ctrl[..., 0] - force, force], axis=-1)
+    following = np.concatenate([state[..., :2] + h * velocity, velocity], axis=-1)
+    jacobian = np.zeros((EPISODES, STEPS, 4, 5))
+    push = h * stiffness * touching
+    jacobian[..., 2, 0], jacobian[..., 2, 1], jacobian[..., 3, 0], jacobian[..., 3, 1] = -push, push, push, -push
+    jacobian[..., 2, 2] = jacobian[..., 3, 3] = 1
+    jacobian[..., 2, 4] = h
+    jacobian[..., :2, :] = h * jacobian[..., 2:, :]
+    jacobian[..., 0, 0] += 1
+    jacobian[..., 1, 1] += 1
+    attrs = {"task": "Masses", "policy": "noise", "seed": seed, "method": "unrolled"}
+    length = ("episode", np.full(EPISODES, STEPS))
+    states = {
+        "qpos": state[..., :2],
+        "qvel": state[..., 2:],
+        "next_qpos": following[..., :2],
+        "next_qvel": following[..., 2:],
+    }
+    dims = {"qpos": "qpos_dim", "next_qpos": "qpos_dim"}
+    rollout = xr.Dataset(
+        {
+            **{name: (("episode", "time", dims.get(name, "dof")), array) for name, array in states.items()},
+            **{name: (("episode", "time", "activation"), np.zeros((EPISODES, STEPS, 0))) for name in ("act", "next_act")},
+            "ctrl": (("episode", "time", "actuator"), ctrl),
+            "length": length,
+        },
+        attrs=attrs,
+    )
+    names = ["qpos:a", "qpos:b", "qvel:a", "qvel:b"]
+    coords = {"out_dim": names, "in_dim": [*names, "ctrl:a"]}
+    matrices = ("episode", "time", "out_dim", "in_dim")
+    jacobians = xr.Dataset({"jacobian": (matrices, jacobian), "length": length}, coords=coords, attrs=attrs)
+    sparsity = xr.Dataset(
+        {
+            "zero": (matrices, jacobian == 0),
+            "constraint_active": (("episode", "time", "constraint"), touching[..., None]),
+            "constraint_free": (("episode", "time"), ~touching),
+            "length": length,
+        },
+        coords={**coords, "constraint_kind": ("constraint", ["contact"])},
+        attrs=attrs,
+    )
+    return rollout, jacobians, sparsity
+
+
+@pytest.fixture(scope="module")
+def seeds():
+    return dict(zip(("rollouts", "jacobians", "sparsity"), zip(*map(colliding_masses, (0, 1)), strict=True), strict=True))
+
+
+def settings(**given):
+    training = WorldModelTraining(epochs=120, batch=32, learning_rate=0.01)
+    return WorldModelsSettings(training=training, seeds=[0], horizons=[1, 5, 100], **given)
+
+
+@pytest.fixture(scope="module", params=["next_state", "change"])
+def stores(request, seeds, tmp_path_factory):
+    chosen = settings(
+        target=request.param, models={"mlp": {"width": 32, "depth": 1}, "gated": {"network": "gated", "width": 32}}
+    )
+    found = []
+    for name, model in chosen.models.items():
+        path = tmp_path_factory.mktemp("models") / "checkpoint"
+        store = report.trained_and_evaluated(model, chosen, seeds, 0, path)
+        found.append(store.assign_attrs(model=name, training_seed=0))
+    return chosen, found
+
+
+def test_stores_become_transitions(seeds):
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    assert data.inputs.shape == (2 * EPISODES * STEPS, 5) and set(data.episode) == set(range(2 * EPISODES))
+    step = data.jacobian[7] @ data.inputs[7]
+    np.testing.assert_allclose(step, data.outputs[7], atol=1e-12, err_msg="without a bias the masses are linear")
+    change = Transitions.of_stores(*seeds.values(), change=True)
+    np.testing.assert_allclose(change.outputs, data.outputs - data.inputs[:, :4])
+    np.testing.assert_allclose(change.jacobian, data.jacobian - np.eye(4, 5))
+
+
+def test_what_does_not_fit_is_named(seeds):
+    other = [data.assign_attrs(task="Other") for data in seeds["jacobians"]]
+    with pytest.raises(UserError, match=r"stores of different runs.*Other"):
+        Transitions.of_stores(seeds["rollouts"], other, seeds["sparsity"], change=False)
+    turned = [data.rename(qpos_dim="q").assign(qpos_dim=("qpos_dim", [0, 1, 2])) for data in seeds["rollouts"]]
+    with pytest.raises(UserError, match="Masses has free or ball joints"):
+        Transitions.of_stores(turned, seeds["jacobians"], seeds["sparsity"], change=False)
+
+
+def test_a_model_speaks_of_the_next_state_in_its_units(stores, seeds):
+    chosen, (mlp, _) = stores
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    number = int(mlp.episode[0])
+    truth = data.of_episodes([number])
+    own = mlp.isel(episode=0)
+    off = (own.prediction.values - truth.outputs) / mlp.output_scale.values
+    assert np.sqrt((off**2).mean()) < 0.3
+    assert np.abs(own.jacobian.values - truth.jacobian)[:, 2, 4].mean() < 0.05, "how the control acts on the velocity"
+    np.testing.assert_allclose(mlp.output_scale, data.of_episodes(_training(chosen)).outputs.std(axis=0), rtol=1e-6)
+    first = own.rollout_error.sel(horizon=1)
+    np.testing.assert_allclose(
+        first, np.sqrt((((off * mlp.output_scale.values) / mlp.input_scale.values[:4]) ** 2).mean()), rtol=1e-3
+    )
+    assert np.isnan(own.rollout_error.sel(horizon=100)) and own.rollout_error.sel(horizon=5) > first
+
+
+def _training(chosen):
+    from dynamic_sparsity.world_models.data import split_episodes
+
+    return split_episodes(2 * EPISODES, chosen.validation, chosen.test, 0)["training"]
+
+
+def test_truth_scores_one_and_constants_have_no_skill(stores, seeds):
+    chosen, models = stores
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    scored = recovery.of_all(models, data, seeds["sparsity"], chosen)
+    assert list(scored) == ["mlp", "gated", *recovery.CONTROLS]
+    mean = {name: by_seed[0].sel(condition="all").mean("episode") for name, by_seed in scored.items()}
+    assert mean["truth"].auroc.sel(basis="scaled") == 1 and mean["truth"].skill_by_entry.sel(basis="scaled") == 1
+    assert (mean["truth"].switch_precision.sel(basis="scaled") == 1).all()
+    assert mean["truth"].duration_distance.sel(basis="scaled") == 0
+    for constant in ("linear", "static_oracle"):
+        assert mean[constant].skill_by_entry.sel(basis="scaled") == 0
+        assert mean[constant].skill.sel(basis="scaled") <= 0
+    assert mean["mlp"].skill_by_entry.sel(basis="scaled") > 0.1, "the MLP has learnt something of when they touch"
+    assert mean["gated"].auroc.sel(basis="mask").notnull() and mean["mlp"].auroc.sel(basis="mask").isnull()
+    assert mean["truth"].one_step_error.isnull(), "controls predict no state here"
+
+
+def test_conditions_are_those_of_the_constraints(seeds):
+    episode = seeds["sparsity"][0].isel(episode=1)
+    found = recovery.conditions(episode)
+    touching = episode.constraint_active.values[:, 0]
+    np.testing.assert_array_equal(found["contact"], touching)
+    np.testing.assert_array_equal(found["free"], ~touching)
+    assert found["all"].all() and not found["limit"].any()
+    switched = np.flatnonzero(np.diff(touching.astype(int))) + 1
+    near = [min(abs(switched - step)) <= 2 for step in range(STEPS)]
+    np.testing.assert_array_equal(found["near_switch"], near)
+
+
+def test_durations_are_those_of_all_entries():
+    zero = np.zeros((5, 1, 2), bool)
+    zero[1:3, 0, 1] = True
+    assert sorted(recovery._durations(zero)) == [1, 2, 2, 5]

@@ -1,0 +1,166 @@
+"""World models on small systems whose masks are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
+from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
+from dynamic_sparsity.world_models.losses import JACOBIAN_LOSSES, jacobian_loss, random_columns
+from dynamic_sparsity.world_models.networks import NETWORKS
+from dynamic_sparsity.world_models.training import DIVERGED, STOPPED, Trainer, build
+
+IN, OUT = 5, 3
+
+
+def switched(steps=400, episodes=4, seed=0):
+    """A linear system that switches: the last input acts on the first output only where the first input is positive."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(steps, IN))
+    matrix = np.array([[1.0, 0.5, 0, 0, 0], [0, 1.0, 0, -0.7, 0], [0, 0, 0.9, 0, 0.3]])
+    jacobian = np.repeat(matrix[None], steps, axis=0)
+    jacobian[x[:, 0] > 0, 0, 4] = 2.0
+    y = np.einsum("soi,si->so", jacobian, x)
+    return Transitions(x, y, jacobian, jacobian == 0, np.arange(steps) * episodes // steps)
+
+
+def parts(data):
+    split = split_episodes(4, 0.25, 0.25, seed=0)
+    standardise = Standardiser.of(data.of_episodes(split["training"]), "abcde", "xyz")
+    return {part: standardise(data.of_episodes(episodes)) for part, episodes in split.items()}
+
+
+def model(**settings):
+    return WorldModelSettings(**{"width": 16, "depth": 1, **settings})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_take_one_sample_and_have_a_derivative(name):
+    network = build(model(network=name), IN, OUT, seed=0)
+    x = jnp.linspace(-1, 1, IN)
+    assert network(x).shape == (OUT,) and jax.jacfwd(network)(x).shape == (OUT, IN)
+    assert np.isfinite(jax.jacfwd(network)(x)).all()
+    if network.mask(x) is None:
+        assert network.penalty(x) == 0
+        np.testing.assert_array_equal(network.sampled(x, jax.random.key(0)), network(x))
+    else:
+        assert network.mask(x).shape == (OUT, IN) and 0 < network.penalty(x) < 1
+        assert not np.array_equal(network.sampled(x, jax.random.key(0)), network.sampled(x, jax.random.key(1)))
+
+
+def test_a_closed_gate_is_a_zero_of_the_jacobian():
+    network = build(model(network="gated"), IN, OUT, seed=0)
+    network.gate.layers[-1].kernel[...] *= 0
+    bias = np.full((OUT, IN), 10.0)
+    bias[1, 2] = bias[2, 0] = -10.0
+    network.gate.layers[-1].bias[...] = jnp.asarray(bias.ravel())
+    x = jnp.linspace(-1, 1, IN)
+    np.testing.assert_array_equal(network.mask(x), bias > 0)
+    np.testing.assert_array_equal(jax.jacfwd(network)(x) == 0, bias < 0)
+
+
+@pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
+def test_random_columns_agree_with_all_of_them_in_expectation(kind):
+    network = build(model(), IN, OUT, seed=1)
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(OUT, IN)) * (rng.random((OUT, IN)) < 0.5)
+    truth[0, 0] = np.nan
+    sample = (jnp.asarray(rng.normal(size=IN)), jnp.asarray(truth), jnp.asarray((truth == 0).astype(float)))
+    whole = jacobian_loss(kind, network, *sample, jnp.arange(IN))
+    one_by_one = [float(jacobian_loss(kind, network, *sample, jnp.array([column]))) for column in range(IN)]
+    np.testing.assert_allclose(np.mean(one_by_one), whole, rtol=1e-12)
+    ours = np.asarray(jax.jacfwd(network)(sample[0]))
+    by_hand = {
+        "mse": np.nansum((ours - truth) ** 2) / truth.size,
+        "mae": np.nansum(np.abs(ours - truth)) / truth.size,
+        "l1": np.abs(ours).mean(),
+        "sae": np.abs(ours)[truth == 0].mean(),
+    }
+    np.testing.assert_allclose(whole, by_hand[kind], rtol=1e-12)
+
+
+def test_columns_are_drawn_with_equal_chances():
+    draws = jax.vmap(lambda key: random_columns(key, IN, 2))(jax.random.split(jax.random.key(0), 3000))
+    assert (np.asarray(draws)[:, 0] != np.asarray(draws)[:, 1]).all()
+    np.testing.assert_allclose(np.bincount(np.ravel(draws), minlength=IN) / draws.size, 1 / IN, atol=0.02)
+    np.testing.assert_array_equal(random_columns(jax.random.key(0), IN, None), np.arange(IN))
+
+
+def test_episodes_are_split_without_overlap():
+    split = split_episodes(11, 0.2, 0.3, seed=4)
+    assert sorted(episode for part in split.values() for episode in part) == list(range(11))
+    assert [len(split[part]) for part in ("training", "validation", "test")] == [6, 2, 3]
+    assert split != split_episodes(11, 0.2, 0.3, seed=5)
+    assert [len(part) for part in split_episodes(3, 0.9, 0.9, seed=0).values()] == [1, 1, 1]
+    with pytest.raises(UserError, match=r"2 episodes cannot be split.*raise rollouts.episodes"):
+        split_episodes(2, 0.2, 0.2, seed=0)
+
+
+def test_standardised_jacobians_are_those_of_standardised_variables():
+    data = switched()
+    standardised = Standardiser.of(data, "abcde", "xyz")(data)
+    np.testing.assert_allclose(standardised.inputs.std(axis=0), 1)
+    free = data.inputs[:, 0] < 0
+    slope = np.linalg.lstsq(
+        np.column_stack([standardised.inputs[free], np.ones(free.sum())]), standardised.outputs[free], rcond=None
+    )[0][:IN].T
+    np.testing.assert_allclose(standardised.jacobian[free][0], slope, atol=1e-12)
+
+
+def test_what_cannot_be_learnt_is_named():
+    data = switched()
+    data.inputs[:, 3] = 2.5
+    with pytest.raises(UserError, match=r"input d is constant \(2.5\)"):
+        Standardiser.of(data, "abcde", "xyz")
+    data = switched()
+    data.jacobian[7, 1, 2] = np.inf
+    with pytest.raises(UserError, match=r"1 entries of the Jacobians are not finite, first d y / d c in step 7"):
+        Standardiser.of(data, "abcde", "xyz")
+
+
+def test_training_lowers_the_loss_and_stops_early():
+    data = parts(switched())
+    trained = Trainer(model(), WorldModelTraining(epochs=300, batch=32, patience=5, learning_rate=0.02), data, 0).run()
+    training, validation = trained.history.T
+    assert training[-1] < 0.1 * training[0] and trained.ended == STOPPED
+    assert int(validation.argmin()) == len(validation) - 6, "it stopped five epochs after the best"
+    x, y = (jnp.asarray(array) for array in (data["validation"].inputs, data["validation"].outputs))
+    np.testing.assert_allclose(jnp.mean((jax.vmap(trained.network)(x) - y) ** 2), validation.min(), rtol=1e-4)
+
+
+def test_a_killed_training_ends_like_one_that_was_not(tmp_path):
+    data, settings = parts(switched()), WorldModelTraining(epochs=6, batch=64)
+    whole = Trainer(model(), settings, data, 3).run()
+    path = tmp_path / "checkpoint.safetensors"
+    interrupted = Trainer(model(), settings, data, 3, path)
+    keep, interrupted._keep = interrupted._keep, lambda: (keep(), _stop_at(interrupted, 4))
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    resumed = Trainer(model(), settings, data, 3, path).run()
+    np.testing.assert_allclose(resumed.history, whole.history, rtol=1e-6)
+    again = Trainer(model(), settings, data, 4, path).run()
+    assert not np.allclose(again.history[0], whole.history[0]), "another seed starts anew"
+    path.write_bytes(path.read_bytes()[:-10])
+    np.testing.assert_allclose(Trainer(model(), settings, data, 3, path).run().history, whole.history, rtol=1e-6)
+
+
+def _stop_at(trainer, epoch):
+    if len(trainer._history) == epoch:
+        raise KeyboardInterrupt
+
+
+def test_a_diverging_run_says_so_and_keeps_finite_weights():
+    data = parts(switched())
+    trained = Trainer(model(), WorldModelTraining(epochs=50, batch=32, learning_rate=1e30), data, 0).run()
+    assert trained.ended == DIVERGED
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(nnx.state(trained.network)))
+
+
+@pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
+def test_jacobian_losses_train(kind):
+    settings = model(jacobian_loss=kind, jacobian_columns=2)
+    trained = Trainer(settings, WorldModelTraining(epochs=20, batch=32, learning_rate=0.01), parts(switched()), 0).run()
+    assert trained.history[-1, 0] < trained.history[0, 0]

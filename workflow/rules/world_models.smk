@@ -1,0 +1,67 @@
+rule world_models:
+    input:
+        rollouts=lambda wildcards: stores("rollouts", **pooled(wildcards)),
+        jacobians=lambda wildcards: stores("jacobians", **pooled(wildcards)),
+        sparsity=lambda wildcards: stores("sparsity", **pooled(wildcards)),
+        code=sources("world_models"),
+    output:
+        store=directory(WORLD_MODEL),
+    log:
+        "results/logs/world_models/{task}-{policy}-{method}-{model}-{seed}.log",
+    benchmark:
+        "results/benchmarks/world_models/{task}-{policy}-{method}-{model}-{seed}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=lambda wildcards: studies.world_model_settings(
+            STUDY, wildcards.policy, wildcards.model
+        ),
+    shell:
+        "python -m dynamic_sparsity.stages.world_models"
+        " --settings {params.settings:q}"
+        " --rollout {input.rollouts:q}"
+        " --jacobian {input.jacobians:q}"
+        " --sparsity {input.sparsity:q}"
+        " --seed {wildcards.seed}"
+        " --checkpoint results/world_models/{wildcards.task}/{wildcards.policy}/{wildcards.method}/{wildcards.model}/{wildcards.seed}.checkpoint"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
+
+
+rule recovery:
+    input:
+        rollouts=lambda wildcards: stores("rollouts", **wildcards),
+        jacobians=lambda wildcards: stores("jacobians", **wildcards),
+        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        models=lambda wildcards: expand(
+            WORLD_MODEL,
+            task=wildcards.task,
+            policy=wildcards.policy,
+            method=wildcards.method,
+            model=STUDY.world_models.models,
+            seed=STUDY.world_models.seeds,
+        ),
+        code=sources("recovery"),
+    output:
+        store=directory(PER_POLICY["recovery"]),
+    log:
+        "results/logs/recovery/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/recovery/{task}-{policy}-{method}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=settings("recovery"),
+    shell:
+        "python -m dynamic_sparsity.stages.recovery"
+        " --settings {params.settings:q}"
+        " --rollout {input.rollouts:q}"
+        " --jacobian {input.jacobians:q}"
+        " --sparsity {input.sparsity:q}"
+        " --model {input.models:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
