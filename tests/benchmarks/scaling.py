@@ -30,7 +30,7 @@ def measure() -> list[dict[str, object]]:
     if not source.exists():
         raise SystemExit(f"{source} is missing: run `python -m tests.benchmarks jacobians` first")
     table = pd.read_csv(source)
-    rows, (figure, axes) = [], plt.subplots(figsize=(6, 4), layout="constrained")
+    rows, (figure, axes) = [], plt.subplots(figsize=(6, 5), layout="constrained")
     for column, label in TIMES.items():
         times = table[column] / table["substeps"]
         fit = scipy.stats.linregress(np.log(table["inputs"]), np.log(times))
@@ -50,7 +50,9 @@ def measure() -> list[dict[str, object]]:
         (line,) = axes.loglog(inputs, np.exp(fit.intercept) * inputs**fit.slope, style, lw=1)
         axes.loglog(table["inputs"], times, "o", ms=4, color=line.get_color(), label=f"{label}: exponent {fit.slope:.2f}")
     axes.set(xlabel="inputs (state and control)", ylabel="ms per Jacobian of one physics step")
-    axes.legend(fontsize=7)
+    axes.set_xticks([5, 10, 20, 40, 80], ["5", "10", "20", "40", "80"])
+    axes.minorticks_off()
+    figure.legend(fontsize=8, loc="outside lower center")
     figure.savefig(FIGURE, metadata={"Date": None})
     plt.close(figure)
     return rows
