@@ -93,6 +93,12 @@ class MethodAblationFigure(Section):
     smallest_error: float = Field(1e-16, gt=0, lt=1, description="Errors below this are drawn at it.")
 
 
+class RecoveryFigure(Section):
+    """World models: errors, zeros, and recovery."""
+
+    smallest_sparsity: float = Field(1e-4, gt=0, lt=1, description="Relative sparsity below this is drawn at it.")
+
+
 class FigureSettings(Section):
     """One section per figure: changing a value redraws that figure only."""
 
@@ -107,6 +113,7 @@ class FigureSettings(Section):
     pattern_timeline: PatternTimelineFigure = Field(default_factory=PatternTimelineFigure)
     threshold_sweep: ThresholdSweepFigure = Field(default_factory=ThresholdSweepFigure)
     method_ablation: MethodAblationFigure = Field(default_factory=MethodAblationFigure)
+    recovery: RecoveryFigure = Field(default_factory=RecoveryFigure)
 
     @classmethod
     def names(cls) -> list[str]:

@@ -71,6 +71,7 @@ TABLES = {
     "patterns": ["patterns"],
     "method_ablation": ["ablation"],
     "recovery": ["recovery"],
+    "model_comparisons": ["recovery"],
 }
 # The reported numbers (resources/paper) that tables put beside ours.
 REPORTED = {
@@ -92,6 +93,7 @@ TABLE_QUESTIONS = {
     "patterns": "Q3 Is sparsity temporally sparse?",
     "method_ablation": "Does it depend on how a step is differentiated?",
     "recovery": "Q4 Do world models recover it?",
+    "model_comparisons": "Q4 Do world models recover it?",
 }
 # The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
 FIGURES = {
@@ -108,8 +110,10 @@ FIGURES = {
 STUDY_FIGURES = {
     "agents": ["summary", "patterns"],
     "method_ablation": ["ablation"],
+    "recovery": ["recovery"],
 }
 FIGURE_QUESTIONS = {
+    "recovery": "Q4 Do world models recover it?",
     "method_ablation": "Does it depend on how a step is differentiated?",
     "agents": "Q0 Who acts, and does it matter?",
     "zero_fraction": "Q1 Is the causal graph globally sparse?",

@@ -33,8 +33,12 @@ def main() -> None:
     for by_seed in scored.values():
         estimates = {name: stratified_mean([one[name] for one in by_seed], *how) for name in by_seed[0].data_vars}
         ends = (("mean", ""), ("low", "_low"), ("high", "_high"))
-        rows.append(xr.Dataset({f"{name}{end}": e[part] for name, e in estimates.items() for part, end in ends}))
-    result = xr.concat(rows, dim="model").assign_coords(model=stores.labels(scored))
+        row = xr.Dataset({f"{name}{end}": e[part] for name, e in estimates.items() for part, end in ends})
+        seed_means = xr.concat([one.mean("episode") for one in by_seed], dim="training_seed")
+        rows.append(row.assign({f"{name}_of_seed": seed_means[name] for name in seed_means.data_vars}))
+    result = xr.concat(rows, dim="model").assign_coords(
+        model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models})
+    )
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
     identity = stores.identity_of(*seeds["sparsity"])
     result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(exclude_none=True), **identity)}

@@ -1,0 +1,79 @@
+"""Do world models recover the sparsity? The paper's figure 8, and prediction error against recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import RecoveryFigure
+from dynamic_sparsity.figures import style
+
+_MARKERS = "osD^vP*X<>hp"
+
+
+def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
+    """Three panels from the recovery stores of all tasks: errors, relative sparsity, AUROC against error."""
+    data = [store.sel(basis="scaled", condition="all") for store in stores]
+    trained = [str(model) for model in data[0].model.values if data[0].one_step_error.sel(model=model).notnull()]
+    controls = [str(model) for model in data[0].model.values if str(model) not in trained and str(model) != "truth"]
+    figure = Figure(figsize=(11, 1.4 + 0.3 * max(8, len(trained))))
+    error, sparsity, both = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
+    heights = range(len(trained))
+    error.boxplot([_normalised(data, model, trained) for model in trained], orientation="horizontal", positions=heights)
+    error.set_yticks(heights, trained)
+    error.set_xlabel("error of the next state / its mean over models,\nper task, pooled over tasks and seeds")
+    _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
+    for number, store in enumerate(data):
+        _draw_task(both, store, trained, controls, _MARKERS[number % len(_MARKERS)])
+    both.set_xscale("log")
+    both.set_xlabel("error of the next state, standard deviations")
+    both.set_ylabel("AUROC of non-zero against zero entries")
+    both.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
+    figure.legend(*both.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
+    for axes in (error, sparsity):
+        axes.set_ylim(len(trained) - 0.5, -0.5)
+    figure.suptitle("Do world models recover the sparsity?", x=0.01, ha="left")
+    return figure
+
+
+def _normalised(data: Sequence[xr.Dataset], model: str, trained: Sequence[str]) -> np.ndarray:
+    """Errors of a model over those of all models of the same task, for every task and seed."""
+    errors = [store.one_step_error_of_seed for store in data]
+    return np.concatenate([e.sel(model=model).values / float(e.sel(model=list(trained)).mean()) for e in errors])
+
+
+def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str], smallest: float) -> None:
+    ratios = [
+        np.concatenate(
+            [
+                (store.sparsity_of_seed.sel(model=model) / store.true_sparsity_of_seed.sel(model=model)).values
+                for store in data
+                if float(store.true_sparsity.sel(model=model)) > 0
+            ]
+            or [np.zeros(0)]
+        )
+        for model in trained
+    ]
+    axes.boxplot([np.maximum(smallest, found) for found in ratios], orientation="horizontal", positions=range(len(trained)))
+    axes.set_xscale("log")
+    axes.set_xlim(smallest / 2, 3)
+    axes.axvline(1, color=style.VERMILION, linewidth=1)
+    axes.set_yticks([])
+    axes.set_xlabel(f"zeros of the model / true zeros (target 1;\nbelow {smallest:g} drawn there)")
+
+
+def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], controls: Sequence[str], marker: str) -> None:
+    task = store.attrs["task"]
+    for number, model in enumerate(trained):
+        one = store.sel(model=model)
+        look: dict[str, Any] = {"color": f"C{number}", "marker": marker, "linestyle": "", "markersize": 5}
+        axes.plot([float(one.one_step_error)], [float(one.auroc)], label=model if marker == _MARKERS[0] else None, **look)
+    axes.plot([], [], marker=marker, color="black", linestyle="", label=task)
+    for control, line in zip(controls, ("--", "-.", ":"), strict=False):
+        label = f"{control} (no state predicted)" if marker == _MARKERS[0] else None
+        axes.axhline(float(store.auroc.sel(model=control)), color="black", linestyle=line, linewidth=0.5, label=label)

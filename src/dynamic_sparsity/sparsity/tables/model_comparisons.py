@@ -1,0 +1,105 @@
+"""World models against the first one, pair by pair.
+
+Each model beside the first one of the study (the plain MLP, by default), paired over tasks and training seeds: error
+of the next state, in its standard deviations; relative sparsity, the share of entries of the model's Jacobian below
+the threshold over the share of true zeros (target 1); AUROC of non-zero against zero entries, scaled (0.5: chance).
+median_difference: median over pairs of this model's minus the first one's. p_value: Wilcoxon's signed-rank test,
+two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower" where p_holm is
+below 0.05, else "no significant difference"; "too few pairs" where no outcome could be significant. Runs that
+diverged count as they were before; `diverged` says how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import xarray as xr
+
+LEVEL = 0.05
+MEASURES = ("one_step_error", "relative_sparsity", "auroc")
+
+
+def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per model and measure, from the recovery stores of all tasks."""
+    del paper
+    values = pd.concat([_values(data) for data in stores])
+    first, *others = values.model.drop_duplicates()
+    rows = [_row(values, model, first, measure) for model in others for measure in MEASURES]
+    frame = pd.DataFrame(rows)
+    if not len(frame):
+        return frame
+    frame["p_holm"] = _holm(frame.p_value.to_numpy())
+    frame["verdict"] = [_verdict(row) for _, row in frame.iterrows()]
+    return frame
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """What the table says, one sentence per row."""
+    return [
+        f"{row.measure.replace('_', ' ')} of {row.model} against {row.against}: {row.verdict} (median difference"
+        f" {row.median_difference:.2g} over {row.pairs} pairs, p = {row.p_value:.2g}, corrected {row.p_holm:.2g})."
+        for _, row in frame.iterrows()
+    ]
+
+
+def _values(data: xr.Dataset) -> pd.DataFrame:
+    """The measures of every trained model and seed of one task."""
+    here = data.sel(basis="scaled", condition="all")
+    trained = [str(model) for model in here.model.values if here.one_step_error.sel(model=model).notnull()]
+    rows = []
+    for model in trained:
+        for seed in here.training_seed.values.tolist():
+            one = here.sel(model=model, training_seed=seed)
+            true = float(one.true_sparsity_of_seed)
+            rows.append(
+                {
+                    "task": data.attrs["task"],
+                    "model": model,
+                    "seed": seed,
+                    "diverged": data.attrs["ended"][f"{model}/{seed}"] == "diverged",
+                    "one_step_error": float(one.one_step_error_of_seed),
+                    "relative_sparsity": float(one.sparsity_of_seed) / true if true > 0 else np.nan,
+                    "auroc": float(one.auroc_of_seed),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str, object]:
+    ours, theirs = (values[values.model == name].set_index(["task", "seed"]) for name in (model, first))
+    difference = (ours[measure] - theirs[measure]).dropna()
+    unequal = difference[difference != 0]
+    p_value = float(scipy.stats.wilcoxon(unequal).pvalue) if len(unequal) else 1.0
+    return {
+        "measure": measure,
+        "model": model,
+        "against": first,
+        "pairs": len(difference),
+        "median": float(ours[measure].median()),
+        "median_difference": float(difference.median()),
+        "p_value": p_value if len(difference) else np.nan,
+        "diverged": int(ours.diverged.sum() + theirs.diverged.sum()),
+    }
+
+
+def _verdict(row: pd.Series) -> str:
+    if not row.pairs or 2.0 ** (1 - row.pairs) >= LEVEL:
+        return "too few pairs"
+    if row.p_holm >= LEVEL:
+        return "no significant difference"
+    return "higher" if row.median_difference > 0 else "lower"
+
+
+def _holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction; NaN counts as no comparison."""
+    corrected = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known])]
+    running = 0.0
+    for rank, number in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p_values[number]))
+        corrected[number] = running
+    return corrected
