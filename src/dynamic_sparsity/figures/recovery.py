@@ -26,7 +26,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     heights = range(len(trained))
     error.boxplot([_normalised(data, model, trained) for model in trained], orientation="horizontal", positions=heights)
     error.set_yticks(heights, trained)
-    error.set_xlabel("error of the next state / its mean over models,\nper task, pooled over tasks and seeds")
+    error.set_xlabel("error of the next state /\nmean over models of the task")
     _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
     for number, store in enumerate(data):
         _draw_task(both, store, trained, controls, _MARKERS[number % len(_MARKERS)])
@@ -64,7 +64,7 @@ def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str
     axes.set_xlim(smallest / 2, 3)
     axes.axvline(1, color=style.VERMILION, linewidth=1)
     axes.set_yticks([])
-    axes.set_xlabel(f"zeros of the model / true zeros (target 1;\nbelow {smallest:g} drawn there)")
+    axes.set_xlabel(f"model's zeros / true zeros\n(at least {smallest:g}; target 1)")
 
 
 def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], controls: Sequence[str], marker: str) -> None:
