@@ -6,6 +6,7 @@ scaling: how the time per Jacobian grows with the number of inputs, and its tota
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
 accelerator: Jacobians per second on a GPU, where jax has one.
+training: an epoch of the paper's MLP against its matrix products, and with losses on the Jacobian.
 memory: peak memory of the jacobians stage against the number of episodes.
 study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import accelerator, batches, cores, jacobians, memory, scaling, study
+from tests.benchmarks import accelerator, batches, cores, jacobians, memory, scaling, study, training
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "batches": batches.measure,
     "cores": cores.measure,
     "accelerator": accelerator.measure,
+    "training": training.measure,
     "memory": memory.measure,
     "study": study.measure,
 }

@@ -83,7 +83,7 @@ def task_of(text, substeps=3):
 
 
 def assert_stages_are_the_derivative_of_the_whole_step(task, *, loaded=True):
-    """At states along a rollout of the C engine; `loaded`: constraints must act there."""
+    """At states along a rollout of the C engine; `loaded`: constraints must act there. Returns what the stages give."""
     assert obstacle(task.model) is None
     start = Recorded(*map(jnp.asarray, warmed_up(task, 60, keep=60)))
     start = jax.tree.map(lambda array: array[4::5], start)
@@ -95,3 +95,4 @@ def assert_stages_are_the_derivative_of_the_whole_step(task, *, loaded=True):
     np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, atol=1e-10)
     zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
     np.testing.assert_array_equal(*zeros)
+    return stages

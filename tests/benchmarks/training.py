@@ -1,0 +1,82 @@
+"""Time of an epoch of the paper's MLP, against its matrix products alone and with losses on the Jacobian."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from tests.benchmarks.process import measured
+
+STEPS, INPUTS, OUTPUTS, BATCH = 100_000, 24, 18, 256  # CheetahRun
+REPEATS = 3
+
+
+def measure() -> list[dict[str, object]]:
+    """Seconds of one epoch over 100,000 transitions of CheetahRun's size on one pinned core, and ratios."""
+    return [measured("training")]
+
+
+def _epochs() -> dict[str, float]:
+    from dynamic_sparsity import runtime
+
+    runtime.configure_jax(threads=1, large_batches=True)
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
+    from dynamic_sparsity.world_models.data import Transitions
+    from dynamic_sparsity.world_models.training import Trainer
+
+    rng = np.random.default_rng(0)
+    arrays = (rng.normal(size=(STEPS, n)).astype(np.float32) for n in (INPUTS, OUTPUTS))
+    jacobian = np.zeros((STEPS, OUTPUTS, INPUTS), np.float32)
+    data = Transitions(*arrays, jacobian, jacobian == 0, np.zeros(STEPS, int))
+    training = WorldModelTraining(epochs=1, batch=BATCH)
+
+    def epoch(settings: WorldModelSettings) -> Callable[[], object]:
+        trainer = Trainer(settings, training, {"training": data, "validation": data.of_episodes([])}, 0)
+        compiled = jax.jit(trainer._epoch())
+        parameters, optimiser, _ = trainer._state
+        return lambda: jax.block_until_ready(compiled(parameters, optimiser, jax.random.key(0), trainer._data["training"]))
+
+    def products() -> Callable[[], object]:
+        """Forwards, and both products backwards, of every layer."""
+        sizes = [INPUTS, 512, 512, OUTPUTS]
+        weights = [jnp.ones(pair, jnp.float32) for pair in zip(sizes[:-1], sizes[1:], strict=True)]
+
+        def step(total: list[jax.Array], batch: jax.Array) -> tuple[list[jax.Array], None]:
+            activations = [batch]
+            for weight in weights:
+                activations.append(activations[-1] @ weight)
+            slope, total = activations[-1], list(total)
+            for number, weight in reversed(list(enumerate(weights))):
+                total[number] += activations[number].T @ slope
+                slope = slope @ weight.T if number else slope
+            return total, None
+
+        compiled = jax.jit(lambda x: jax.lax.scan(step, [0 * weight for weight in weights], x)[0])
+        x = jnp.asarray(data.inputs[: STEPS // BATCH * BATCH].reshape(-1, BATCH, INPUTS))
+        return lambda: jax.block_until_ready(compiled(x))
+
+    seconds = {"products_s": _median(products()), "mlp_s": _median(epoch(WorldModelSettings()))}
+    for loss in ("mse", "mae", "l1", "sae"):
+        seconds[f"{loss}_j_s"] = _median(epoch(WorldModelSettings(jacobian_loss=loss)))
+    slowest = max(seconds[f"{loss}_j_s"] for loss in ("mse", "mae", "l1", "sae"))
+    ratios = {"mlp_over_products": seconds["mlp_s"] / seconds["products_s"], "jacobian_over_mlp": slowest / seconds["mlp_s"]}
+    return {**seconds, **ratios}
+
+
+def _median(function: Callable[[], object]) -> float:
+    function()
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[REPEATS // 2]
+
+
+if __name__ == "__main__":
+    print(json.dumps(_epochs()))
