@@ -179,6 +179,8 @@ def test_world_models_are_trained_and_scored(project):
     project.change("world_models", {**given, "horizons": [1, 5, 30]})
     assert sorted(project.planned()) == [
         ("recovery", "task=CartpoleBalance, policy=expert, method=unrolled"),
+        ("study_figure", "figure=recovery"),
+        ("table", "table=model_comparisons"),
         ("table", "table=recovery"),
         *(
             ("world_models", f"task=CartpoleBalance, policy=expert, method=unrolled, model={model}, seed=4")
@@ -193,6 +195,8 @@ def test_world_models_are_trained_and_scored(project):
     assert whole.loc["static_oracle"].auroc == 1 and whole.skill.isna().all(), "nothing changes in 25 steps"
     assert whole.loc["mlp"].ended == "all epochs" and whole.loc["plain"].ended == "untrained"
     assert set(table.loc[table.basis == "mask", "model"]) == {"gated"}
+    compared = pd.read_csv(project.path / "results/tables/model_comparisons.csv")
+    assert set(compared.against) == {"mlp"} and set(compared.verdict) == {"too few pairs"}
     store = xr.open_zarr(
         project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
     )
