@@ -196,7 +196,8 @@ def test_world_models_are_trained_and_scored(project):
     assert whole.loc["mlp"].ended == "all epochs" and whole.loc["plain"].ended == "untrained"
     assert set(table.loc[table.basis == "mask", "model"]) == {"gated"}
     compared = pd.read_csv(project.path / "results/tables/model_comparisons.csv")
-    assert set(compared.against) == {"mlp"} and set(compared.verdict) == {"too few pairs"}
+    assert set(compared.against) == {"gated"}, "the first one of the file"
+    assert set(compared.verdict) == {"too few pairs"}
     store = xr.open_zarr(
         project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
     )
