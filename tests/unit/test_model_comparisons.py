@@ -12,7 +12,7 @@ from dynamic_sparsity.sparsity.tables import recovery as table
 SEEDS = [3, 5]
 SCORES = (
     *("auroc", "auroc_by_step", "skill", "skill_by_entry", "average_precision", "zero_f1", "leakage", "relative_error"),
-    *("one_step_error", "sparsity", "true_sparsity"),
+    *("one_step_error", "relative_sparsity"),
 )
 
 
@@ -22,8 +22,7 @@ def store(task, better):
     models = ["mlp", "same", "sparse", "static_oracle"]
     base = rng.random(len(SEEDS)) + 1
     values = {name: np.repeat(base[None], 4, axis=0) for name in SCORES}
-    values["sparsity"] = np.stack([base / 100, base / 100, base / 100 * better, np.full(2, np.nan)])
-    values["true_sparsity"] = np.full((4, 2), 0.5)
+    values["relative_sparsity"] = np.stack([base / 50, base / 50, base / 50 * better, np.full(2, np.nan)])
     values["one_step_error"] = np.stack([base, base + rng.normal(size=2), base, np.full(2, np.nan)])
     arrays = {}
     for name, of_seed in values.items():
@@ -69,7 +68,7 @@ def test_the_table_of_recovery_has_a_row_for_each_basis_and_condition(stores):
     same = frame[(frame.task == "BB") & (frame.model == "same")].iloc[0]
     assert same.ended == "all epochs, diverged"
     sparse = frame[(frame.task == "BB") & (frame.model == "sparse")].iloc[0]
-    np.testing.assert_allclose(sparse.relative_sparsity, float(stores[1].sparsity.sel(model="sparse").item()) / 0.5)
+    np.testing.assert_allclose(sparse.relative_sparsity, stores[1].relative_sparsity.sel(model="sparse").item())
 
 
 def test_the_figure_draws_trained_models_and_controls(stores):

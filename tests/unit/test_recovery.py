@@ -103,6 +103,10 @@ def test_what_does_not_fit_is_named(seeds):
     other = [data.assign_attrs(task="Other") for data in seeds["jacobians"]]
     with pytest.raises(UserError, match=r"stores of different runs.*Other"):
         Transitions.of_stores(seeds["rollouts"], other, seeds["sparsity"], change=False)
+    broken = [data.copy(deep=True) for data in seeds["jacobians"]]
+    broken[1].jacobian[3, 7, 1, 2] = np.inf  # in whatever part of the split
+    with pytest.raises(UserError, match=r"Masses, seed 1: 1 entries .* not finite, first d qpos:b / d qvel:a in step 7"):
+        Transitions.of_stores(seeds["rollouts"], broken, seeds["sparsity"], change=False)
     turned = [data.rename(qpos_dim="q").assign(qpos_dim=("qpos_dim", [0, 1, 2])) for data in seeds["rollouts"]]
     with pytest.raises(UserError, match="Masses has free or ball joints"):
         Transitions.of_stores(turned, seeds["jacobians"], seeds["sparsity"], change=False)
@@ -146,6 +150,7 @@ def test_truth_scores_one_and_constants_have_no_skill(stores, seeds):
     assert mean["mlp"].skill_by_entry.sel(basis="scaled") > 0.1, "the MLP has learnt something of when they touch"
     assert mean["gated"].auroc.sel(basis="mask").notnull() and mean["mlp"].auroc.sel(basis="mask").isnull()
     assert mean["truth"].one_step_error.isnull(), "controls predict no state here"
+    assert mean["truth"].zero_f1.sel(basis="scaled") == 1, "at the threshold of the validation episodes"
 
 
 def test_conditions_are_those_of_the_constraints(seeds):

@@ -1,5 +1,7 @@
 """World models on small systems whose masks are known."""
 
+from typing import get_args
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +37,12 @@ def parts(data):
 
 def model(**settings):
     return WorldModelSettings(**{"width": 16, "depth": 1, **settings})
+
+
+def test_settings_offer_what_there_is():
+    fields = WorldModelSettings.model_fields
+    assert set(get_args(fields["network"].annotation)) == set(NETWORKS)
+    assert set(get_args(get_args(fields["jacobian_loss"].annotation)[0])) == set(JACOBIAN_LOSSES)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -114,10 +122,6 @@ def test_what_cannot_be_learnt_is_named():
     data = switched()
     data.inputs[:, 3] = 2.5
     with pytest.raises(UserError, match=r"input d is constant \(2.5\)"):
-        Standardiser.of(data, "abcde", "xyz")
-    data = switched()
-    data.jacobian[7, 1, 2] = np.inf
-    with pytest.raises(UserError, match=r"1 entries of the Jacobians are not finite, first d y / d c in step 7"):
         Standardiser.of(data, "abcde", "xyz")
 
 

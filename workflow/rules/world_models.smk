@@ -24,7 +24,6 @@ rule world_models:
         " --jacobian {input.jacobians:q}"
         " --sparsity {input.sparsity:q}"
         " --seed {wildcards.seed}"
-        " --checkpoint results/world_models/{wildcards.task}/{wildcards.policy}/{wildcards.method}/{wildcards.model}/{wildcards.seed}.checkpoint"
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"

@@ -49,16 +49,9 @@ def _normalised(data: Sequence[xr.Dataset], model: str, trained: Sequence[str]) 
 
 def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str], smallest: float) -> None:
     ratios = [
-        np.concatenate(
-            [
-                (store.sparsity_of_seed.sel(model=model) / store.true_sparsity_of_seed.sel(model=model)).values
-                for store in data
-                if float(store.true_sparsity.sel(model=model)) > 0
-            ]
-            or [np.zeros(0)]
-        )
-        for model in trained
+        np.concatenate([store.relative_sparsity_of_seed.sel(model=model).values for store in data]) for model in trained
     ]
+    ratios = [found[np.isfinite(found)] for found in ratios]  # NaN for a task without zeros
     axes.boxplot([np.maximum(smallest, found) for found in ratios], orientation="horizontal", positions=range(len(trained)))
     axes.set_xscale("log")
     axes.set_xlim(smallest / 2, 3)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from dynamic_sparsity.settings import AblationSettings, ResamplingSettings
-from dynamic_sparsity.sparsity.resampling import stratified_mean
+from dynamic_sparsity.sparsity.resampling import with_intervals
 from dynamic_sparsity.stores import EPISODE, episodes_of, labels
 
 REFERENCE, CONVERGED_REFERENCE = "unrolled", "unrolled-converged"
@@ -41,30 +41,26 @@ def compare(
     Entries that are not finite in either way count in nothing but `nonfinite`, their share.
     """
     pairs = pairs_of(list(jacobians))
-    compared = []
-    for way, reference in pairs:
-        seeds = [
-            _of_seed(ours, theirs, settings.thresholds)
-            for ours, theirs in zip(jacobians[way], jacobians[reference], strict=True)
-        ]
-        estimates = {}
-        for name in seeds[0].data_vars:
-            estimate = stratified_mean(
-                [seed[name] for seed in seeds], resampling.resamples, resampling.confidence, resampling.seed
-            )
-            estimates |= {f"{name}{end}": estimate[part] for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))}
-        compared.append(xr.Dataset(estimates))
-    result = xr.concat(compared, dim=PAIR)
+    seeds = [
+        _of_seed(dict(zip(jacobians, stores, strict=True)), pairs, settings.thresholds)
+        for stores in zip(*jacobians.values(), strict=True)
+    ]
     ways, references = zip(*pairs, strict=True)
     steps = sum(int(seed.length.sum()) for seed in jacobians[REFERENCE])
-    return result.assign(steps=((), np.int64(steps))).assign_coords(
-        way=(PAIR, labels(ways)), reference=(PAIR, labels(references))
+    return (
+        with_intervals(seeds, resampling)
+        .assign(steps=((), np.int64(steps)))
+        .assign_coords(way=(PAIR, labels(ways)), reference=(PAIR, labels(references)))
     )
 
 
-def _of_seed(ours: xr.Dataset, theirs: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
-    """The measures of every episode."""
-    episodes = [_of_episode(*pair, thresholds) for pair in zip(episodes_of(ours), episodes_of(theirs), strict=True)]
+def _of_seed(ways: Mapping[str, xr.Dataset], pairs: Sequence[tuple[str, str]], thresholds: Sequence[float]) -> xr.Dataset:
+    """The measures of every episode and pair; an episode of all ways is in memory at a time."""
+    episodes = []
+    for several in zip(*map(episodes_of, ways.values()), strict=True):
+        by_way = dict(zip(ways, several, strict=True))
+        measures = [_of_episode(by_way[way], by_way[reference], thresholds) for way, reference in pairs]
+        episodes.append(xr.concat(measures, dim=PAIR))
     return xr.concat(episodes, dim=EPISODE)
 
 

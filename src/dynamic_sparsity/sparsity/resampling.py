@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
+from dynamic_sparsity.settings import ResamplingSettings
+
 
 def episode_draws(episodes: Sequence[int], resamples: int, seed: int) -> Iterator[list[np.ndarray]]:
     """For each resample, how often each episode of each seed is drawn; `episodes` counts them per seed."""
@@ -36,3 +38,14 @@ def stratified_mean(values: Sequence[xr.DataArray], resamples: int, confidence: 
     low, high = (means.quantile(q, dim="resample", skipna=True).drop_vars("quantile") for q in (tail, 1 - tail))
     enough = known_in_a_seed >= 2
     return xr.Dataset({"mean": mean, "low": low.where(enough), "high": high.where(enough)})
+
+
+def with_intervals(values: Sequence[xr.Dataset], resampling: ResamplingSettings) -> xr.Dataset:
+    """`stratified_mean` of every variable of per-episode Datasets, one per seed: its mean, and `_low` and `_high`."""
+    found = {}
+    for name in values[0].data_vars:
+        estimate = stratified_mean(
+            [seed[name] for seed in values], resampling.resamples, resampling.confidence, resampling.seed
+        )
+        found |= {name: estimate["mean"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
+    return xr.Dataset(found)

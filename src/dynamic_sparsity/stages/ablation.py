@@ -10,7 +10,7 @@ from dynamic_sparsity.stages import _common
 
 
 def main() -> None:
-    """Parse, read, compare, write; one episode of two ways in memory at a time."""
+    """Parse, read, compare, write; one episode of all ways in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--jacobian", required=True, nargs="+", type=Path, help="stores of all ways and seeds")
     given = options.parse_args()

@@ -7,8 +7,8 @@ from pathlib import Path
 import xarray as xr
 
 from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.sparsity.resampling import stratified_mean
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.sparsity.resampling import with_intervals
+from dynamic_sparsity.stages import _common, _world_models
 from dynamic_sparsity.world_models import recovery
 from dynamic_sparsity.world_models.data import Transitions
 
@@ -16,26 +16,20 @@ from dynamic_sparsity.world_models.data import Transitions
 def main() -> None:
     """Parse, read, score, write."""
     options = _common.parser(__doc__)
-    for name in ("rollout", "jacobian", "sparsity", "model"):
-        options.add_argument(f"--{name}", required=True, nargs="+", type=Path)
+    _world_models.add_inputs(options)
+    options.add_argument("--model", required=True, nargs="+", type=Path)
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.WorldModelStage.model_validate_json(given.settings)
-    seeds = {
-        kind: stores.open_seeds(paths, kind)
-        for kind, paths in (("rollouts", given.rollout), ("jacobians", given.jacobian), ("sparsity", given.sparsity))
-    }
+    seeds = _world_models.open_inputs(given)
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
     models = [stores.open_store(path, "world_models") for path in given.model]
     scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
-    how = stage.resampling.resamples, stage.resampling.confidence, stage.resampling.seed
     rows = []
     for by_seed in scored.values():
-        estimates = {name: stratified_mean([one[name] for one in by_seed], *how) for name in by_seed[0].data_vars}
-        ends = (("mean", ""), ("low", "_low"), ("high", "_high"))
-        row = xr.Dataset({f"{name}{end}": e[part] for name, e in estimates.items() for part, end in ends})
         seed_means = xr.concat([one.mean("episode") for one in by_seed], dim="training_seed")
-        rows.append(row.assign({f"{name}_of_seed": seed_means[name] for name in seed_means.data_vars}))
+        named = seed_means.rename({name: f"{name}_of_seed" for name in seed_means.data_vars})
+        rows.append(with_intervals(by_seed, stage.resampling).merge(named))
     result = xr.concat(rows, dim="model").assign_coords(
         model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models})
     )

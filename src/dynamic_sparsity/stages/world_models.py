@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _world_models
 
 
 def main() -> None:
     """Parse, read, train, evaluate, write."""
     options = _common.parser(__doc__)
-    for name in ("rollout", "jacobian", "sparsity"):
-        options.add_argument(f"--{name}", required=True, nargs="+", type=Path)
+    _world_models.add_inputs(options)
     options.add_argument("--seed", required=True, type=int)
-    options.add_argument("--checkpoint", required=True, type=Path)
     given = options.parse_args()
     stage = settings.WorldModelStage.model_validate_json(given.settings)
     runtime.configure_jax(threads=given.threads, large_batches=True)
 
     from dynamic_sparsity.world_models import report
 
-    kinds = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
-    seeds = {kind: stores.open_seeds(paths, kind) for kind, paths in kinds.items()}
+    seeds = _world_models.open_inputs(given)
+    checkpoint = given.output.with_suffix(".checkpoint")  # beside the store, which Snakemake removes before a job
     ((name, model),) = stage.world_models.models.items()
-    result = report.trained_and_evaluated(model, stage.world_models, seeds, given.seed, given.checkpoint)
+    result = report.trained_and_evaluated(model, stage.world_models, seeds, given.seed, checkpoint)
     identity = {**stores.identity_of(*seeds["sparsity"]), "model": name, "training_seed": given.seed}
     result.attrs |= stores.provenance("world_models", stage.model_dump(exclude_none=True), **identity)
     stores.write_store(given.output, result)
-    given.checkpoint.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

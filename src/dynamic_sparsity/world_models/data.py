@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.stores import episodes_of
+from dynamic_sparsity.stores import IN, OUT, episodes_of
 
 PARTS = ("training", "validation", "test")
 
@@ -34,7 +34,8 @@ class Transitions:
     ) -> Transitions:
         """All episodes of all seeds, numbered through; `change`: outputs are how the state changes, and so its Jacobian.
 
-        Raises UserError for stores of different runs, and for a task whose state has orientations.
+        Raises UserError for stores of different runs, for a task whose state has orientations, and for an entry of a
+        Jacobian that is not finite.
         """
         parts = []
         for rollout, jacobian, zeros in zip(rollouts, jacobians, sparsity, strict=True):
@@ -62,6 +63,14 @@ class Transitions:
 
 
 def _episode(rollout: xr.Dataset, jacobian: xr.Dataset, zeros: xr.Dataset, *, change: bool) -> tuple[np.ndarray, ...]:
+    wrong = np.argwhere(~np.isfinite(jacobian.jacobian.values))
+    if len(wrong):
+        step, row, column = wrong[0]
+        raise UserError(
+            f"{rollout.attrs['task']}, seed {rollout.attrs['seed']}: {len(wrong)} entries of the Jacobians of an episode are"
+            f" not finite, first d {jacobian[OUT].values[row]} / d {jacobian[IN].values[column]} in step {step}:"
+            " leave this task out of world_models.tasks, or look at its states"
+        )
     state = np.concatenate([rollout[name].values for name in ("qpos", "qvel", "act")], axis=1, dtype=float)
     following = np.concatenate([rollout[f"next_{name}"].values for name in ("qpos", "qvel", "act")], axis=1, dtype=float)
     matrix = jacobian.jacobian.values
@@ -99,7 +108,7 @@ class Standardiser:
 
     @classmethod
     def of(cls, training: Transitions, input_labels: Sequence[str], output_labels: Sequence[str]) -> Standardiser:
-        """Raises UserError naming a variable that never changes, or an entry of a Jacobian that is not finite."""
+        """Raises UserError naming a variable that never changes."""
         scales = [array.std(axis=0) for array in (training.inputs, training.outputs)]
         for kind, labels, array, scale in (
             ("input", input_labels, training.inputs, scales[0]),
@@ -111,14 +120,6 @@ class Standardiser:
                     " be learnt of it: use a policy that moves it, more episodes, or leave this task out of"
                     " world_models.tasks"
                 )
-        wrong = np.argwhere(~np.isfinite(training.jacobian))
-        if len(wrong):
-            step, row, column = wrong[0]
-            raise UserError(
-                f"{len(wrong)} entries of the Jacobians are not finite, first"
-                f" d {output_labels[row]} / d {input_labels[column]} in step {step} of the training episodes:"
-                " leave this task out of world_models.tasks, or look at its states"
-            )
         return cls(training.inputs.mean(axis=0), scales[0], training.outputs.mean(axis=0), scales[1])
 
     def __call__(self, transitions: Transitions) -> Transitions:

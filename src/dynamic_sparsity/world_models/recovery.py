@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,41 +72,46 @@ def score_episode(
     return xr.concat(bases, dim="basis").assign_coords(basis=labels(BASES))
 
 
-def controls(
-    settings: WorldModelsSettings, data: Transitions, seed: int, input_labels: Sequence[str], output_labels: Sequence[str]
-) -> Callable[[Transitions, Episode], dict[str, np.ndarray]]:
-    """What gives the scaled magnitudes of each of CONTROLS in an episode, from the training part of the split of `seed`.
+class Controls:
+    """What gives the scaled magnitudes of each of CONTROLS, from the training part of the split of `seed`.
 
     `linear`: the slopes of one least-squares fit; `neighbours`: of one around each step, over its nearest 50 training steps;
     `static_oracle`: how often each entry is non-zero in the episode itself; `truth`: whether it is.
     """
-    split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
-    standardise = Standardiser.of(data.of_episodes(split["training"]), input_labels, output_labels)
-    training = standardise(data.of_episodes(split["training"]))
-    count = min(max(_NEIGHBOURS, 2 * training.inputs.shape[1]), len(training.inputs))
-    nearest = NearestNeighbors(n_neighbors=count).fit(training.inputs)
-    slopes = _slopes(training.inputs, training.outputs)
 
-    def of_episode(transitions: Transitions, episode: Episode) -> dict[str, np.ndarray]:
-        inputs = standardise(transitions).inputs
-        around = nearest.kneighbors(inputs, return_distance=False)
+    def __init__(self, data: Transitions, split: Mapping[str, list[int]], labels: Sequence[Sequence[str]]) -> None:
+        """`labels`: of the inputs and of the outputs."""
+        training = data.of_episodes(split["training"])
+        self._standardise = Standardiser.of(training, *labels)
+        self._training = self._standardise(training)
+        inputs = self._training.inputs
+        count = min(max(_NEIGHBOURS, 2 * inputs.shape[1]), len(inputs))
+        self._nearest = NearestNeighbors(n_neighbors=count).fit(inputs)
+        validation = data.of_episodes(split["validation"])
+        self.thresholds = {
+            name: scores.matched_threshold(magnitude, validation.zero) for name, magnitude in self(validation).items()
+        }
+        """Below which as many entries of the validation episodes fall as are zero."""
+
+    def __call__(self, episode: Transitions) -> dict[str, np.ndarray]:
+        """Magnitudes at the steps of an episode, [step, out_dim, in_dim]."""
+        training = self._training
+        around = self._nearest.kneighbors(self._standardise(episode).inputs, return_distance=False)
         local = np.stack([_slopes(training.inputs[chosen], training.outputs[chosen]) for chosen in around])
         return {
-            "linear": np.broadcast_to(np.abs(slopes), episode.zero.shape),
+            "linear": np.broadcast_to(np.abs(_slopes(training.inputs, training.outputs)), episode.zero.shape),
             "neighbours": np.abs(local),
             "static_oracle": scores.static_oracle(episode.zero),
             "truth": (~episode.zero).astype(float),
         }
-
-    return of_episode
 
 
 def scores_of_model(store: xr.Dataset, episodes: Sequence[Episode], data: Transitions, margins: Sequence[int]) -> xr.Dataset:
     """Scores of one model's store (`report.trained_and_evaluated`), over `episode`.
 
     Beside those of `score_episode`: `relative_error` of its Jacobian by condition, scaled; `one_step_error`, root mean
-    squared error in standard deviations of the next state; `rollout_error` by horizon; `sparsity` and `true_sparsity`:
-    share of entries below `zero_threshold` in the model, and of zeros.
+    squared error in standard deviations of the next state; `rollout_error` by horizon; `relative_sparsity`: share of
+    entries of the model below `zero_threshold`, over the share of true zeros (NaN where there is none).
     """
     found = []
     scale = store.input_scale.values / store.output_scale.values[:, None]
@@ -124,15 +129,14 @@ def scores_of_model(store: xr.Dataset, episodes: Sequence[Episode], data: Transi
             scores.relative_error(jacobian[here] * scale, truth.jacobian[here] * scale) if here.any() else np.nan
             for here in truth.conditions.values()
         ]
-        transitions = data.of_episodes([number])
+        transitions, true = data.of_episodes([number]), float(truth.zero.mean())
         off = (own.prediction.values - transitions.outputs) / store.output_scale.values
         found.append(
             scored.assign(
                 relative_error=("condition", errors),
                 one_step_error=((), float(np.sqrt((off**2).mean()))),
                 rollout_error=("horizon", own.rollout_error.values),
-                sparsity=((), float((np.abs(jacobian) < zero_threshold).mean())),
-                true_sparsity=((), float(truth.zero.mean())),
+                relative_sparsity=((), (np.abs(jacobian) < zero_threshold).mean() / true if true else np.nan),
             ).assign_coords(horizon=store.horizon.values)
         )
     return xr.concat(found, dim=EPISODE)
@@ -140,11 +144,13 @@ def scores_of_model(store: xr.Dataset, episodes: Sequence[Episode], data: Transi
 
 def truth_of_episodes(data: Transitions, sparsity: Sequence[xr.Dataset], numbers: Sequence[int]) -> list[Episode]:
     """The truth of episodes by their number over all seeds."""
-    whole = [one for store in sparsity for one in episodes_of(store)]
+    places = [(store, number) for store in sparsity for number in range(store.sizes[EPISODE])]
     found = []
     for number in numbers:
+        store, place = places[number]
+        (episode,) = episodes_of(store.isel({EPISODE: [place]}))
         own = data.of_episodes([number])
-        found.append(Episode(own.jacobian, own.zero, conditions(whole[number])))
+        found.append(Episode(own.jacobian, own.zero, conditions(episode)))
     return found
 
 
@@ -212,23 +218,19 @@ def of_all(
     scored: dict[str, list[xr.Dataset]] = {}
     names = [list(map(str, sparsity[0][dim].values)) for dim in (IN, OUT)]
     for seed in sorted({store.attrs["training_seed"] for store in models}):
-        own = [store for store in models if store.attrs["training_seed"] == seed]
-        numbers = own[0].episode.values.tolist()
-        episodes = truth_of_episodes(data, sparsity, numbers)
-        for store in own:
-            scored.setdefault(store.attrs["model"], []).append(scores_of_model(store, episodes, data, settings.margins))
-        control = controls(settings, data, seed, *names)
-        by_episode = [
-            (control(data.of_episodes([number]), episode), episode)
-            for number, episode in zip(numbers, episodes, strict=True)
-        ]
+        split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
+        episodes = truth_of_episodes(data, sparsity, split["test"])
+        for store in models:
+            if store.attrs["training_seed"] == seed:
+                of_model = scores_of_model(store, episodes, data, settings.margins)
+                scored.setdefault(store.attrs["model"], []).append(of_model)
+        control = Controls(data, split, names)
+        magnitudes = [control(data.of_episodes([number])) for number in split["test"]]
         for name in CONTROLS:
-            found = []
-            for magnitudes, episode in by_episode:
-                threshold = {"scaled": scores.matched_threshold(magnitudes[name], episode.zero)}
-                found.append(score_episode({"scaled": magnitudes[name]}, threshold, episode, settings.margins))
-            blank = scored[own[0].attrs["model"]][-1]
+            given = zip(magnitudes, episodes, strict=True)
+            threshold = {"scaled": control.thresholds[name]}
+            found = [score_episode({"scaled": of[name]}, threshold, episode, settings.margins) for of, episode in given]
             whole = xr.concat(found, dim=EPISODE)
-            missing = {n: xr.full_like(blank[n], np.nan) for n in blank.data_vars if n not in whole}
+            missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in whole}
             scored.setdefault(name, []).append(whole.assign(missing))
     return scored

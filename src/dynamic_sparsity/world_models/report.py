@@ -12,7 +12,7 @@ from dynamic_sparsity.settings import WorldModelSettings, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, labels, padded
 from dynamic_sparsity.world_models import evaluation, scores
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
-from dynamic_sparsity.world_models.training import Trained, Trainer
+from dynamic_sparsity.world_models.training import Trainer
 
 
 def trained_and_evaluated(
@@ -37,16 +37,20 @@ def trained_and_evaluated(
     standardise = Standardiser.of(data.of_episodes(split["training"]), list(truth[IN].values), list(truth[OUT].values))
     parts = {part: standardise(data.of_episodes(split[part])) for part in ("training", "validation")}
     trained = Trainer(model, settings.training, parts, seed, checkpoint).run()
-    episodes = [_of_episode(trained, standardise, data.of_episodes([number]), settings) for number in split["test"]]
+    evaluator = evaluation.Evaluator(trained.network, standardise, change=change)
+    episodes = [_of_episode(evaluator, data.of_episodes([number]), settings.horizons) for number in split["test"]]
     steps = max(episode.sizes[TIME] for episode in episodes)
     result = xr.concat([_padded(episode, steps) for episode in episodes], dim=EPISODE)
-    thresholds = _matched_thresholds(trained, standardise, parts["validation"], change=change)
+    output_scale = _next_state_scale(standardise, data, split["training"], change=change)
+    validation = data.of_episodes(split["validation"])
+    raw = np.abs(evaluator.jacobians(validation))
+    scaled = raw * standardise.input_scale / output_scale[:, None]
     return (
         result.assign(
             history=(("epoch", "part"), trained.history),
             input_scale=(IN, standardise.input_scale),
-            output_scale=(OUT, _next_state_scale(standardise, data, split["training"], change=change)),
-            matched_threshold=("basis", thresholds),
+            output_scale=(OUT, output_scale),
+            matched_threshold=("basis", [scores.matched_threshold(found, validation.zero) for found in (scaled, raw)]),
             seconds=((), trained.seconds),
         )
         .assign_coords(
@@ -63,28 +67,14 @@ def trained_and_evaluated(
     )
 
 
-def next_state_jacobian(trained: Trained, standardise: Standardiser, inputs: np.ndarray, *, change: bool) -> np.ndarray:
-    """The model's Jacobian of the next state in its own units, at standardised inputs."""
-    matrix = evaluation.jacobians(trained.network, inputs) * standardise.output_scale[:, None] / standardise.input_scale
-    return matrix + np.eye(*matrix.shape[1:]) if change else matrix
-
-
-def _of_episode(
-    trained: Trained, standardise: Standardiser, episode: Transitions, settings: WorldModelsSettings
-) -> xr.Dataset:
-    change = settings.target == "change"
-    inputs = standardise(episode).inputs
-    moved = evaluation.predictions(trained.network, inputs) * standardise.output_scale + standardise.output_mean
-    states = episode.outputs.shape[1]
-    matrix = next_state_jacobian(trained, standardise, inputs, change=change)
-    errors = evaluation.rollout_errors(trained.network, standardise, episode, settings.horizons, change=change)
+def _of_episode(evaluator: evaluation.Evaluator, episode: Transitions, horizons: Sequence[int]) -> xr.Dataset:
     arrays = {
-        "jacobian": ((TIME, OUT, IN), matrix.astype(np.float32)),
-        "prediction": ((TIME, OUT), (moved + episode.inputs[:, :states] if change else moved).astype(np.float32)),
-        "rollout_error": (("horizon",), errors),
-        "length": ((), np.int32(len(inputs))),
+        "jacobian": ((TIME, OUT, IN), evaluator.jacobians(episode).astype(np.float32)),
+        "prediction": ((TIME, OUT), evaluator.predictions(episode).astype(np.float32)),
+        "rollout_error": (("horizon",), evaluator.rollout_errors(episode, horizons)),
+        "length": ((), np.int32(len(episode.inputs))),
     }
-    mask = evaluation.masks(trained.network, inputs)
+    mask = evaluator.masks(episode)
     return xr.Dataset(arrays if mask is None else {**arrays, "mask": ((TIME, OUT, IN), mask)})
 
 
@@ -95,16 +85,6 @@ def _padded(episode: xr.Dataset, steps: int) -> xr.Dataset:
             for name, array in episode.items()
         }
     )
-
-
-def _matched_thresholds(
-    trained: Trained, standardise: Standardiser, validation: Transitions, *, change: bool
-) -> list[float]:
-    raw = np.abs(next_state_jacobian(trained, standardise, validation.inputs, change=change))
-    return [
-        scores.matched_threshold(magnitude, validation.zero)
-        for magnitude in (raw * standardise.input_scale / standardise.output_scale[:, None], raw)
-    ]
 
 
 def _next_state_scale(standardise: Standardiser, data: Transitions, training: Sequence[int], *, change: bool) -> np.ndarray:

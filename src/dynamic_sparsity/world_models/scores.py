@@ -109,10 +109,8 @@ def _mean_auroc(magnitude: Float[np.ndarray, "group member"], zero: Bool[np.ndar
 
 
 def _auroc(magnitude: np.ndarray, zero: np.ndarray) -> float:
-    """By ranks (Mann and Whitney)."""
-    zeros = int(zero.sum())
-    others = zero.size - zeros
-    if not zeros or not others:
+    """Mann and Whitney's U as a share of all pairs."""
+    if zero.all() or not zero.any():
         return np.nan
-    ranks = scipy.stats.rankdata(magnitude)
-    return float((ranks[~zero].sum() - others * (others + 1) / 2) / (zeros * others))
+    u = scipy.stats.mannwhitneyu(magnitude[~zero], magnitude[zero], method="asymptotic").statistic
+    return float(u / ((~zero).sum() * zero.sum()))

@@ -53,18 +53,9 @@ def _values(data: xr.Dataset) -> pd.DataFrame:
     for model in trained:
         for seed in here.training_seed.values.tolist():
             one = here.sel(model=model, training_seed=seed)
-            true = float(one.true_sparsity_of_seed)
-            rows.append(
-                {
-                    "task": data.attrs["task"],
-                    "model": model,
-                    "seed": seed,
-                    "diverged": data.attrs["ended"][f"{model}/{seed}"] == "diverged",
-                    "one_step_error": float(one.one_step_error_of_seed),
-                    "relative_sparsity": float(one.sparsity_of_seed) / true if true > 0 else np.nan,
-                    "auroc": float(one.auroc_of_seed),
-                }
-            )
+            row = {"task": data.attrs["task"], "model": model, "seed": seed}
+            row["diverged"] = data.attrs["ended"][f"{model}/{seed}"] == "diverged"
+            rows.append(row | {measure: float(one[f"{measure}_of_seed"]) for measure in MEASURES})
     return pd.DataFrame(rows)
 
 

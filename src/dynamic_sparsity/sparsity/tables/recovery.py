@@ -40,7 +40,7 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
                 here = of_model.sel(basis=basis, condition=condition)
                 row: dict[str, object] = {"task": data.attrs["task"], "model": model, "ended": ", ".join(ended)}
                 row |= {"basis": basis, "condition": condition, "one_step_error": float(here.one_step_error)}
-                row["relative_sparsity"] = float(here.sparsity / here.true_sparsity) if here.true_sparsity > 0 else None
+                row["relative_sparsity"] = float(here.relative_sparsity)
                 for name in (*SCORES, "relative_error"):
                     row |= {f"{name}{end}": float(here[f"{name}{end}"]) for end in ("", "_low", "_high")}
                 rows.append(row)
