@@ -287,12 +287,21 @@ class AblationSettings(Section):
 class WorldModelSettings(Section):
     """One world model: a network and what it is trained on."""
 
-    network: Literal["mlp", "relu", "residual", "experts", "linear_experts", "gated"] = Field(
-        "mlp", description="mlp (ELU), relu, residual, experts, linear_experts or gated (state-dependent masks)."
+    network: Literal["mlp", "relu", "residual", "experts", "linear_experts", "gated", "attention", "graph"] = Field(
+        "mlp",
+        description="mlp (ELU), relu, residual, experts, linear_experts, gated (masks of the inputs of each output that"
+        " depend on the state), attention (over variables, behind masks), or graph (on the kinematic tree).",
     )
     trained: bool = Field(True, description="false: the network as it is drawn, for comparison.")
-    width: int = Field(512, ge=1, le=100_000, description="Units of a hidden layer.")
-    depth: int = Field(2, ge=1, le=100, description="Hidden layers, or residual blocks.")
+    width: int = Field(
+        512,
+        ge=1,
+        le=100_000,
+        description="Units of a hidden layer; gated, attention and graph use an eighth of it per variable.",
+    )
+    depth: int = Field(
+        2, ge=1, le=100, description="Hidden layers, residual blocks, layers of attention, or rounds of messages."
+    )
     experts: int = Field(4, ge=2, le=1000, description="How many experts a mixture has.")
     jacobian_loss: Literal["mse", "mae", "l1", "sae"] | None = Field(
         None,
@@ -304,6 +313,7 @@ class WorldModelSettings(Section):
         1, ge=1, description="Columns of the Jacobian that are drawn at random for each sample; null: all."
     )
     mask_weight: float = Field(0.01, ge=0, description="Weight of the penalty on open masks, for networks that have them.")
+    mask_budget: float = Field(0.0, ge=0, le=1, description="Share of open masks up to which there is no penalty.")
 
 
 class WorldModelTraining(Section):

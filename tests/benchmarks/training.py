@@ -25,6 +25,7 @@ def _epochs() -> dict[str, float]:
     import jax.numpy as jnp
     import numpy as np
 
+    from dynamic_sparsity.kinematic_tree import KinematicTree
     from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
     from dynamic_sparsity.world_models.data import Transitions
     from dynamic_sparsity.world_models.training import Trainer
@@ -34,9 +35,10 @@ def _epochs() -> dict[str, float]:
     jacobian = np.zeros((STEPS, OUTPUTS, INPUTS), np.float32)
     data = Transitions(*arrays, jacobian, jacobian == 0, np.zeros(STEPS, int))
     training = WorldModelTraining(epochs=1, batch=BATCH)
+    tree = KinematicTree((), ((),) * INPUTS, (0,) * OUTPUTS)  # an MLP asks for no more than their numbers
 
     def epoch(settings: WorldModelSettings) -> Callable[[], object]:
-        trainer = Trainer(settings, training, {"training": data, "validation": data.of_episodes([])}, 0)
+        trainer = Trainer(settings, training, {"training": data, "validation": data.of_episodes([])}, tree, 0)
         compiled = jax.jit(trainer._epoch())
         parameters, optimiser, _ = trainer._state
         return lambda: jax.block_until_ready(compiled(parameters, optimiser, jax.random.key(0), trainer._data["training"]))

@@ -5,11 +5,13 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
 from dynamic_sparsity.world_models import recovery, report
 from dynamic_sparsity.world_models.data import Transitions
 
 STEPS, EPISODES = 60, 4
+TREE = KinematicTree(parents=(-1, -1), of_inputs=((0,), (1,), (0,), (1,), (0,)), of_outputs=(0, 1, 0, 1))
 
 
 def colliding_masses(seed):
@@ -84,7 +86,7 @@ def stores(request, seeds, tmp_path_factory):
     found = []
     for name, model in chosen.models.items():
         path = tmp_path_factory.mktemp("models") / "checkpoint"
-        store = report.trained_and_evaluated(model, chosen, seeds, 0, path)
+        store = report.trained_and_evaluated(model, chosen, seeds, TREE, 0, path)
         found.append(store.assign_attrs(model=name, training_seed=0))
     return chosen, found
 

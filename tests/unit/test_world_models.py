@@ -9,13 +9,21 @@ import pytest
 from flax import nnx
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
-from dynamic_sparsity.world_models.losses import JACOBIAN_LOSSES, jacobian_loss, random_columns
+from dynamic_sparsity.world_models.losses import (
+    JACOBIAN_LOSSES,
+    jacobian_loss,
+    prediction_and_columns,
+    random_columns,
+)
 from dynamic_sparsity.world_models.networks import NETWORKS
 from dynamic_sparsity.world_models.training import DIVERGED, STOPPED, Trainer, build
 
 IN, OUT = 5, 3
+TREE = KinematicTree(parents=(-1, 0, -1), of_inputs=((0,), (1,), (2,), (0,), (1, 2)), of_outputs=(0, 1, 2))
+"""Two trees: a chain of two, and a third by itself."""
 
 
 def switched(steps=400, episodes=4, seed=0):
@@ -47,7 +55,7 @@ def test_settings_offer_what_there_is():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_take_one_sample_and_have_a_derivative(name):
-    network = build(model(network=name), IN, OUT, seed=0)
+    network = build(model(network=name), TREE, seed=0)
     x = jnp.linspace(-1, 1, IN)
     assert network(x).shape == (OUT,) and jax.jacfwd(network)(x).shape == (OUT, IN)
     assert np.isfinite(jax.jacfwd(network)(x)).all()
@@ -60,7 +68,7 @@ def test_networks_take_one_sample_and_have_a_derivative(name):
 
 
 def test_a_closed_gate_is_a_zero_of_the_jacobian():
-    network = build(model(network="gated"), IN, OUT, seed=0)
+    network = build(model(network="gated"), TREE, seed=0)
     network.gate.layers[-1].kernel[...] *= 0
     bias = np.full((OUT, IN), 10.0)
     bias[1, 2] = bias[2, 0] = -10.0
@@ -70,31 +78,89 @@ def test_a_closed_gate_is_a_zero_of_the_jacobian():
     np.testing.assert_array_equal(jax.jacfwd(network)(x) == 0, bias < 0)
 
 
+def test_attention_sees_along_paths_of_open_gates():
+    network = build(model(network="attention", depth=2), TREE, seed=0)
+    x = jnp.linspace(-1, 1, IN)
+    for layer in network.layers:
+        layer.asked.kernel[...] *= 0  # logits are 2, whatever the state
+    assert network.mask(x).all()
+    np.testing.assert_allclose(jax.jacfwd(network)(x) == 0, False)
+    wanted = np.full((2, IN, IN), -10.0)
+    wanted[0, 1, 4] = wanted[1, 0, 1] = 10.0  # 4 to 1, then 1 to 0
+    for number, layer in enumerate(network.layers):
+        layer.logits = lambda tokens, number=number: jnp.asarray(wanted[number])
+    expected = np.eye(OUT, IN, dtype=bool)
+    expected[1, 4] = expected[0, 1] = expected[0, 4] = True
+    np.testing.assert_array_equal(network.mask(x), expected)
+    np.testing.assert_array_equal(jax.jacfwd(network)(x) != 0, expected)
+
+
+def test_a_graph_network_sees_as_far_as_its_messages():
+    x = jnp.linspace(-1, 1, IN)
+    one, two, three = (np.asarray(jax.jacfwd(build(model(network="graph", depth=d), TREE, seed=0))(x)) for d in (1, 2, 3))
+    by_hand = np.array([[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [0, 0, 1, 0, 1]], bool)
+    np.testing.assert_array_equal(one != 0, by_hand)
+    assert (two[0] != 0).all() and two[1, 2] == 0, "0 and 2 meet in the world"
+    assert (three != 0).all()
+
+
+def test_masks_below_the_budget_cost_nothing():
+    data = parts(switched())
+    chosen = jnp.arange(10)
+
+    def loss(**given):
+        trainer = Trainer(model(network="attention", **given), WorldModelTraining(), data, TREE, 0)
+        return float(trainer._loss(trainer._state[0], trainer._data["training"], chosen, jax.random.key(0)))
+
+    free = loss(mask_weight=0)
+    assert loss(mask_weight=1, mask_budget=1.0) == free
+    assert free < loss(mask_weight=1, mask_budget=0.3) < loss(mask_weight=1)
+
+
 @pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
 def test_random_columns_agree_with_all_of_them_in_expectation(kind):
-    network = build(model(), IN, OUT, seed=1)
+    network = build(model(), TREE, seed=1)
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(OUT, IN)) * (rng.random((OUT, IN)) < 0.5)
-    truth[0, 0] = np.nan
-    sample = (jnp.asarray(rng.normal(size=IN)), jnp.asarray(truth), jnp.asarray((truth == 0).astype(float)))
-    whole = jacobian_loss(kind, network, *sample, jnp.arange(IN))
-    one_by_one = [float(jacobian_loss(kind, network, *sample, jnp.array([column]))) for column in range(IN)]
-    np.testing.assert_allclose(np.mean(one_by_one), whole, rtol=1e-12)
-    ours = np.asarray(jax.jacfwd(network)(sample[0]))
+    x, zero = jnp.asarray(rng.normal(size=IN)), (truth == 0).astype(float)
+
+    def loss(*columns):
+        chosen = list(columns)
+        _, ours = prediction_and_columns(network, x, jax.random.key(0), jnp.array(chosen))
+        return float(jacobian_loss(kind, ours, jnp.asarray(truth.T[chosen]), jnp.asarray(zero.T[chosen]), jnp.mean(zero)))
+
+    whole = loss(*range(IN))
+    np.testing.assert_allclose(np.mean([loss(column) for column in range(IN)]), whole, rtol=1e-12)
+    ours = np.asarray(jax.jacfwd(network)(x))
     by_hand = {
-        "mse": np.nansum((ours - truth) ** 2) / truth.size,
-        "mae": np.nansum(np.abs(ours - truth)) / truth.size,
+        "mse": ((ours - truth) ** 2).mean(),
+        "mae": np.abs(ours - truth).mean(),
         "l1": np.abs(ours).mean(),
         "sae": np.abs(ours)[truth == 0].mean(),
     }
     np.testing.assert_allclose(whole, by_hand[kind], rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
+def test_all_columns_are_what_random_ones_are_on_average_in_training(kind):
+    data = parts(switched())
+
+    def loss(columns, key):
+        trainer = Trainer(model(jacobian_loss=kind, jacobian_columns=columns), WorldModelTraining(), data, TREE, 0)
+        part = trainer._data["training"]
+        return trainer._loss(trainer._state[0], part, jnp.arange(len(part.x)), key)
+
+    drawn = [float(loss(2, jax.random.key(number))) for number in range(30)]
+    whole = float(loss(None, jax.random.key(0)))
+    assert abs(np.mean(drawn) - whole) < 4 * np.std(drawn) / np.sqrt(len(drawn))
+    assert np.std(drawn) < 0.2 * whole
+
+
 def test_columns_are_drawn_with_equal_chances():
-    draws = jax.vmap(lambda key: random_columns(key, IN, 2))(jax.random.split(jax.random.key(0), 3000))
-    assert (np.asarray(draws)[:, 0] != np.asarray(draws)[:, 1]).all()
+    draws = np.asarray(random_columns(jax.random.key(0), 3000, IN, 2))
+    assert (draws[:, 0] != draws[:, 1]).all()
     np.testing.assert_allclose(np.bincount(np.ravel(draws), minlength=IN) / draws.size, 1 / IN, atol=0.02)
-    np.testing.assert_array_equal(random_columns(jax.random.key(0), IN, None), np.arange(IN))
+    np.testing.assert_array_equal(random_columns(jax.random.key(0), 2, IN, None), [np.arange(IN)] * 2)
 
 
 def test_episodes_are_split_without_overlap():
@@ -127,7 +193,7 @@ def test_what_cannot_be_learnt_is_named():
 
 def test_training_lowers_the_loss_and_stops_early():
     data = parts(switched())
-    trained = Trainer(model(), WorldModelTraining(epochs=300, batch=32, patience=5, learning_rate=0.02), data, 0).run()
+    trained = Trainer(model(), WorldModelTraining(epochs=300, batch=32, patience=5, learning_rate=0.02), data, TREE, 0).run()
     training, validation = trained.history.T
     assert training[-1] < 0.1 * training[0] and trained.ended == STOPPED
     assert int(validation.argmin()) == len(validation) - 6, "it stopped five epochs after the best"
@@ -137,18 +203,18 @@ def test_training_lowers_the_loss_and_stops_early():
 
 def test_a_killed_training_ends_like_one_that_was_not(tmp_path):
     data, settings = parts(switched()), WorldModelTraining(epochs=6, batch=64)
-    whole = Trainer(model(), settings, data, 3).run()
+    whole = Trainer(model(), settings, data, TREE, 3).run()
     path = tmp_path / "checkpoint.safetensors"
-    interrupted = Trainer(model(), settings, data, 3, path)
+    interrupted = Trainer(model(), settings, data, TREE, 3, path)
     keep, interrupted._keep = interrupted._keep, lambda: (keep(), _stop_at(interrupted, 4))
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
-    resumed = Trainer(model(), settings, data, 3, path).run()
+    resumed = Trainer(model(), settings, data, TREE, 3, path).run()
     np.testing.assert_allclose(resumed.history, whole.history, rtol=1e-6)
-    again = Trainer(model(), settings, data, 4, path).run()
+    again = Trainer(model(), settings, data, TREE, 4, path).run()
     assert not np.allclose(again.history[0], whole.history[0]), "another seed starts anew"
     path.write_bytes(path.read_bytes()[:-10])
-    np.testing.assert_allclose(Trainer(model(), settings, data, 3, path).run().history, whole.history, rtol=1e-6)
+    np.testing.assert_allclose(Trainer(model(), settings, data, TREE, 3, path).run().history, whole.history, rtol=1e-6)
 
 
 def _stop_at(trainer, epoch):
@@ -158,7 +224,7 @@ def _stop_at(trainer, epoch):
 
 def test_a_diverging_run_says_so_and_keeps_finite_weights():
     data = parts(switched())
-    trained = Trainer(model(), WorldModelTraining(epochs=50, batch=32, learning_rate=1e30), data, 0).run()
+    trained = Trainer(model(), WorldModelTraining(epochs=50, batch=32, learning_rate=1e30), data, TREE, 0).run()
     assert trained.ended == DIVERGED
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(nnx.state(trained.network)))
 
@@ -166,5 +232,7 @@ def test_a_diverging_run_says_so_and_keeps_finite_weights():
 @pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
 def test_jacobian_losses_train(kind):
     settings = model(jacobian_loss=kind, jacobian_columns=2)
-    trained = Trainer(settings, WorldModelTraining(epochs=20, batch=32, learning_rate=0.01), parts(switched()), 0).run()
+    trained = Trainer(
+        settings, WorldModelTraining(epochs=20, batch=32, learning_rate=0.01), parts(switched()), TREE, 0
+    ).run()
     assert trained.history[-1, 0] < trained.history[0, 0]

@@ -15,12 +15,15 @@ def main() -> None:
     stage = settings.WorldModelStage.model_validate_json(given.settings)
     runtime.configure_jax(threads=given.threads, large_batches=True)
 
+    from dynamic_sparsity.simulation.kinematics import kinematic_tree
+    from dynamic_sparsity.simulation.tasks import load_task
     from dynamic_sparsity.world_models import report
 
     seeds = _world_models.open_inputs(given)
     checkpoint = given.output.with_suffix(".checkpoint")  # beside the store, which Snakemake removes before a job
     ((name, model),) = stage.world_models.models.items()
-    result = report.trained_and_evaluated(model, stage.world_models, seeds, given.seed, checkpoint)
+    tree = kinematic_tree(load_task(seeds["rollouts"][0].attrs["task"]).model)
+    result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, given.seed, checkpoint)
     identity = {**stores.identity_of(*seeds["sparsity"]), "model": name, "training_seed": given.seed}
     result.attrs |= stores.provenance("world_models", stage.model_dump(exclude_none=True), **identity)
     stores.write_store(given.output, result)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, labels, padded
 from dynamic_sparsity.world_models import evaluation, scores
@@ -19,6 +20,7 @@ def trained_and_evaluated(
     model: WorldModelSettings,
     settings: WorldModelsSettings,
     seeds: Mapping[str, Sequence[xr.Dataset]],
+    tree: KinematicTree,
     seed: int,
     checkpoint: Path,
 ) -> xr.Dataset:
@@ -36,7 +38,7 @@ def trained_and_evaluated(
     split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
     standardise = Standardiser.of(data.of_episodes(split["training"]), list(truth[IN].values), list(truth[OUT].values))
     parts = {part: standardise(data.of_episodes(split[part])) for part in ("training", "validation")}
-    trained = Trainer(model, settings.training, parts, seed, checkpoint).run()
+    trained = Trainer(model, settings.training, parts, tree, seed, checkpoint).run()
     evaluator = evaluation.Evaluator(trained.network, standardise, change=change)
     episodes = [_of_episode(evaluator, data.of_episodes([number]), settings.horizons) for number in split["test"]]
     steps = max(episode.sizes[TIME] for episode in episodes)

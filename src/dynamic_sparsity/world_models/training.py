@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,10 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
 from dynamic_sparsity.world_models.data import Transitions
-from dynamic_sparsity.world_models.losses import jacobian_loss, prediction_loss, random_columns
+from dynamic_sparsity.world_models.losses import jacobian_loss, prediction_and_columns, random_columns
 from dynamic_sparsity.world_models.networks import NETWORKS, Network
 
 DIVERGED, STOPPED, BUDGET, DONE, UNTRAINED = "diverged", "stopped early", "out of time", "all epochs", "untrained"
@@ -38,9 +40,22 @@ class Trained:
     seconds: float
 
 
-def build(model: WorldModelSettings, inputs: int, outputs: int, seed: int) -> Network:
-    """An untrained network."""
-    return NETWORKS[model.network](inputs, outputs, model, nnx.Rngs(seed))
+def build(model: WorldModelSettings, tree: KinematicTree, seed: int) -> Network:
+    """An untrained network for the variables of `tree`."""
+    return NETWORKS[model.network](tree, model, nnx.Rngs(seed))
+
+
+class _Samples(NamedTuple):
+    """Standardised transitions in single precision."""
+
+    x: jax.Array
+    y: jax.Array
+    columns: jax.Array
+    """Of the Jacobian, [step, in, out]: column by column, as losses look at it."""
+    zero: jax.Array
+    """1 where it is zero, in the same order."""
+    zeros: jax.Array
+    """Share of zeros in each step."""
 
 
 class Trainer:
@@ -51,15 +66,15 @@ class Trainer:
         model: WorldModelSettings,
         training: WorldModelTraining,
         data: dict[str, Transitions],
+        tree: KinematicTree,
         seed: int,
         checkpoint: Path | None = None,
     ) -> None:
         """`data`: `training` and `validation`. `checkpoint`: written after every epoch; a run of the same kind resumes."""
         self._model, self._training, self._seed, self._checkpoint = model, training, seed, checkpoint
-        self._data = {part: _arrays(transitions) for part, transitions in data.items()}
-        inputs, outputs = (array.shape[1] for array in self._data["training"][:2])
-        self._graph, parameters = nnx.split(build(model, inputs, outputs, seed))
-        steps = max(1, len(self._data["training"][0]) // training.batch) * training.epochs
+        self._data = {part: _samples(transitions) for part, transitions in data.items()}
+        self._graph, parameters = nnx.split(build(model, tree, seed))
+        steps = max(1, len(self._data["training"].x) // training.batch) * training.epochs
         self._optimiser = optax.adam(optax.cosine_decay_schedule(training.learning_rate, steps))
         self._state = (parameters, self._optimiser.init(cast(Any, parameters)), parameters)  # now, optimiser, best
         self._history: list[tuple[float, float]] = []
@@ -96,34 +111,34 @@ class Trainer:
         network = nnx.merge(self._graph, self._state[2])
         return Trained(network, np.array(self._history).reshape(-1, 2), ended, self._seconds)
 
-    def _loss(self, parameters: nnx.State, sample: tuple, key: jax.Array) -> jax.Array:
-        """The whole loss of one sample."""
-        x, y, truth, zero = sample
-        network = nnx.merge(self._graph, parameters)
-        drawing, columns = jax.random.split(key)
-        loss = prediction_loss(network, x, y, drawing) + self._model.mask_weight * network.penalty(x)
-        if self._model.jacobian_loss is None:
-            return loss
-        chosen = random_columns(columns, len(x), self._model.jacobian_columns)
-        return loss + self._model.jacobian_weight * jacobian_loss(self._model.jacobian_loss, network, x, truth, zero, chosen)
-
-    def _mean_loss(self, parameters: nnx.State, batch: tuple, key: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, len(batch[0]))
-        return jax.vmap(self._loss, in_axes=(None, 0, 0))(parameters, batch, keys).mean()
+    def _loss(self, parameters: nnx.State, data: _Samples, chosen: jax.Array, key: jax.Array) -> jax.Array:
+        """The whole loss, mean over chosen steps."""
+        network, model = nnx.merge(self._graph, parameters), self._model
+        drawing, choosing = jax.random.split(key)
+        x, y, keys = data.x[chosen], data.y[chosen], jax.random.split(drawing, len(chosen))
+        if model.jacobian_loss is None:
+            predicted, loss = jax.vmap(network.sampled)(x, keys), jnp.zeros(())
+        else:
+            columns = random_columns(choosing, *x.shape, model.jacobian_columns)
+            predicted, ours = jax.vmap(prediction_and_columns, in_axes=(None, 0, 0, 0))(network, x, keys, columns)
+            theirs, zero = (array[chosen[:, None], columns] for array in (data.columns, data.zero))
+            loss_of = functools.partial(jacobian_loss, model.jacobian_loss)
+            loss = model.jacobian_weight * jax.vmap(loss_of)(ours, theirs, zero, data.zeros[chosen]).mean()
+        density = jax.vmap(network.penalty)(x).mean()
+        return jnp.mean((predicted - y) ** 2) + loss + model.mask_weight * jnp.maximum(density - model.mask_budget, 0)
 
     def _epoch(self) -> Callable:
         size = self._training.batch
 
-        def epoch(parameters: nnx.State, optimiser: Any, key: jax.Array, data: tuple) -> tuple:
-            steps = len(data[0])
+        def epoch(parameters: nnx.State, optimiser: Any, key: jax.Array, data: _Samples) -> tuple:
+            steps = len(data.x)
             count = max(1, steps // size)
             order = jax.random.permutation(key, steps)[: count * size].reshape(count, -1)
 
             def step(carry: tuple, batch: tuple) -> tuple[tuple, jax.Array]:
                 parameters, optimiser = carry
                 chosen, number = batch
-                part = tuple(array[chosen] for array in data)
-                loss, slope = jax.value_and_grad(self._mean_loss)(parameters, part, jax.random.fold_in(key, number))
+                loss, slope = jax.value_and_grad(self._loss)(parameters, data, chosen, jax.random.fold_in(key, number))
                 update, optimiser = self._optimiser.update(slope, optimiser)
                 return (optax.apply_updates(parameters, update), optimiser), loss
 
@@ -134,7 +149,7 @@ class Trainer:
 
     def _validation(self) -> Callable:
         """The loss on the validation part, with the same draws in every epoch."""
-        return lambda parameters, data: self._mean_loss(parameters, data, jax.random.key(0))
+        return lambda parameters, data: self._loss(parameters, data, jnp.arange(len(data.x)), jax.random.key(0))
 
     def _waited(self) -> int:
         """Epochs since the best one."""
@@ -178,6 +193,8 @@ class Trainer:
         print(f"{self._checkpoint}: resumed after {len(self._history)} epochs", flush=True)
 
 
-def _arrays(transitions: Transitions) -> tuple[jax.Array, ...]:
-    kept = (transitions.inputs, transitions.outputs, transitions.jacobian, transitions.zero)
-    return tuple(jnp.asarray(array, jnp.float32) for array in kept)
+def _samples(transitions: Transitions) -> _Samples:
+    zero = transitions.zero
+    columns = (np.swapaxes(array, 1, 2) for array in (transitions.jacobian, zero))
+    kept = (transitions.inputs, transitions.outputs, *columns, zero.mean(axis=(1, 2)))
+    return _Samples(*(jnp.asarray(array, jnp.float32) for array in kept))

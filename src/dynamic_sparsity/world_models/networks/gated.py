@@ -1,0 +1,54 @@
+"""One small MLP per output, each behind a mask of its inputs that depends on the state."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from dynamic_sparsity.world_models.networks.base import Network
+from dynamic_sparsity.world_models.networks.gates import OPEN, drawn_gates, mean_gates, open_chance
+from dynamic_sparsity.world_models.networks.mlp import Mlp
+
+
+class Gated(Network):
+    """State-dependent masks after Pitis et al. 2020 (arXiv 2007.02863) and Hwang et al. 2024 (arXiv 2406.03234).
+
+    The gates are hard concrete, from an MLP of the whole input; the networks behind them have an eighth of its width.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int, rngs: nnx.Rngs) -> None:
+        self.gate = Mlp(inputs, outputs * inputs, width, 1, nnx.elu, rngs)
+        sizes = [inputs, *[max(1, width // 8)] * depth, 1]
+        normal = lambda a, b: jax.random.normal(rngs.params(), (outputs, a, b), jnp.float32) / math.sqrt(a)  # noqa: E731
+        self.kernels = nnx.List([nnx.Param(normal(a, b)) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.biases = nnx.List([nnx.Param(jnp.zeros((outputs, b), jnp.float32)) for b in sizes[1:]])
+        self.shape = (outputs, inputs)
+
+    def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
+        """With gates at their mean."""
+        return self._behind(mean_gates(self._logits(x)), x)
+
+    def sampled(self, x: Float[Array, " in"], key: jax.Array) -> Float[Array, " out"]:
+        """With gates drawn."""
+        return self._behind(drawn_gates(self._logits(x), key), x)
+
+    def penalty(self, x: Float[Array, " in"]) -> jax.Array:
+        """Expected share of open gates."""
+        return open_chance(self._logits(x)).mean()
+
+    def mask(self, x: Float[Array, " in"]) -> Bool[Array, "out in"]:
+        """Gates that let anything pass."""
+        return mean_gates(self._logits(x)) > 0
+
+    def _behind(self, gates: Float[Array, "out in"], x: Float[Array, " in"]) -> Float[Array, " out"]:
+        hidden = gates * x
+        for number, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            hidden = jnp.einsum("oi,oih->oh", nnx.elu(hidden) if number else hidden, kernel[...]) + bias[...]
+        return hidden[:, 0]
+
+    def _logits(self, x: Float[Array, " in"]) -> Float[Array, "out in"]:
+        return self.gate(x).reshape(self.shape) + OPEN
