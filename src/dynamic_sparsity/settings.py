@@ -319,10 +319,10 @@ class WorldModelSettings(Section):
 class WorldModelTraining(Section):
     """How world models are trained."""
 
-    epochs: Count = Field(100, description="At most.")
+    epochs: Count = Field(10, description="At most.")
     batch: Count = Field(256, description="Samples per step of the optimiser.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's at the start; it falls to 0 along a cosine.")
-    patience: Count = Field(10, description="Epochs without a lower validation loss after which training stops.")
+    patience: Count = Field(5, description="Epochs without a lower validation loss after which training stops.")
     seconds: float = Field(600.0, gt=0, description="Time budget of one training.")
 
 
@@ -337,11 +337,17 @@ def _default_models() -> dict[str, WorldModelSettings]:
     return {"mlp": WorldModelSettings(), **losses, "mlp_untrained": untrained, "gated": WorldModelSettings(network="gated")}
 
 
+EPISODES_TO_SPLIT = 3
+"""World models need an episode each for training, validation and test."""
+
+
 class WorldModelsSettings(Section):
     """Which world models are trained, on what, and how they are scored."""
 
-    tasks: TaskNames = Field(
-        default=[], description="Tasks of the study to train world models on; others here are skipped. Empty: none."
+    tasks: TaskNames | None = Field(
+        default=None,
+        description="Tasks of the study to train world models on; others here are skipped. null: all without free or ball"
+        " joints, if there are three episodes to split. Empty: none.",
     )
     models: dict[ModelName, WorldModelSettings] = Field(
         default_factory=_default_models, min_length=1, description="By a name of your choice."
@@ -353,10 +359,17 @@ class WorldModelsSettings(Section):
         "next_state", description="What is predicted: the next state (the paper), or how it differs from the current one."
     )
     validation: float = Field(0.2, gt=0, lt=1, description="Share of the episodes for early stopping; at least one.")
-    test: float = Field(0.2, gt=0, lt=1, description="Share of the episodes for scores; at least one.")
+    test: float = Field(
+        0.3, gt=0, lt=1, description="Share of the episodes for scores; at least one, and intervals need two."
+    )
     training: WorldModelTraining = Field(default_factory=WorldModelTraining, description="How they are trained.")
     zero_threshold: Threshold = Field(
         1e-6, description="An entry of a model's Jacobian is zero below this (the paper's value)."
+    )
+    thresholds: list[Threshold] = Field(
+        default=[1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0],
+        min_length=1,
+        description="Thresholds of scaled Jacobians at which a model's zeros are compared with the true ones as well.",
     )
     horizons: list[Count] = Field(
         default=[1, 10, 50, 100], min_length=1, description="Steps after which rollouts of the model are compared."
@@ -365,9 +378,9 @@ class WorldModelsSettings(Section):
         default=[0, 1, 2, 5], min_length=1, description="Steps by which a detected switch may be off."
     )
 
-    @field_validator("seeds", "horizons", "margins")
+    @field_validator("seeds", "thresholds", "horizons", "margins")
     @classmethod
-    def _distinct(cls, values: list[int]) -> list[int]:
+    def _distinct(cls, values: list) -> list:
         return without_repeats(values)
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from dynamic_sparsity.config_errors import explained
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.figure_settings import FigureSettings
 from dynamic_sparsity.settings import (
+    EPISODES_TO_SPLIT,
     STAGES,
     AblationSettings,
     ComparisonSettings,
@@ -31,6 +32,7 @@ from dynamic_sparsity.settings import (
     WorldModelsSettings,
     without_repeats,
 )
+from dynamic_sparsity.task_names import WITH_ORIENTATIONS
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _WORDS = {"true": True, "false": False, "null": None, "": None}
@@ -83,7 +85,40 @@ class Study(Section):
     @property
     def modelled_tasks(self) -> list[str]:
         """Tasks of the study on which world models are trained."""
+        if self.world_models.tasks is None:
+            return [] if self.notice else [task for task in self.tasks if task not in WITH_ORIENTATIONS]
         return [task for task in self.tasks if task in self.world_models.tasks]
+
+    @property
+    def notice(self) -> str | None:
+        """Why world models are left out of a study that does not ask for them, if they are."""
+        if self.world_models.tasks is not None or not self._without_data:
+            return None
+        return f"World models are left out: {self._without_data}, or say `world_models: {{tasks: []}}`."
+
+    @property
+    def _without_data(self) -> str | None:
+        """Why nothing can be learnt from the rollouts of the first policy, if so."""
+        if self.rollouts.episodes * len(self.seeds) < EPISODES_TO_SPLIT:
+            return (
+                f"rollouts.episodes = {self.rollouts.episodes} in each of {len(self.seeds)} seeds cannot be split into"
+                f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // len(self.seeds))}"
+            )
+        if self.policies.names[0] == "zero":
+            return "policies.zero never changes the controls: add noise or an expert"
+        return None
+
+    @model_validator(mode="after")
+    def _models_have_data(self) -> Study:
+        asked = self.modelled_tasks
+        if unknown := sorted(WITH_ORIENTATIONS.intersection(asked)):
+            raise ValueError(
+                f"world_models.tasks: {', '.join(unknown)} has free or ball joints, whose orientations the world models do"
+                " not know yet: leave it out"
+            )
+        if asked and self._without_data:
+            raise ValueError(f"world_models.tasks = {asked}, but {self._without_data}, or make the list empty")
+        return self
 
     @model_validator(mode="after")
     def _drawn_episode_exists(self) -> Study:

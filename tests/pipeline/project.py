@@ -22,6 +22,7 @@ SMALL = {
     "rollouts": {"episodes": 3, "steps": 25},
     "temporal": {"max_lag": 10, "max_patterns": 20, "shifts": 30},
     "resampling": {"resamples": 20},
+    "world_models": {"tasks": []},
 }
 AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "study_figure", "table"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dynamic_sparsity import figure_settings, settings, sources
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 PACKAGE = SOURCE / "dynamic_sparsity"
@@ -104,6 +104,13 @@ def test_task_names_are_playgrounds():
 
     assert sorted(DM_CONTROL_SUITE) == sorted(dm_control_suite.ALL_ENVS)
     assert len(DM_CONTROL_SUITE) == 25
+
+
+def test_tasks_with_orientations_are_those_with_more_positions_than_degrees_of_freedom():
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    models = {task: load_task(task).model for task in DM_CONTROL_SUITE}
+    assert {task for task, model in models.items() if model.nq != model.nv} == WITH_ORIENTATIONS
 
 
 def test_figures_tables_and_policies_have_their_modules():

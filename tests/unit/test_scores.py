@@ -108,3 +108,12 @@ def test_switches_are_where_any_entry_changes():
 def test_durations_are_apart_by_what_must_be_moved():
     assert scores.duration_distance(np.array([1, 3]), np.array([3, 5])) == 2
     assert np.isnan(scores.duration_distance(np.array([]), np.array([1.0])))
+
+
+def test_zeros_by_threshold_by_hand():
+    magnitude = np.array([[[0.0, 1e-3], [0.5, 2.0]]])
+    zero = np.array([[[True, False], [True, False]]])
+    relative, f1 = scores.zeros_by_threshold(magnitude, zero, [1e-6, 1e-2, 1.0, 10.0])
+    np.testing.assert_allclose(relative, [0.5, 1, 1.5, 2])
+    np.testing.assert_allclose(f1, [2 / 3, 0.5, 0.8, 2 / 3])
+    assert np.isnan(scores.zeros_by_threshold(magnitude, ~(zero | True), [1.0])).all()

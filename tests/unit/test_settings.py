@@ -212,3 +212,28 @@ def test_how_an_expert_is_trained_matters_where_it_is_trained():
 def test_embedded_tasks_are_those_of_the_study():
     study = studies.load_study({**CONFIG, "tasks": ["CheetahRun", "FingerSpin"]})
     assert study.embedded_tasks == ["FingerSpin"]
+
+
+def test_world_models_are_left_out_where_they_cannot_be():
+    small = {**CONFIG, "seeds": [0], "rollouts": {"episodes": 2}}
+    found = studies.load_study(small)
+    assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
+    assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
+    whole = studies.load_study(CONFIG)
+    assert whole.modelled_tasks == CONFIG["tasks"] and whole.notice is None
+    swimming = {**CONFIG, "tasks": ["FishSwim", "FingerSpin"]}
+    assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
+    assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seeds": [0, 1], "rollouts": {"episodes": 1}}, "rollouts.episodes = 1 in each of 2 seeds .* make it at least 2"),
+        ({"policies": {"zero": {}}}, r"policies.zero never changes the controls"),
+        ({"tasks": ["FishSwim"]}, "FishSwim has free or ball joints"),
+    ],
+)
+def test_world_models_that_are_asked_for_need_data(change, named):
+    with pytest.raises(UserError, match=named):
+        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})

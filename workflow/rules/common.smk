@@ -28,6 +28,8 @@ STUDY = or_exit(
     dict(config),
     "the configuration (config.yaml with what overrides it)",
 )
+if STUDY.notice and workflow.is_main_process:
+    print(STUDY.notice, file=sys.stderr)
 SHIPPED_EXPERTS = (
     or_exit(
         shipped_experts.of_tasks,

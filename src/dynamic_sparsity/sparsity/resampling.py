@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -35,7 +36,9 @@ def stratified_mean(values: Sequence[xr.DataArray], resamples: int, confidence: 
     total = xr.dot(weights, known.astype(float), dim="episode")
     means = xr.dot(weights, filled, dim="episode") / total.where(total > 0)
     tail = (1 - confidence) / 2
-    low, high = (means.quantile(q, dim="resample", skipna=True).drop_vars("quantile") for q in (tail, 1 - tail))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # an interval that is NaN is what is meant
+        low, high = (means.quantile(q, dim="resample", skipna=True).drop_vars("quantile") for q in (tail, 1 - tail))
     enough = known_in_a_seed >= 2
     return xr.Dataset({"mean": mean, "low": low.where(enough), "high": high.where(enough)})
 

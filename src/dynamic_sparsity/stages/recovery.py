@@ -25,13 +25,13 @@ def main() -> None:
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
     models = [stores.open_store(path, "world_models") for path in given.model]
     scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
-    rows = []
-    for by_seed in scored.values():
-        seed_means = xr.concat([one.mean("episode") for one in by_seed], dim="training_seed")
-        named = seed_means.rename({name: f"{name}_of_seed" for name in seed_means.data_vars})
-        rows.append(with_intervals(by_seed, stage.resampling).merge(named))
-    result = xr.concat(rows, dim="model").assign_coords(
-        model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models})
+    by_seed = [xr.concat(of_seed, dim="model") for of_seed in zip(*scored.values(), strict=True)]
+    means = xr.concat([of_seed.mean("episode") for of_seed in by_seed], dim="training_seed")
+    named = means.rename({name: f"{name}_of_seed" for name in means.data_vars})
+    result = (
+        with_intervals(by_seed, stage.resampling)
+        .merge(named)
+        .assign_coords(model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models}))
     )
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
     identity = stores.identity_of(*seeds["sparsity"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Bool, Float
 
 from dynamic_sparsity.world_models.data import Standardiser, Transitions
@@ -16,34 +17,41 @@ _BATCH = 64
 
 
 class Evaluator:
-    """Asks one network, in the units of the state; its programs are compiled once for episodes of one length.
+    """Asks one network, in the units of the state.
 
-    `change`: the network predicts how the state changes.
+    Its programs take weights and scales as arguments: networks of one kind and size share them through the compile cache,
+    whatever they were trained on. `change`: the network predicts how the state changes.
     """
 
     def __init__(self, network: Network, standardise: Standardiser, *, change: bool) -> None:
         self._network, self._standardise, self._change = network, standardise, change
-        self._jacobians = jax.jit(lambda x: jax.lax.map(jax.jacfwd(network), x, batch_size=_BATCH))
-        self._masks = jax.jit(lambda x: jax.lax.map(network.mask, x, batch_size=_BATCH))
-        self._predict = jax.jit(jax.vmap(network))
-        self._rollouts = jax.jit(self._rolled, static_argnums=0)
+        graph, self._weights = nnx.split(network)
+        merged = lambda weights: nnx.merge(graph, weights)  # noqa: E731
+        self._jacobians = jax.jit(lambda w, x: jax.lax.map(jax.jacfwd(merged(w)), x, batch_size=_BATCH))
+        self._masks = jax.jit(lambda w, x: jax.lax.map(merged(w).mask, x, batch_size=_BATCH))
+        self._predict = jax.jit(lambda w, x: jax.vmap(merged(w))(x))
+        self._rollouts = jax.jit(lambda w, *given: _rolled(merged(w), *given, change=change), static_argnums=1)
 
     def jacobians(self, episode: Transitions) -> Float[np.ndarray, "step out_dim in_dim"]:
         """Of the predicted next state."""
         given = self._standardise
-        matrix = np.asarray(self._jacobians(self._inputs(episode))) * given.output_scale[:, None] / given.input_scale
+        matrix = (
+            np.asarray(self._jacobians(self._weights, self._inputs(episode)))
+            * given.output_scale[:, None]
+            / given.input_scale
+        )
         return matrix + np.eye(*matrix.shape[1:]) if self._change else matrix
 
     def masks(self, episode: Transitions) -> Bool[np.ndarray, "step out_dim in_dim"] | None:
         """Masks of the network; None for one without."""
         if self._network.mask(jnp.zeros(episode.inputs.shape[1], jnp.float32)) is None:
             return None
-        return np.asarray(self._masks(self._inputs(episode)))
+        return np.asarray(self._masks(self._weights, self._inputs(episode)))
 
     def predictions(self, episode: Transitions) -> Float[np.ndarray, "step out_dim"]:
         """The next state."""
         given = self._standardise
-        moved = np.asarray(self._predict(self._inputs(episode))) * given.output_scale + given.output_mean
+        moved = np.asarray(self._predict(self._weights, self._inputs(episode))) * given.output_scale + given.output_mean
         return moved + episode.inputs[:, : moved.shape[1]] if self._change else moved
 
     def rollout_errors(self, episode: Transitions, horizons: Sequence[int]) -> Float[np.ndarray, " horizon"]:
@@ -56,29 +64,42 @@ class Evaluator:
         recorded, controls = episode.inputs[:, :states], episode.inputs[:, states:]
         truth = recorded + episode.outputs if self._change else episode.outputs
         longest = min(max(horizons), len(recorded))
-        found = np.asarray(self._rollouts(longest, *map(_single, (recorded, controls, truth))))
+        given = self._standardise
+        scales = (given.input_mean, given.input_scale, given.output_mean, given.output_scale)
+        arrays = map(_single, (recorded, controls, truth, *scales))
+        found = np.asarray(self._rollouts(self._weights, longest, *arrays))
         return np.array([np.nan_to_num(found[h - 1], nan=np.inf) if h <= longest else np.nan for h in horizons])
-
-    def _rolled(self, longest: int, recorded: jax.Array, controls: jax.Array, truth: jax.Array) -> jax.Array:
-        """Errors after 1, 2, … `longest` steps."""
-        given, starts = self._standardise, len(recorded)
-        mean, scale, out_mean, out_scale = map(
-            _single, (given.input_mean, given.input_scale, given.output_mean, given.output_scale)
-        )
-
-        def step(state: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
-            at = jnp.minimum(jnp.arange(starts) + after, starts - 1)
-            x = (jnp.concatenate([state, controls[at]], axis=1) - mean) / scale
-            moved = jax.vmap(self._network)(x) * out_scale + out_mean
-            state = state + moved if self._change else moved
-            error = (((state - truth[at]) / scale[: state.shape[1]]) ** 2).mean(axis=1)
-            there = jnp.arange(starts) + after < starts
-            return state, jnp.sqrt(jnp.where(there, error, 0).sum() / jnp.maximum(there.sum(), 1))
-
-        return jax.lax.scan(step, recorded, jnp.arange(longest))[1]
 
     def _inputs(self, episode: Transitions) -> jax.Array:
         return _single(self._standardise(episode).inputs)
+
+
+def _rolled(
+    network: Network,
+    longest: int,
+    recorded: jax.Array,
+    controls: jax.Array,
+    truth: jax.Array,
+    mean: jax.Array,
+    scale: jax.Array,
+    out_mean: jax.Array,
+    out_scale: jax.Array,
+    *,
+    change: bool,
+) -> jax.Array:
+    """Errors after 1, 2, … `longest` steps."""
+    starts = len(recorded)
+
+    def step(state: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
+        at = jnp.minimum(jnp.arange(starts) + after, starts - 1)
+        x = (jnp.concatenate([state, controls[at]], axis=1) - mean) / scale
+        moved = jax.vmap(network)(x) * out_scale + out_mean
+        state = state + moved if change else moved
+        error = (((state - truth[at]) / scale[: state.shape[1]]) ** 2).mean(axis=1)
+        there = jnp.arange(starts) + after < starts
+        return state, jnp.sqrt(jnp.where(there, error, 0).sum() / jnp.maximum(there.sum(), 1))
+
+    return jax.lax.scan(step, recorded, jnp.arange(longest))[1]
 
 
 def _single(array: np.ndarray) -> jax.Array:

@@ -62,7 +62,7 @@ def score_episode(
             bases.append(_nothing(margins))
             continue
         magnitude, threshold = magnitudes[basis], thresholds[basis]
-        by_condition = [_scores(magnitude[here], episode.zero[here], threshold) for here in episode.conditions.values()]
+        by_condition = _by_condition(magnitude, episode, threshold)
         found = magnitude <= threshold
         detected = [
             scores.switch_detection(scores.switches(found), scores.switches(episode.zero), margin) for margin in margins
@@ -106,12 +106,15 @@ class Controls:
         }
 
 
-def scores_of_model(store: xr.Dataset, episodes: Sequence[Episode], data: Transitions, margins: Sequence[int]) -> xr.Dataset:
+def scores_of_model(
+    store: xr.Dataset, episodes: Sequence[Episode], data: Transitions, settings: WorldModelsSettings
+) -> xr.Dataset:
     """Scores of one model's store (`report.trained_and_evaluated`), over `episode`.
 
-    Beside those of `score_episode`: `relative_error` of its Jacobian by condition, scaled; `one_step_error`, root mean
+    Beside those of `score_episode`: by condition, `relative_error` of its Jacobian, scaled, and `one_step_error`, root mean
     squared error in standard deviations of the next state; `rollout_error` by horizon; `relative_sparsity`: share of
-    entries of the model below `zero_threshold`, over the share of true zeros (NaN where there is none).
+    entries of the model below `zero_threshold`, over the share of true zeros (NaN where there is none); the same and the F1
+    of zeros by `threshold`, scaled: `relative_sparsity_at`, `zero_f1_at`.
     """
     found = []
     scale = store.input_scale.values / store.output_scale.values[:, None]
@@ -124,20 +127,26 @@ def scores_of_model(store: xr.Dataset, episodes: Sequence[Episode], data: Transi
         magnitudes = {"scaled": np.abs(jacobian * scale), "raw": np.abs(jacobian)}
         if "mask" in own:
             magnitudes["mask"] = own["mask"].values.astype(float)
-        scored = score_episode(magnitudes, thresholds, truth, margins)
+        scored = score_episode(magnitudes, thresholds, truth, settings.margins)
         errors = [
             scores.relative_error(jacobian[here] * scale, truth.jacobian[here] * scale) if here.any() else np.nan
             for here in truth.conditions.values()
         ]
+        relative, f1 = scores.zeros_by_threshold(magnitudes["scaled"], truth.zero, settings.thresholds)
         transitions, true = data.of_episodes([number]), float(truth.zero.mean())
         off = (own.prediction.values - transitions.outputs) / store.output_scale.values
+        in_condition = [
+            float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()
+        ]
         found.append(
             scored.assign(
                 relative_error=("condition", errors),
-                one_step_error=((), float(np.sqrt((off**2).mean()))),
+                one_step_error=("condition", in_condition),
                 rollout_error=("horizon", own.rollout_error.values),
                 relative_sparsity=((), (np.abs(jacobian) < zero_threshold).mean() / true if true else np.nan),
-            ).assign_coords(horizon=store.horizon.values)
+                relative_sparsity_at=("threshold", relative),
+                zero_f1_at=("threshold", f1),
+            ).assign_coords(horizon=store.horizon.values, threshold=settings.thresholds)
         )
     return xr.concat(found, dim=EPISODE)
 
@@ -160,22 +169,37 @@ def _slopes(inputs: Float[np.ndarray, "step in_dim"], outputs: Float[np.ndarray,
     return np.linalg.lstsq(centred, outputs - outputs.mean(axis=0), rcond=1e-8)[0].T
 
 
-def _scores(magnitude: np.ndarray, zero: np.ndarray, threshold: float) -> dict[str, float]:
-    if not len(zero):
-        return dict.fromkeys(_NAMES, np.nan)
-    oracle = scores.static_oracle(zero)
-    pooled, by_entry = scores.auroc(magnitude, zero), scores.auroc_by_entry(magnitude, zero)
-    values = (
-        pooled,
-        scores.auroc_by_step(magnitude, zero),
-        by_entry,
-        scores.average_precision(magnitude, zero),
-        scores.skill(pooled, scores.auroc(oracle, zero)),
-        scores.skill(by_entry, 0.5),
-        scores.zero_f1(magnitude, zero, threshold),
-        scores.leakage(magnitude, zero),
-    )
-    return dict(zip(_NAMES, values, strict=True))
+def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> list[dict[str, float]]:
+    """Scores of the steps of each condition. Magnitudes are sorted once for all: sorting takes most of the time."""
+    zero, entries = episode.zero, episode.zero[0].size
+    by_step = scores.aurocs_of_steps(magnitude, zero)
+    pooled = np.argsort(magnitude, axis=None)
+    of_step = pooled // entries
+    flat, flat_zero = magnitude.ravel()[pooled], zero.ravel()[pooled]
+    order = np.argsort(magnitude.reshape(len(zero), entries), axis=0)
+    entry, entry_zero = (np.take_along_axis(array.reshape(len(zero), entries), order, axis=0) for array in (magnitude, zero))
+    found = []
+    for here in episode.conditions.values():
+        if not here.any():
+            found.append(dict.fromkeys(_NAMES, np.nan))
+            continue
+        shape = (entries, int(here.sum()), 1)
+        by_entry = [array.T[here[order].T].reshape(shape).swapaxes(0, 1) for array in (entry, entry_zero)]
+        chosen, oracle = here[of_step], scores.static_oracle(zero[here])
+        together, of_entries = scores.auroc(flat[chosen], flat_zero[chosen]), scores.auroc_by_entry(*by_entry)
+        steps = by_step[here]
+        values = (
+            together,
+            float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan,
+            of_entries,
+            scores.average_precision(flat[chosen], flat_zero[chosen]),
+            scores.skill(together, scores.auroc(oracle, zero[here])),
+            scores.skill(of_entries, 0.5),
+            scores.zero_f1(magnitude[here], zero[here], threshold),
+            scores.leakage(magnitude[here], zero[here]),
+        )
+        found.append(dict(zip(_NAMES, values, strict=True)))
+    return found
 
 
 _NAMES = (
@@ -222,7 +246,7 @@ def of_all(
         episodes = truth_of_episodes(data, sparsity, split["test"])
         for store in models:
             if store.attrs["training_seed"] == seed:
-                of_model = scores_of_model(store, episodes, data, settings.margins)
+                of_model = scores_of_model(store, episodes, data, settings)
                 scored.setdefault(store.attrs["model"], []).append(of_model)
         control = Controls(data, split, names)
         magnitudes = [control(data.of_episodes([number])) for number in split["test"]]
