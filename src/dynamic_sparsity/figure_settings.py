@@ -99,6 +99,24 @@ class RecoveryFigure(Section):
     smallest_sparsity: float = Field(1e-4, gt=0, lt=1, description="Relative sparsity below this is drawn at it.")
 
 
+class RecoveryConditionsFigure(Section):
+    """World models by condition of the step."""
+
+    tasks: bool = Field(True, description="A dot for each task beside the mean.")
+
+
+class RecoveryThresholdsFigure(Section):
+    """World models against the threshold of zero."""
+
+    smallest_sparsity: float = Field(1e-4, gt=0, lt=1, description="Relative sparsity below this is drawn at it.")
+
+
+class RecoverySizeFigure(Section):
+    """Plain MLPs by depth and width."""
+
+    tasks: bool = Field(True, description="A thin line for each task beside the mean.")
+
+
 class FigureSettings(Section):
     """One section per figure: changing a value redraws that figure only."""
 
@@ -114,6 +132,9 @@ class FigureSettings(Section):
     threshold_sweep: ThresholdSweepFigure = Field(default_factory=ThresholdSweepFigure)
     method_ablation: MethodAblationFigure = Field(default_factory=MethodAblationFigure)
     recovery: RecoveryFigure = Field(default_factory=RecoveryFigure)
+    recovery_conditions: RecoveryConditionsFigure = Field(default_factory=RecoveryConditionsFigure)
+    recovery_thresholds: RecoveryThresholdsFigure = Field(default_factory=RecoveryThresholdsFigure)
+    recovery_size: RecoverySizeFigure = Field(default_factory=RecoverySizeFigure)
 
     @classmethod
     def names(cls) -> list[str]:

@@ -378,6 +378,12 @@ class WorldModelsSettings(Section):
         default=[0, 1, 2, 5], min_length=1, description="Steps by which a detected switch may be off."
     )
 
+    @property
+    def sizes_differ(self) -> bool:
+        """Whether there are plain MLPs of three depths or of three widths to compare."""
+        plain = [m for m in self.models.values() if m.network == "mlp" and m.trained and m.jacobian_loss is None]
+        return max(len({model.depth for model in plain}), len({model.width for model in plain})) >= 3
+
     @field_validator("seeds", "thresholds", "horizons", "margins")
     @classmethod
     def _distinct(cls, values: list) -> list:

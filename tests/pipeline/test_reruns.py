@@ -180,8 +180,11 @@ def test_world_models_are_trained_and_scored(project):
     assert sorted(project.planned()) == [
         ("recovery", "task=CartpoleBalance, policy=expert, method=unrolled"),
         ("study_figure", "figure=recovery"),
+        ("study_figure", "figure=recovery_conditions"),
+        ("study_figure", "figure=recovery_thresholds"),
         ("table", "table=model_comparisons"),
         ("table", "table=recovery"),
+        ("table", "table=world_model_answers"),
         *(
             ("world_models", f"task=CartpoleBalance, policy=expert, method=unrolled, model={model}, seed=4")
             for model in sorted(models)
@@ -198,6 +201,8 @@ def test_world_models_are_trained_and_scored(project):
     compared = pd.read_csv(project.path / "results/tables/model_comparisons.csv")
     assert set(compared.against) == {"gated"}, "the first one of the file"
     assert set(compared.verdict) == {"too few pairs"}
+    answers = pd.read_csv(project.path / "results/tables/world_model_answers.csv").set_index("question").answer
+    assert answers["How did training end?"] == "Of 3 runs: 2 all epochs, 1 untrained."
     store = xr.open_zarr(
         project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
     )
@@ -208,6 +213,9 @@ def test_world_models_are_trained_and_scored(project):
     assert [wildcards for rule, wildcards in project.planned() if rule == "world_models"] == [
         "task=CartpoleBalance, policy=expert, method=unrolled, model=mlp, seed=4"
     ]
+    project.change("world_models.models.mlp_deep", {"width": 16, "depth": 3})
+    project.change("world_models.models.mlp_deeper", {"width": 16, "depth": 4})
+    assert ("study_figure", "figure=recovery_size") in project.planned(), "three depths to compare"
     project.change("world_models.models.mlp.network", "transformer")
     output = project.snakemake("--dry-run", ok=False)
     assert "world_models.models.mlp.network" in output and "transformer" in output and "gated" in output

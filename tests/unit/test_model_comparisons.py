@@ -58,7 +58,7 @@ def test_few_pairs_say_so(stores):
 
 
 def test_holm_by_hand():
-    found = comparisons._holm(np.array([0.01, np.nan, 0.04, 0.03]))
+    found = comparisons.holm(np.array([0.01, np.nan, 0.04, 0.03]))
     np.testing.assert_allclose(found, [0.03, np.nan, 0.06, 0.06])
 
 

@@ -74,6 +74,7 @@ TABLES = {
     "method_ablation": ["ablation"],
     "recovery": ["recovery"],
     "model_comparisons": ["recovery"],
+    "world_model_answers": ["recovery"],
 }
 # The reported numbers (resources/paper) that tables put beside ours.
 REPORTED = {
@@ -96,6 +97,7 @@ TABLE_QUESTIONS = {
     "method_ablation": "Does it depend on how a step is differentiated?",
     "recovery": "Q4 Do world models recover it?",
     "model_comparisons": "Q4 Do world models recover it?",
+    "world_model_answers": "Q4 Do world models recover it?",
 }
 # The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
 FIGURES = {
@@ -113,9 +115,15 @@ STUDY_FIGURES = {
     "agents": ["summary", "patterns"],
     "method_ablation": ["ablation"],
     "recovery": ["recovery"],
+    "recovery_conditions": ["recovery"],
+    "recovery_thresholds": ["recovery"],
+    "recovery_size": ["recovery"],
 }
 FIGURE_QUESTIONS = {
     "recovery": "Q4 Do world models recover it?",
+    "recovery_conditions": "Q4 Do world models recover it?",
+    "recovery_thresholds": "Q4 Do world models recover it?",
+    "recovery_size": "Q4 Do world models recover it?",
     "method_ablation": "Does it depend on how a step is differentiated?",
     "agents": "Q0 Who acts, and does it matter?",
     "zero_fraction": "Q1 Is the causal graph globally sparse?",
@@ -193,7 +201,12 @@ def figures():
 
 def study_figures():
     """Paths of the figures over all tasks and policies."""
-    made = [figure for figure, read in STUDY_FIGURES.items() if all(map(stores, read))]
+    made = [
+        figure
+        for figure, read in STUDY_FIGURES.items()
+        if all(map(stores, read))
+        and (figure != "recovery_size" or STUDY.world_models.sizes_differ)
+    ]
     return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
 
 
@@ -228,12 +241,10 @@ def _relative(paths):
     return [os.path.relpath(path) for path in paths]
 
 
-def first_seeds_first(wildcards):
-    """Priority: all tasks' first seeds, then the second ones, which find the programs traced and compiled."""
-    return (
-        -STUDY.seeds.index(int(wildcards.seed))
-        if int(wildcards.seed) in STUDY.seeds
-        else 0
+def first_seeds_first(seeds):
+    """Priority: all of the first seed, then the next ones, which find the programs traced and compiled."""
+    return lambda wildcards: (
+        -seeds.index(int(wildcards.seed)) if int(wildcards.seed) in seeds else 0
     )
 
 

@@ -8,7 +8,7 @@ rule jacobians:
         "results/logs/jacobians/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/jacobians/{task}-{policy}-{method}-{seed}.tsv"
-    priority: first_seeds_first
+    priority: first_seeds_first(STUDY.seeds)
     conda:
         ENVIRONMENT
     threads: 1

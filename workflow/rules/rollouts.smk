@@ -8,7 +8,7 @@ rule rollouts:
         "results/logs/rollouts/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
-    priority: first_seeds_first
+    priority: first_seeds_first(STUDY.seeds)
     conda:
         ENVIRONMENT
     threads: 1

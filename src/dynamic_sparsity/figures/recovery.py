@@ -19,7 +19,7 @@ _MARKERS = "osD^vP*X<>hp"
 def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     """Three panels from the recovery stores of all tasks: errors, relative sparsity, AUROC against error."""
     data = [store.sel(basis="scaled", condition="all") for store in stores]
-    trained = [str(model) for model in data[0].model.values if data[0].one_step_error.sel(model=model).notnull()]
+    trained = trained_models(stores)
     controls = [str(model) for model in data[0].model.values if str(model) not in trained and str(model) != "truth"]
     figure = Figure(figsize=(11, 1.4 + 0.3 * max(8, len(trained))))
     error, sparsity, both = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
@@ -39,6 +39,12 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
         axes.set_ylim(len(trained) - 0.5, -0.5)
     figure.suptitle("Do world models recover the sparsity?", x=0.01, ha="left")
     return figure
+
+
+def trained_models(stores: Sequence[xr.Dataset]) -> list[str]:
+    """The models of the recovery stores that predict a state: all but the controls."""
+    errors = stores[0].one_step_error.sel(condition="all")
+    return [str(model) for model in errors.model.values if errors.sel(model=model).notnull()]
 
 
 def _normalised(data: Sequence[xr.Dataset], model: str, trained: Sequence[str]) -> np.ndarray:

@@ -112,9 +112,9 @@ def scores_of_model(
     """Scores of one model's store (`report.trained_and_evaluated`), over `episode`.
 
     Beside those of `score_episode`: by condition, `relative_error` of its Jacobian, scaled, and `one_step_error`, root mean
-    squared error in standard deviations of the next state; `rollout_error` by horizon; `relative_sparsity`: share of
-    entries of the model below `zero_threshold`, over the share of true zeros (NaN where there is none); the same and the F1
-    of zeros by `threshold`, scaled: `relative_sparsity_at`, `zero_f1_at`.
+    squared error in standard deviations of the next state; `rollout_error` by horizon; `true_sparsity`: share of true
+    zeros; `relative_sparsity`: share of entries of the model below `zero_threshold` over it (NaN where there is none); the
+    same and the F1 of zeros by `threshold`, scaled: `relative_sparsity_at`, `zero_f1_at`.
     """
     found = []
     scale = store.input_scale.values / store.output_scale.values[:, None]
@@ -143,6 +143,7 @@ def scores_of_model(
                 relative_error=("condition", errors),
                 one_step_error=("condition", in_condition),
                 rollout_error=("horizon", own.rollout_error.values),
+                true_sparsity=((), true),
                 relative_sparsity=((), (np.abs(jacobian) < zero_threshold).mean() / true if true else np.nan),
                 relative_sparsity_at=("threshold", relative),
                 zero_f1_at=("threshold", f1),

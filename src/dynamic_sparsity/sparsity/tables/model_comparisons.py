@@ -31,7 +31,7 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     frame = pd.DataFrame(rows)
     if not len(frame):
         return frame
-    frame["p_holm"] = _holm(frame.p_value.to_numpy())
+    frame["p_holm"] = holm(frame.p_value.to_numpy())
     frame["verdict"] = [_verdict(row) for _, row in frame.iterrows()]
     return frame
 
@@ -62,8 +62,6 @@ def _values(data: xr.Dataset) -> pd.DataFrame:
 def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str, object]:
     ours, theirs = (values[values.model == name].set_index(["task", "seed"]) for name in (model, first))
     difference = (ours[measure] - theirs[measure]).dropna()
-    unequal = difference[difference != 0]
-    p_value = float(scipy.stats.wilcoxon(unequal).pvalue) if len(unequal) else 1.0
     return {
         "measure": measure,
         "model": model,
@@ -71,7 +69,7 @@ def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str
         "pairs": len(difference),
         "median": float(ours[measure].median()),
         "median_difference": float(difference.median()),
-        "p_value": p_value if len(difference) else np.nan,
+        "p_value": signed_rank(difference.to_numpy()),
         "diverged": int(ours.diverged.sum() + theirs.diverged.sum()),
     }
 
@@ -84,7 +82,15 @@ def _verdict(row: pd.Series) -> str:
     return "higher" if row.median_difference > 0 else "lower"
 
 
-def _holm(p_values: np.ndarray) -> np.ndarray:
+def signed_rank(differences: np.ndarray) -> float:
+    """Two-sided p of Wilcoxon's signed-rank test; pairs without a difference are left out. NaN without a pair."""
+    unequal = differences[differences != 0]
+    if not len(unequal):
+        return 1.0 if len(differences) else np.nan
+    return float(scipy.stats.wilcoxon(unequal).pvalue)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm's step-down correction; NaN counts as no comparison."""
     corrected = np.full(len(p_values), np.nan)
     known = np.flatnonzero(~np.isnan(p_values))

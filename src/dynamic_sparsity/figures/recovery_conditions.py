@@ -1,0 +1,50 @@
+"""Scores of world models by condition of the step: free, in contact, at a limit, near a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import RecoveryConditionsFigure
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.figures.recovery import trained_models
+
+_NAMES = {"all": "all", "free": "free", "contact": "contact", "limit": "limit", "near_switch": "near\nswitch"}
+
+
+def draw(stores: Sequence[xr.Dataset], settings: RecoveryConditionsFigure) -> Figure:
+    """Two panels from the recovery stores of all tasks: AUROC and error of the next state, each task a dot."""
+    figure = Figure(figsize=(11, 4))
+    recovery, error = figure.subplots(1, 2)
+    scaled = [store.sel(basis="scaled") for store in stores]
+    conditions = [name for name in map(str, stores[0].condition.values) if name in _NAMES]
+    models = trained_models(stores)
+    for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
+        _draw(axes, scaled, measure, models, conditions, tasks=settings.tasks)
+    recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
+    recovery.set_ylabel("AUROC of non-zero against zero entries")
+    error.set_yscale("log")
+    error.set_ylabel("error of the next state, standard deviations")
+    figure.legend(*recovery.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
+    figure.suptitle("Recovery and error by what the constraints do", x=0.01, ha="left")
+    return figure
+
+
+def _draw(
+    axes: Axes, stores: Sequence[xr.Dataset], measure: str, models: Sequence[str], conditions: Sequence[str], *, tasks: bool
+) -> None:
+    """Means over tasks that have such steps, model beside model; `tasks`: with a dot for each task."""
+    for number, model in enumerate(models):
+        offset = 0.7 * ((number + 0.5) / len(models) - 0.5)
+        values = np.array([store[measure].sel(model=model, condition=list(conditions)).values for store in stores])
+        known = np.isfinite(values)
+        means = np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+        places = np.arange(len(conditions)) + offset
+        if tasks:
+            axes.plot(np.tile(places, len(values)), values.ravel(), "o", color=f"C{number}", markersize=2.5, alpha=0.35)
+        axes.plot(places, means, "_", color=f"C{number}", markersize=9, markeredgewidth=2.5, label=model)
+    axes.set_xticks(range(len(conditions)), [_NAMES[name] for name in conditions])

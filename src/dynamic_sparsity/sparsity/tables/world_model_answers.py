@@ -1,0 +1,313 @@
+"""What the world models of this study say, question by question.
+
+Every paragraph is written from the recovery stores of all tasks. Numbers are means over tasks and training seeds on test
+episodes, in brackets their interval from resampling tasks; a difference is a median over pairs (same task, same seed), its
+interval too from resampling tasks. Tests are Wilcoxon's signed-rank test over these pairs, two-sided, corrected within a
+paragraph (Holm); "no significant difference" means a corrected p of at least 0.05, not that there is none. Pairs of one task
+share its data, which the test does not know and the intervals do. AUROC: of non-zero against zero entries of the scaled
+Jacobian, 0.5 for chance. Relative sparsity: zeros of the model over true zeros, 1 for a model that has as many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import xarray as xr
+
+from dynamic_sparsity.settings import ResamplingSettings
+from dynamic_sparsity.sparsity.tables.model_comparisons import LEVEL, holm, signed_rank
+
+_TASKS_FOR_INTERVALS = 3
+_PAIR = ("task", "training_seed")
+
+
+def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per question, from the recovery stores of all tasks."""
+    del paper
+    pooled = Pooled(stores)
+    return pd.DataFrame([{"question": asked, "answer": " ".join(answer(pooled))} for asked, answer in QUESTIONS.items()])
+
+
+class Pooled:
+    """Scores of all tasks, models and training seeds, and how they are summarised."""
+
+    def __init__(self, stores: Sequence[xr.Dataset]) -> None:
+        self.tasks = [store.attrs["task"] for store in stores]
+        self.scores = xr.concat(
+            [store.drop_attrs() for store in stores], dim="task", data_vars="all", coords="minimal", compat="override"
+        )
+        settings = json.loads(stores[0].attrs["settings"])
+        self.settings: dict[str, Any] = settings["world_models"]
+        self.models: dict[str, dict[str, Any]] = self.settings["models"]
+        names = [name for name in map(str, self.scores.model.values) if name in self.models]
+        self.trained = [name for name in names if self.models[name]["trained"]]
+        self.untrained = [name for name in names if not self.models[name]["trained"]]
+        self.ended = [how for store in stores for how in store.attrs["ended"].items()]
+        self._resampling = ResamplingSettings.model_validate(settings["resampling"])
+
+    def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
+        """A measure of one model, [task, training_seed]; scaled and of all steps unless said otherwise."""
+        scores = self.scores[f"{measure}_of_seed"]
+        chosen = {"model": model, "basis": "scaled", "condition": "all", **where}
+        return scores.sel({dim: value for dim, value in chosen.items() if dim in scores.dims}).transpose(*_PAIR)
+
+    def mean(self, measure: str, model: str, **where: Any) -> str:
+        """Its mean in words, with the interval."""
+        return self.summary(self.of(measure, model, **where).values, np.nanmean)
+
+    def summary(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
+        """A statistic of an array whose first axis is the task, with its interval from resampling tasks."""
+        known = values[np.isfinite(values).reshape(len(values), -1).any(axis=1)]
+        if not len(known):
+            return "unknown"
+        found = f"{float(statistic(known)):.3g}"
+        if len(known) < _TASKS_FOR_INTERVALS:
+            return f"{found} (no interval: {len(known)} task{'s' if len(known) > 1 else ''})"
+        given = self._resampling
+        draws = np.random.default_rng(given.seed).integers(len(known), size=(given.resamples, len(known)))
+        tail = (1 - given.confidence) / 2
+        low, high = np.quantile([float(statistic(known[draw])) for draw in draws], [tail, 1 - tail])
+        return f"{found} [{low:.3g}, {high:.3g}]"
+
+    def compared(self, pairs: Mapping[str, tuple[xr.DataArray, xr.DataArray]]) -> Iterator[str]:
+        """A sentence for each pair of measures: its name, whether the first is higher, by how much, p."""
+        differences = {name: (ours - theirs).values for name, (ours, theirs) in pairs.items()}
+        p_values = holm(np.array([signed_rank(difference[np.isfinite(difference)]) for difference in differences.values()]))
+        for (name, difference), p_value in zip(differences.items(), p_values, strict=True):
+            count = int(np.isfinite(difference).sum())
+            if not count:
+                continue
+            size = f"median difference {self.summary(difference, np.nanmedian)}, {count} pairs, p = {p_value:.2g}"
+            yield f"{name}: {_verdict(float(np.nanmedian(difference)), p_value, count)} ({size})."
+
+
+def _verdict(difference: float, p_value: float, pairs: int) -> str:
+    if 2.0 ** (1 - pairs) >= LEVEL:
+        return "too few pairs to tell"
+    if p_value >= LEVEL:
+        return "no significant difference"
+    return "significantly higher" if difference > 0 else "significantly lower"
+
+
+def _plain(pooled: Pooled) -> Iterator[str]:
+    model = pooled.scores.model.values[0]
+    yield (
+        f"{model} has an AUROC of {pooled.mean('auroc', model)} and a relative sparsity of"
+        f" {pooled.mean('relative_sparsity', model)} at |x| < {pooled.settings['zero_threshold']:g} (target 1)."
+    )
+    yield (
+        f"A static oracle, which knows how often each entry is non-zero and nothing of the state, has an AUROC of"
+        f" {pooled.mean('auroc', 'static_oracle')}; linear least squares {pooled.mean('auroc', 'linear')}, local linear fits"
+        f" {pooled.mean('auroc', 'neighbours')}. Within each entry over time the skill of {model} is"
+        f" {pooled.mean('skill_by_entry', model)} (0: whatever is constant, 1: the truth)."
+    )
+    others = [*pooled.untrained, "linear", "neighbours", "static_oracle"]
+    yield from pooled.compared(
+        {f"AUROC against {other}": (pooled.of("auroc", model), pooled.of("auroc", other)) for other in others}
+    )
+
+
+def _losses(pooled: Pooled) -> Iterator[str]:
+    first = str(pooled.scores.model.values[0])
+    chosen = [name for name in pooled.trained if pooled.models[name].get("jacobian_loss")]
+    if not chosen:
+        yield "This study trains no model with a loss on the Jacobian."
+        return
+    for name in chosen:
+        yield (
+            f"{name}: AUROC {pooled.mean('auroc', name)}, relative sparsity {pooled.mean('relative_sparsity', name)},"
+            f" error of the next state {pooled.mean('one_step_error', name)}."
+        )
+    measures = {"AUROC": "auroc", "relative sparsity": "relative_sparsity", "error of the next state": "one_step_error"}
+    yield from pooled.compared(
+        {
+            f"{label} of {name} against {first}": (pooled.of(measure, name), pooled.of(measure, first))
+            for label, measure in measures.items()
+            for name in chosen
+        }
+    )
+
+
+def _masks(pooled: Pooled) -> Iterator[str]:
+    first = str(pooled.scores.model.values[0])
+    masked = [name for name in pooled.trained if pooled.of("auroc", name, basis="mask").notnull().any()]
+    if not masked:
+        yield "This study trains no model with masks."
+        return
+    pairs = {}
+    for name in masked:
+        by_mask = pooled.of("auroc", name, basis="mask")
+        yield (
+            f"{name}: AUROC of its masks {pooled.mean('auroc', name, basis='mask')}, of its Jacobian"
+            f" {pooled.mean('auroc', name)}; skill of its masks within each entry over time"
+            f" {pooled.mean('skill_by_entry', name, basis='mask')}."
+        )
+        pairs[f"AUROC of the masks of {name} against the Jacobian of {first}"] = (by_mask, pooled.of("auroc", first))
+        pairs[f"AUROC of the Jacobian of {name} against that of {first}"] = (
+            pooled.of("auroc", name),
+            pooled.of("auroc", first),
+        )
+    yield from pooled.compared(pairs)
+
+
+def _conditions(pooled: Pooled) -> Iterator[str]:
+    first = str(pooled.scores.model.values[0])
+    for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error")):
+        parts = [f"{pooled.mean(measure, first, condition=c)} {where}" for c, where in _WHERE.items()]
+        yield f"{label} of {first}: {', '.join(parts)}."
+    yield from pooled.compared(
+        {
+            f"{label} of {name}, in contact against free": (
+                pooled.of(measure, name, condition="contact"),
+                pooled.of(measure, name, condition="free"),
+            )
+            for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error"))
+            for name in pooled.trained
+        }
+    )
+
+
+_WHERE = {
+    "contact": "in contact",
+    "limit": "at a limit",
+    "free": "in free steps",
+    "near_switch": "within two steps of a switch",
+}
+
+
+def _switches(pooled: Pooled) -> Iterator[str]:
+    for name in pooled.trained:
+        masked = pooled.of("switch_recall", name, basis="mask", margin=pooled.scores.margin[0]).notnull().any()
+        for basis in ("scaled", "mask") if masked else ("scaled",):
+            found = [
+                f"{margin}: {pooled.mean('switch_precision', name, basis=basis, margin=margin)} and"
+                f" {pooled.mean('switch_recall', name, basis=basis, margin=margin)}"
+                for margin in pooled.scores.margin.values
+            ]
+            what = "masks" if basis == "mask" else "thresholded Jacobian"
+            yield f"Switches of the {what} of {name}, precision and recall by margin in steps: {'; '.join(found)}."
+
+
+def _sizes(pooled: Pooled) -> Iterator[str]:
+    plain = {
+        name: model
+        for name in pooled.trained
+        if (model := pooled.models[name])["network"] == "mlp" and not model.get("jacobian_loss")
+    }
+    for size in ("depth", "width"):
+        values = sorted({model[size] for model in plain.values()})
+        if len(values) < 3:
+            yield f"Not asked of {size}: the MLPs of this study have {', '.join(map(str, values)) or 'none'}."
+            continue
+        for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error")):
+            by_model = np.stack([pooled.of(measure, name).mean("training_seed").values for name in plain], axis=1)
+            yield _rank_correlation(
+                pooled, f"{size} and {label}", np.array([model[size] for model in plain.values()]), by_model
+            )
+    if len(plain) < 3:
+        yield "workflow/studies/world_models.yaml is the study that asks it."
+
+
+def _rank_correlation(pooled: Pooled, what: str, values: np.ndarray, by_model: np.ndarray) -> str:
+    """Of something and a measure over models, [task, model] (or one row for all), within each task."""
+    rows = np.broadcast_to(values, by_model.shape)
+    found = np.array([_spearman(*pair) for pair in zip(rows, by_model, strict=True)])
+    known = found[np.isfinite(found)]
+    if not len(known):
+        return f"Rank correlation of {what} over the models of a task: unknown, one of them does not vary."
+    p_value = signed_rank(known)
+    said = _verdict(float(np.median(known)), p_value, len(known)).replace("pairs", "tasks")
+    for word, instead in (("difference", "correlation"), ("higher", "positive"), ("lower", "negative")):
+        said = said.replace(word, instead)
+    return (
+        f"Rank correlation of {what} over the models of a task: {pooled.summary(found, np.nanmean)}, {said}"
+        f" ({len(known)} task{'s' if len(known) > 1 else ''}, p = {p_value:.2g})."
+    )
+
+
+def _spearman(first: np.ndarray, second: np.ndarray) -> float:
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() < 3 or np.ptp(first[known]) == 0 or np.ptp(second[known]) == 0:
+        return np.nan
+    return float(scipy.stats.spearmanr(first[known], second[known]).statistic)
+
+
+def _thresholds(pooled: Pooled) -> Iterator[str]:
+    for name in pooled.trained:
+        by_threshold = pooled.scores.sel(model=name)
+        f1 = by_threshold.zero_f1_at_of_seed.mean(("task", "training_seed"))
+        ratio = by_threshold.relative_sparsity_at_of_seed.mean(("task", "training_seed"))
+        if f1.isnull().all():
+            continue
+        best, nearest = (float(pooled.scores.threshold[int(array.argmax())]) for array in (f1, -abs(ratio - 1)))
+        yield (
+            f"{name}: of the thresholds on scaled entries, {best:g} has the best F1 of zeros,"
+            f" {pooled.mean('zero_f1_at', name, threshold=best)}; {nearest:g} comes nearest to as many zeros as there are,"
+            f" {pooled.mean('relative_sparsity_at', name, threshold=nearest)} times as many. With the threshold from"
+            f" validation episodes F1 is {pooled.mean('zero_f1', name)}."
+        )
+    everything = pooled.of("true_sparsity", str(pooled.scores.model.values[0])).values
+    yield f"Calling every entry zero has an F1 of {pooled.summary(2 * everything / (1 + everything), np.nanmean)}."
+
+
+def _errors(pooled: Pooled) -> Iterator[str]:
+    if len(pooled.trained) < 3:
+        yield f"Not asked: it takes three trained models, and this study has {len(pooled.trained)}."
+        return
+    of = lambda measure, **where: np.stack(  # noqa: E731
+        [pooled.of(measure, name, **where).mean("training_seed").values for name in pooled.trained], axis=1
+    )
+    yield "A negative correlation means that models which predict better recover better."
+    yield _rank_correlation(pooled, "the error of the next state and AUROC", of("one_step_error"), of("auroc"))
+    longest = pooled.scores.horizon.values[-1]
+    errors = of("rollout_error", horizon=longest)
+    yield _rank_correlation(pooled, f"the error after rolling out {longest} steps and AUROC", errors, of("auroc"))
+
+
+def _ended(pooled: Pooled) -> Iterator[str]:
+    counts = pd.Series([how for _, how in pooled.ended]).value_counts()
+    yield f"Of {len(pooled.ended)} runs: {', '.join(f'{count} {how}' for how, count in counts.items())}."
+    if diverged := sorted({run for run, how in pooled.ended if how == "diverged"}):
+        yield f"Diverged (model/seed): {', '.join(diverged)}. They are scored as they were before, in all tables."
+
+
+def _choices(pooled: Pooled) -> Iterator[str]:
+    given, training = pooled.settings, pooled.settings["training"]
+    yield (
+        f"Predicted: the {given['target'].replace('_', ' ')}. Optimiser: Adam, rate {training['learning_rate']:g} falling to"
+        f" 0 along a cosine, batches of {training['batch']}, at most {training['epochs']} epochs or"
+        f" {training['seconds']:g} s, stopped after {training['patience']} epochs without a lower validation loss."
+        f" Split: {given['validation']:.0%} of the episodes for validation, {given['test']:.0%} for tests, seeds"
+        f" {', '.join(map(str, given['seeds']))}. Zero: |x| < {given['zero_threshold']:g}."
+    )
+    for name, model in pooled.models.items():
+        about = [f"{model['network']}, depth {model['depth']}, width {model['width']}"]
+        if not model["trained"]:
+            about.append("untrained")
+        if loss := model.get("jacobian_loss"):
+            columns = model.get("jacobian_columns")
+            drawn = f"{columns} random column{'s' if columns != 1 else ''} a sample" if columns else "all columns"
+            about.append(f"loss {loss} on the Jacobian with weight {model['jacobian_weight']:g}, {drawn}")
+        if model["network"] in ("gated", "attention"):
+            about.append(f"weight {model['mask_weight']:g} on open masks above a share of {model['mask_budget']:g}")
+        yield f"{name}: {', '.join(about)}."
+
+
+QUESTIONS: dict[str, Callable[[Pooled], Iterator[str]]] = {
+    "Does a plain MLP recover the sparsity?": _plain,
+    "Do losses on the Jacobian help?": _losses,
+    "Do masks recover it better?": _masks,
+    "Is it recovered in contact, and out of it?": _conditions,
+    "Are switches detected?": _switches,
+    "Does the size of the MLP matter?": _sizes,
+    "Does the threshold matter?": _thresholds,
+    "Do models that predict better recover better?": _errors,
+    "How did training end?": _ended,
+    "What did we choose that the paper leaves open?": _choices,
+}
+"""The paragraphs, by question."""

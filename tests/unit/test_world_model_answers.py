@@ -1,0 +1,145 @@
+"""Paragraphs on world models, from scores written by hand."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dynamic_sparsity import figure_settings
+from dynamic_sparsity.figures import recovery_conditions, recovery_size, recovery_thresholds
+from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
+from dynamic_sparsity.sparsity.tables import world_model_answers as answers
+
+SEEDS = [3, 5]
+MODELS = {
+    "mlp": {},
+    "small": {"width": 64},
+    "large": {"width": 1024},
+    "mlp_sae_j": {"jacobian_loss": "sae"},
+    "gated": {"network": "gated"},
+    "as_drawn": {"trained": False},
+}
+CONTROLS = ["linear", "neighbours", "static_oracle", "truth"]
+AXES = {
+    "basis": ["scaled", "raw", "mask"],
+    "condition": ["all", "free", "contact", "limit", "near_switch"],
+    "margin": [0, 1],
+    "threshold": [1e-6, 1e-2, 1.0],
+    "horizon": [1, 10],
+}
+DIMS = {
+    **dict.fromkeys(("auroc", "skill_by_entry", "zero_f1"), ("basis", "condition")),
+    "one_step_error": ("condition",),
+    **dict.fromkeys(("relative_sparsity", "true_sparsity"), ()),
+    **dict.fromkeys(("switch_precision", "switch_recall"), ("basis", "margin")),
+    **dict.fromkeys(("relative_sparsity_at", "zero_f1_at"), ("threshold",)),
+    "rollout_error": ("horizon",),
+}
+
+
+def store(number, models=MODELS):
+    """The loss helps recovery everywhere and changes no error; larger is better; contact is worse; masks are no better."""
+    rng = np.random.default_rng(number)
+    names = [*models, *CONTROLS]
+    axes = {**AXES, "model": names, "training_seed": SEEDS}
+    data = xr.Dataset(coords={"training_seed": SEEDS, "model": names, **AXES})
+    base = xr.DataArray(0.6 + 0.05 * rng.random(2), dims="training_seed")
+    for name, dims in DIMS.items():
+        ones = xr.DataArray(np.ones([len(axes[dim]) for dim in ("model", *dims)]), dims=("model", *dims))
+        data[f"{name}_of_seed"] = base * ones
+    auroc, error = data.auroc_of_seed, data.one_step_error_of_seed
+    auroc.loc[{"model": "mlp_sae_j"}] += 0.1 + 0.01 * rng.random()
+    auroc.loc[{"model": "as_drawn"}] -= 0.2
+    for model, more in (("small", -0.01), ("large", 0.01)):
+        if model in names:
+            auroc.loc[{"model": model}] += more
+            error.loc[{"model": model}] -= more
+    auroc.loc[{"condition": "contact"}] -= 0.05
+    auroc.loc[{"basis": "mask", "model": [name for name in names if name != "gated"]}] = np.nan
+    data.switch_recall_of_seed.loc[{"basis": "mask", "model": [name for name in names if name != "gated"]}] = np.nan
+    data.zero_f1_at_of_seed.loc[{"threshold": 1e-2}] += 0.2
+    error.loc[{"model": CONTROLS}] = np.nan
+    for name in DIMS:
+        data[name] = data[f"{name}_of_seed"].mean("training_seed")
+    settings = WorldModelsSettings(models=models, seeds=SEEDS)
+    written = {"world_models": settings.model_dump(exclude_none=True), "resampling": ResamplingSettings().model_dump()}
+    ended = {f"{model}/{seed}": "all epochs" for model in models for seed in SEEDS}
+    if number == 0:
+        ended["gated/5"] = "diverged"
+    return data.assign_attrs(task=f"Task{number}", ended=ended, settings=json.dumps(written))
+
+
+@pytest.fixture(scope="module")
+def stores():
+    return [store(number) for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def said(stores):
+    return answers.build(stores, {}).set_index("question").answer
+
+
+def test_a_difference_is_said_with_its_size_and_none_is_said_as_well(said):
+    losses = said["Do losses on the Jacobian help?"]
+    assert "AUROC of mlp_sae_j against mlp: significantly higher (median difference 0.10" in losses
+    assert (
+        "error of the next state of mlp_sae_j against mlp: no significant difference (median difference 0 [0, 0]" in losses
+    )
+    assert "10 pairs, p = 0.0059)" in losses, "2 / 2^10, three comparisons"
+    plain = said["Does a plain MLP recover the sparsity?"]
+    assert "AUROC against as_drawn: significantly higher" in plain and "AUROC against linear: no significant" in plain
+
+
+def test_masks_contacts_sizes_and_thresholds(said):
+    assert "masks of gated against the Jacobian of mlp: no significant difference" in said["Do masks recover it better?"]
+    contact = said["Is it recovered in contact, and out of it?"]
+    assert "AUROC of mlp, in contact against free: significantly lower (median difference -0.05" in contact
+    sizes = said["Does the size of the MLP matter?"]
+    assert "Not asked of depth: the MLPs of this study have 2." in sizes
+    assert "Rank correlation of width and AUROC over the models of a task: 1 [1, 1]" in sizes
+    assert "mlp: of the thresholds on scaled entries, 0.01 has the best F1" in said["Does the threshold matter?"]
+    assert "gated, precision and recall by margin in steps: 0:" in said["Are switches detected?"]
+    assert "masks of mlp" not in said["Are switches detected?"]
+
+
+def test_every_diverged_run_is_named(said):
+    assert said["How did training end?"].startswith("Of 60 runs: 59 all epochs, 1 diverged. Diverged (model/seed): gated/5.")
+
+
+def test_choices_are_listed(said):
+    choices = said["What did we choose that the paper leaves open?"]
+    assert "mlp_sae_j: mlp, depth 2, width 512, loss sae on the Jacobian with weight 1, 1 random column a sample" in choices
+    assert "as_drawn: mlp, depth 2, width 512, untrained." in choices and "Adam, rate 0.001" in choices
+
+
+def test_a_small_study_says_what_it_cannot_tell(stores):
+    few = {name: MODELS[name] for name in ("mlp", "mlp_sae_j", "as_drawn")}
+    said = answers.build([store(1, few)], {}).set_index("question").answer
+    assert "too few pairs to tell" in said["Do losses on the Jacobian help?"]
+    assert "no interval: 1 task" in said["Does a plain MLP recover the sparsity?"]
+    assert said["Do masks recover it better?"] == "This study trains no model with masks."
+    assert "workflow/studies/world_models.yaml" in said["Does the size of the MLP matter?"]
+    assert "three trained models, and this study has 2" in said["Do models that predict better recover better?"]
+
+
+def test_error_and_recovery_by_hand(said):
+    answer = said["Do models that predict better recover better?"]
+    expected = -6 / np.sqrt(8 * 9.5)  # errors rank 3, 3, 3, 1, 5 where AUROC ranks 2.5, 2.5, 5, 4, 1
+    assert f"the error of the next state and AUROC over the models of a task: {expected:.3g}" in answer
+    assert "too few tasks to tell (5 tasks" in answer, "the smallest p is 2 / 2^5"
+    assert "rolling out 10 steps and AUROC over the models of a task: unknown, one of them does not vary" in answer
+
+
+def test_figures_draw_every_trained_model(stores):
+    conditions = recovery_conditions.draw(stores, figure_settings.RecoveryConditionsFigure())
+    labels = conditions.axes[0].get_legend_handles_labels()[1]
+    assert labels == list(MODELS)
+    bar = conditions.axes[0].get_lines()[1]
+    expected = np.mean([data.auroc.sel(basis="scaled", model="mlp", condition="contact") for data in stores])
+    assert bar.get_ydata()[2] == pytest.approx(expected)
+    thresholds = recovery_thresholds.draw(stores, figure_settings.RecoveryThresholdsFigure())
+    assert thresholds.axes[1].get_legend_handles_labels()[1] == [*MODELS, "all entries zero"]
+    size = recovery_size.draw(stores, figure_settings.RecoverySizeFigure(tasks=False))
+    (line,) = [line for line in size.axes[0].get_lines() if str(line.get_label()).startswith("2 hidden")]
+    assert list(line.get_xdata()) == [64, 512, 1024] and np.all(np.diff(line.get_ydata()) > 0)
