@@ -25,3 +25,8 @@ class KinematicTree:
     def outputs(self) -> int:
         """Number of outputs."""
         return len(self.of_outputs)
+
+    @classmethod
+    def of_one_body(cls, inputs: int, outputs: int) -> KinematicTree:
+        """All variables on one degree of freedom: for networks that do not look at the tree."""
+        return cls(parents=(-1,), of_inputs=((0,),) * inputs, of_outputs=(0,) * outputs)

@@ -175,6 +175,7 @@ def test_other_ways_to_differentiate_are_compared_in_a_table(project):
 
 def test_world_models_are_trained_and_scored(project):
     models = {"mlp": {"width": 16}, "gated": {"network": "gated", "width": 16}, "plain": {"width": 16, "trained": False}}
+    models["graph"] = {"network": "graph", "width": 16, "depth": 1}
     given = {"tasks": ["CartpoleBalance"], "models": models, "seeds": [4], "training": {"epochs": 3, "batch": 8}}
     project.change("world_models", {**given, "horizons": [1, 5, 30]})
     assert sorted(project.planned()) == [
@@ -202,7 +203,7 @@ def test_world_models_are_trained_and_scored(project):
     assert set(compared.against) == {"gated"}, "the first one of the file"
     assert set(compared.verdict) == {"too few pairs"}
     answers = pd.read_csv(project.path / "results/tables/world_model_answers.csv").set_index("question").answer
-    assert answers["How did training end?"] == "Of 3 runs: 2 all epochs, 1 untrained."
+    assert answers["How did training end?"] == "Of 4 runs: 3 all epochs, 1 untrained."
     store = xr.open_zarr(
         project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.world_models import scores
+from dynamic_sparsity.world_models.thresholds import matched_threshold
 
 STEPS, OUT, IN = 30, 3, 4
 
@@ -69,7 +70,7 @@ def test_noise_is_at_chance():
 def test_the_matched_threshold_gives_the_true_sparsity(truth):
     zero, _ = truth
     magnitude = np.random.default_rng(4).random(zero.shape)
-    threshold = scores.matched_threshold(magnitude, zero)
+    threshold = matched_threshold(magnitude, zero)
     assert (magnitude <= threshold).sum() == pytest.approx(zero.sum(), abs=1)
     found, true = (magnitude <= threshold).ravel(), zero.ravel()
     precision, recall = (found & true).sum() / found.sum(), (found & true).sum() / true.sum()

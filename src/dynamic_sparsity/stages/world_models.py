@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import xarray as xr
+
 from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.stages import _common, _world_models
 
 
@@ -15,19 +18,27 @@ def main() -> None:
     stage = settings.WorldModelStage.model_validate_json(given.settings)
     runtime.configure_jax(threads=given.threads, large_batches=True)
 
-    from dynamic_sparsity.simulation.kinematics import kinematic_tree
-    from dynamic_sparsity.simulation.tasks import load_task
     from dynamic_sparsity.world_models import report
 
     seeds = _world_models.open_inputs(given)
     checkpoint = given.output.with_suffix(".checkpoint")  # beside the store, which Snakemake removes before a job
     ((name, model),) = stage.world_models.models.items()
-    tree = kinematic_tree(load_task(seeds["rollouts"][0].attrs["task"]).model)
+    tree = _tree(model, seeds["sparsity"][0])
     result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, given.seed, checkpoint)
     identity = {**stores.identity_of(*seeds["sparsity"]), "model": name, "training_seed": given.seed}
     result.attrs |= stores.provenance("world_models", stage.model_dump(exclude_none=True), **identity)
     stores.write_store(given.output, result)
     checkpoint.unlink(missing_ok=True)
+
+
+def _tree(model: settings.WorldModelSettings, sparsity: xr.Dataset) -> KinematicTree:
+    """The task's, for the network that looks at it: the simulator takes longer to import than many a training."""
+    if model.network != "graph":
+        return KinematicTree.of_one_body(sparsity.sizes[stores.IN], sparsity.sizes[stores.OUT])
+    from dynamic_sparsity.simulation.kinematics import kinematic_tree
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    return kinematic_tree(load_task(sparsity.attrs["task"]).model)
 
 
 if __name__ == "__main__":

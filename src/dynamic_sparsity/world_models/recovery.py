@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from dynamic_sparsity.settings import WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
+from dynamic_sparsity.world_models.thresholds import matched_threshold
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 """Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch."""
@@ -30,6 +32,14 @@ class Episode:
     jacobian: Float[np.ndarray, "step out_dim in_dim"]
     zero: Bool[np.ndarray, "step out_dim in_dim"]
     conditions: Mapping[str, Bool[np.ndarray, " step"]]
+
+    @functools.cached_property
+    def oracle(self) -> dict[str, float]:
+        """AUROC of the static oracle of the steps of each condition; NaN for one without steps."""
+        return {
+            name: scores.auroc(scores.static_oracle(self.zero[here]), self.zero[here]) if here.any() else np.nan
+            for name, here in self.conditions.items()
+        }
 
 
 def conditions(sparsity: xr.Dataset) -> dict[str, Bool[np.ndarray, " step"]]:
@@ -89,7 +99,7 @@ class Controls:
         self._nearest = NearestNeighbors(n_neighbors=count).fit(inputs)
         validation = data.of_episodes(split["validation"])
         self.thresholds = {
-            name: scores.matched_threshold(magnitude, validation.zero) for name, magnitude in self(validation).items()
+            name: matched_threshold(magnitude, validation.zero) for name, magnitude in self(validation).items()
         }
         """Below which as many entries of the validation episodes fall as are zero."""
 
@@ -180,13 +190,13 @@ def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> 
     order = np.argsort(magnitude.reshape(len(zero), entries), axis=0)
     entry, entry_zero = (np.take_along_axis(array.reshape(len(zero), entries), order, axis=0) for array in (magnitude, zero))
     found = []
-    for here in episode.conditions.values():
+    for condition, here in episode.conditions.items():
         if not here.any():
             found.append(dict.fromkeys(_NAMES, np.nan))
             continue
         shape = (entries, int(here.sum()), 1)
         by_entry = [array.T[here[order].T].reshape(shape).swapaxes(0, 1) for array in (entry, entry_zero)]
-        chosen, oracle = here[of_step], scores.static_oracle(zero[here])
+        chosen = here[of_step]
         together, of_entries = scores.auroc(flat[chosen], flat_zero[chosen]), scores.auroc_by_entry(*by_entry)
         steps = by_step[here]
         values = (
@@ -194,7 +204,7 @@ def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> 
             float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan,
             of_entries,
             scores.average_precision(flat[chosen], flat_zero[chosen]),
-            scores.skill(together, scores.auroc(oracle, zero[here])),
+            scores.skill(together, episode.oracle[condition]),
             scores.skill(of_entries, 0.5),
             scores.zero_f1(magnitude[here], zero[here], threshold),
             scores.leakage(magnitude[here], zero[here]),

@@ -11,8 +11,9 @@ import xarray as xr
 from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, labels, padded
-from dynamic_sparsity.world_models import evaluation, scores
+from dynamic_sparsity.world_models import evaluation
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
+from dynamic_sparsity.world_models.thresholds import matched_threshold
 from dynamic_sparsity.world_models.training import Trainer
 
 
@@ -52,7 +53,7 @@ def trained_and_evaluated(
             history=(("epoch", "part"), trained.history),
             input_scale=(IN, standardise.input_scale),
             output_scale=(OUT, output_scale),
-            matched_threshold=("basis", [scores.matched_threshold(found, validation.zero) for found in (scaled, raw)]),
+            matched_threshold=("basis", [matched_threshold(found, validation.zero) for found in (scaled, raw)]),
             seconds=((), trained.seconds),
         )
         .assign_coords(
