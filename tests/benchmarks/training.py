@@ -1,4 +1,4 @@
-"""Time of an epoch of the paper's MLP, against its matrix products alone and with losses on the Jacobian."""
+"""Time of an epoch of the paper's MLP: against its products alone, with losses on the Jacobian, two seeds at once."""
 
 from __future__ import annotations
 
@@ -62,11 +62,21 @@ def _epochs() -> dict[str, float]:
         x = jnp.asarray(data.inputs[: STEPS // BATCH * BATCH].reshape(-1, BATCH, INPUTS))
         return lambda: jax.block_until_ready(compiled(x))
 
+    def two_seeds() -> Callable[[], object]:
+        """Two networks side by side in one program."""
+        parts = {"training": data, "validation": data.of_episodes([])}
+        trainers = [Trainer(WorldModelSettings(), training, parts, tree, seed) for seed in (0, 1)]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(trainer._state[:2] for trainer in trainers))
+        compiled = jax.jit(jax.vmap(trainers[0]._epoch(), in_axes=(0, 0, 0, None)))
+        keys = jax.random.split(jax.random.key(0), 2)
+        return lambda: jax.block_until_ready(compiled(*stacked, keys, trainers[0]._data["training"]))
+
     seconds = {"products_s": _median(products()), "mlp_s": _median(epoch(WorldModelSettings()))}
     for loss in ("mse", "mae", "l1", "sae"):
         seconds[f"{loss}_j_s"] = _median(epoch(WorldModelSettings(jacobian_loss=loss)))
     slowest = max(seconds[f"{loss}_j_s"] for loss in ("mse", "mae", "l1", "sae"))
     ratios = {"mlp_over_products": seconds["mlp_s"] / seconds["products_s"], "jacobian_over_mlp": slowest / seconds["mlp_s"]}
+    ratios["two_seeds_together_over_apart"] = _median(two_seeds()) / (2 * seconds["mlp_s"])
     return {**seconds, **ratios}
 
 

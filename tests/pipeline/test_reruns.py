@@ -183,6 +183,7 @@ def test_world_models_are_trained_and_scored(project):
         ("study_figure", "figure=recovery"),
         ("study_figure", "figure=recovery_conditions"),
         ("study_figure", "figure=recovery_thresholds"),
+        ("table", "table=leaderboard"),
         ("table", "table=model_comparisons"),
         ("table", "table=recovery"),
         ("table", "table=world_model_answers"),

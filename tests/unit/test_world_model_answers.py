@@ -9,6 +9,7 @@ import xarray as xr
 from dynamic_sparsity import figure_settings
 from dynamic_sparsity.figures import recovery_conditions, recovery_size, recovery_thresholds
 from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
+from dynamic_sparsity.sparsity.tables import leaderboard
 from dynamic_sparsity.sparsity.tables import world_model_answers as answers
 
 SEEDS = [3, 5]
@@ -29,8 +30,8 @@ AXES = {
     "horizon": [1, 10],
 }
 DIMS = {
-    **dict.fromkeys(("auroc", "skill_by_entry", "zero_f1"), ("basis", "condition")),
-    "one_step_error": ("condition",),
+    **dict.fromkeys(("auroc", "skill_by_entry", "average_precision", "zero_f1", "leakage"), ("basis", "condition")),
+    **dict.fromkeys(("one_step_error", "relative_error"), ("condition",)),
     **dict.fromkeys(("relative_sparsity", "true_sparsity"), ()),
     **dict.fromkeys(("switch_precision", "switch_recall"), ("basis", "margin")),
     **dict.fromkeys(("relative_sparsity_at", "zero_f1_at"), ("threshold",)),
@@ -129,6 +130,19 @@ def test_error_and_recovery_by_hand(said):
     assert f"the error of the next state and AUROC over the models of a task: {expected:.3g}" in answer
     assert "too few tasks to tell (5 tasks" in answer, "the smallest p is 2 / 2^5"
     assert "rolling out 10 steps and AUROC over the models of a task: unknown, one of them does not vary" in answer
+
+
+def test_the_leaderboard_puts_the_best_first(stores):
+    frame = leaderboard.build(stores, {})
+    assert frame.model[0] == "mlp_sae_j" and frame.model.iloc[-1] == "as_drawn" and list(frame["rank"]) == list(range(1, 12))
+    assert set(frame[frame.basis == "mask"].model) == {"gated"}
+    scaled = frame[frame.basis == "scaled"].set_index("model")
+    whole = [float(data.auroc.sel(basis="scaled", condition="all", model="mlp")) for data in stores]
+    assert scaled.auroc["mlp"] == pytest.approx(np.mean(whole)) and scaled.auroc_low["mlp"] < np.mean(whole)
+    assert np.isnan(scaled.relative_error_of_state["linear"])
+    of_task = [data.one_step_error_of_seed.sel(condition="all", model=list(MODELS)).mean() for data in stores]
+    small = [data.one_step_error_of_seed.sel(condition="all", model="small").mean() for data in stores]
+    assert scaled.relative_error_of_state["small"] == pytest.approx(np.mean(np.array(small) / np.array(of_task)))
 
 
 def test_figures_draw_every_trained_model(stores):

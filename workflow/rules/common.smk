@@ -73,6 +73,7 @@ TABLES = {
     "patterns": ["patterns"],
     "method_ablation": ["ablation"],
     "recovery": ["recovery"],
+    "leaderboard": ["recovery"],
     "model_comparisons": ["recovery"],
     "world_model_answers": ["recovery"],
 }
@@ -96,6 +97,7 @@ TABLE_QUESTIONS = {
     "patterns": "Q3 Is sparsity temporally sparse?",
     "method_ablation": "Does it depend on how a step is differentiated?",
     "recovery": "Q4 Do world models recover it?",
+    "leaderboard": "Q4 Do world models recover it?",
     "model_comparisons": "Q4 Do world models recover it?",
     "world_model_answers": "Q4 Do world models recover it?",
 }

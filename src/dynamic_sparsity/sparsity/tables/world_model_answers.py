@@ -60,19 +60,29 @@ class Pooled:
         """Its mean in words, with the interval."""
         return self.summary(self.of(measure, model, **where).values, np.nanmean)
 
-    def summary(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
-        """A statistic of an array whose first axis is the task, with its interval from resampling tasks."""
+    def estimate(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> tuple[float, float, float, int]:
+        """(statistic, low, high, tasks) of an array whose first axis is the task, the interval from resampling tasks.
+
+        Tasks without a known value are left out; the interval is NaN with fewer than three.
+        """
         known = values[np.isfinite(values).reshape(len(values), -1).any(axis=1)]
-        if not len(known):
-            return "unknown"
-        found = f"{float(statistic(known)):.3g}"
+        found = float(statistic(known)) if len(known) else np.nan
         if len(known) < _TASKS_FOR_INTERVALS:
-            return f"{found} (no interval: {len(known)} task{'s' if len(known) > 1 else ''})"
+            return found, np.nan, np.nan, len(known)
         given = self._resampling
         draws = np.random.default_rng(given.seed).integers(len(known), size=(given.resamples, len(known)))
         tail = (1 - given.confidence) / 2
         low, high = np.quantile([float(statistic(known[draw])) for draw in draws], [tail, 1 - tail])
-        return f"{found} [{low:.3g}, {high:.3g}]"
+        return found, float(low), float(high), len(known)
+
+    def summary(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
+        """The same in words."""
+        found, low, high, tasks = self.estimate(values, statistic)
+        if not tasks:
+            return "unknown"
+        if np.isnan(low):
+            return f"{found:.3g} (no interval: {tasks} task{'s' if tasks > 1 else ''})"
+        return f"{found:.3g} [{low:.3g}, {high:.3g}]"
 
     def compared(self, pairs: Mapping[str, tuple[xr.DataArray, xr.DataArray]]) -> Iterator[str]:
         """A sentence for each pair of measures: its name, whether the first is higher, by how much, p."""
