@@ -76,5 +76,5 @@ def test_the_figure_draws_trained_models_and_controls(stores):
     error, sparsity, both = drawn.axes
     assert [text.get_text() for text in error.get_yticklabels()] == ["mlp", "same", "sparse"]
     names = both.get_legend_handles_labels()[1]
-    assert names[:3] == ["mlp", "same", "sparse"] and "CCC" in names and "static_oracle (no state predicted)" in names
+    assert names[:3] == ["mlp", "same", "sparse"] and "CCC" in names and "static_oracle, mean over tasks" in names
     assert sparsity.get_xlim()[0] == pytest.approx(5e-4)

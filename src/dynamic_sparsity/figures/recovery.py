@@ -29,7 +29,10 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     error.set_xlabel("error of the next state /\nmean over models of the task")
     _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
     for number, store in enumerate(data):
-        _draw_task(both, store, trained, controls, _MARKERS[number % len(_MARKERS)])
+        _draw_task(both, store, trained, _MARKERS[number % len(_MARKERS)])
+    for control, line in zip(controls, ("--", "-.", ":"), strict=False):
+        mean = float(np.nanmean([store.auroc.sel(model=control) for store in data]))
+        both.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
     both.set_xscale("log")
     both.set_xlabel("error of the next state, standard deviations")
     both.set_ylabel("AUROC of non-zero against zero entries")
@@ -66,13 +69,10 @@ def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str
     axes.set_xlabel(f"model's zeros / true zeros\n(at least {smallest:g}; target 1)")
 
 
-def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], controls: Sequence[str], marker: str) -> None:
-    task = store.attrs["task"]
+def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], marker: str) -> None:
+    """A dot for each model; the first task names the models as well, by their colours."""
     for number, model in enumerate(trained):
         one = store.sel(model=model)
         look: dict[str, Any] = {"color": f"C{number}", "marker": marker, "linestyle": "", "markersize": 5}
         axes.plot([float(one.one_step_error)], [float(one.auroc)], label=model if marker == _MARKERS[0] else None, **look)
-    axes.plot([], [], marker=marker, color="black", linestyle="", label=task)
-    for control, line in zip(controls, ("--", "-.", ":"), strict=False):
-        label = f"{control} (no state predicted)" if marker == _MARKERS[0] else None
-        axes.axhline(float(store.auroc.sel(model=control)), color="black", linestyle=line, linewidth=0.5, label=label)
+    axes.plot([], [], marker=marker, color="black", linestyle="", label=store.attrs["task"])

@@ -24,8 +24,8 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Fi
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
     ratio.set_yscale("log")
     ratio.set_ylabel(f"model's zeros / true zeros\n(at least {settings.smallest_sparsity:g}; target 1)")
-    share = float(np.nanmean([store.true_sparsity.mean() for store in stores]))
-    f1.axhline(2 * share / (1 + share), color=style.GREY, linestyle=":", linewidth=1, label="all entries zero")
+    shares = np.array([float(store.true_sparsity.mean()) for store in stores])
+    f1.axhline((2 * shares / (1 + shares)).mean(), color=style.GREY, linestyle=":", linewidth=1, label="all entries zero")
     f1.set_ylim(-0.03, 1.03)
     f1.set_ylabel("F1 of zeros")
     for axes in (ratio, f1):
