@@ -6,7 +6,8 @@ scaling: how the time per Jacobian grows with the number of inputs, and its tota
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
 accelerator: Jacobians per second on a GPU, where jax has one.
-training: an epoch of the paper's MLP against its matrix products, and with losses on the Jacobian.
+training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
+masks: masked models beside the plain MLP on systems whose masks are known.
 memory: peak memory of the jacobians stage against the number of episodes.
 study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import accelerator, batches, cores, jacobians, memory, scaling, study, training
+from tests.benchmarks import accelerator, batches, cores, jacobians, masks, memory, scaling, study, training
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "cores": cores.measure,
     "accelerator": accelerator.measure,
     "training": training.measure,
+    "masks": masks.measure,
     "memory": memory.measure,
     "study": study.measure,
 }

@@ -2,70 +2,12 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
 from dynamic_sparsity.world_models import recovery, report
 from dynamic_sparsity.world_models.data import Transitions
-
-STEPS, EPISODES = 60, 4
-TREE = KinematicTree(parents=(-1, -1), of_inputs=((0,), (1,), (0,), (1,), (0,)), of_outputs=(0, 1, 0, 1))
-
-
-def colliding_masses(seed):
-    """Two masses on a line that push each other while they overlap: (rollout, jacobian, sparsity) stores of one seed."""
-    rng = np.random.default_rng(seed)
-    h, stiffness = 0.05, 30.0
-    state = rng.normal(size=(EPISODES, STEPS, 4)) * [0.5, 0.5, 1, 1]
-    ctrl = rng.normal(size=(EPISODES, STEPS, 1))
-    overlap = np.maximum(0, state[..., 0] - state[..., 1])
-    touching = overlap > 0
-    force = stiffness * overlap
-    velocity = state[..., 2:] + h * np.stack([ctrl[..., 0] - force, force], axis=-1)
-    following = np.concatenate([state[..., :2] + h * velocity, velocity], axis=-1)
-    jacobian = np.zeros((EPISODES, STEPS, 4, 5))
-    push = h * stiffness * touching
-    jacobian[..., 2, 0], jacobian[..., 2, 1], jacobian[..., 3, 0], jacobian[..., 3, 1] = -push, push, push, -push
-    jacobian[..., 2, 2] = jacobian[..., 3, 3] = 1
-    jacobian[..., 2, 4] = h
-    jacobian[..., :2, :] = h * jacobian[..., 2:, :]
-    jacobian[..., 0, 0] += 1
-    jacobian[..., 1, 1] += 1
-    attrs = {"task": "Masses", "policy": "noise", "seed": seed, "method": "unrolled"}
-    length = ("episode", np.full(EPISODES, STEPS))
-    states = {
-        "qpos": state[..., :2],
-        "qvel": state[..., 2:],
-        "next_qpos": following[..., :2],
-        "next_qvel": following[..., 2:],
-    }
-    dims = {"qpos": "qpos_dim", "next_qpos": "qpos_dim"}
-    rollout = xr.Dataset(
-        {
-            **{name: (("episode", "time", dims.get(name, "dof")), array) for name, array in states.items()},
-            **{name: (("episode", "time", "activation"), np.zeros((EPISODES, STEPS, 0))) for name in ("act", "next_act")},
-            "ctrl": (("episode", "time", "actuator"), ctrl),
-            "length": length,
-        },
-        attrs=attrs,
-    )
-    names = ["qpos:a", "qpos:b", "qvel:a", "qvel:b"]
-    coords = {"out_dim": names, "in_dim": [*names, "ctrl:a"]}
-    matrices = ("episode", "time", "out_dim", "in_dim")
-    jacobians = xr.Dataset({"jacobian": (matrices, jacobian), "length": length}, coords=coords, attrs=attrs)
-    sparsity = xr.Dataset(
-        {
-            "zero": (matrices, jacobian == 0),
-            "constraint_active": (("episode", "time", "constraint"), touching[..., None]),
-            "constraint_free": (("episode", "time"), ~touching),
-            "length": length,
-        },
-        coords={**coords, "constraint_kind": ("constraint", ["contact"])},
-        attrs=attrs,
-    )
-    return rollout, jacobians, sparsity
+from tests.unit.systems import EPISODES, MASSES, STEPS, colliding_masses
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +28,7 @@ def stores(request, seeds, tmp_path_factory):
     found = []
     for name, model in chosen.models.items():
         path = tmp_path_factory.mktemp("models") / "checkpoint"
-        store = report.trained_and_evaluated(model, chosen, seeds, TREE, 0, path)
+        store = report.trained_and_evaluated(model, chosen, seeds, MASSES, 0, path)
         found.append(store.assign_attrs(model=name, training_seed=0))
     return chosen, found
 

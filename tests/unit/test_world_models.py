@@ -9,9 +9,10 @@ import pytest
 from flax import nnx
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
-from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
+from dynamic_sparsity.world_models import scores
+from dynamic_sparsity.world_models.data import Standardiser, split_episodes
+from dynamic_sparsity.world_models.evaluation import Evaluator
 from dynamic_sparsity.world_models.losses import (
     JACOBIAN_LOSSES,
     jacobian_loss,
@@ -20,27 +21,8 @@ from dynamic_sparsity.world_models.losses import (
 )
 from dynamic_sparsity.world_models.networks import NETWORKS
 from dynamic_sparsity.world_models.training import DIVERGED, STOPPED, Trainer, build
-
-IN, OUT = 5, 3
-TREE = KinematicTree(parents=(-1, 0, -1), of_inputs=((0,), (1,), (2,), (0,), (1, 2)), of_outputs=(0, 1, 2))
-"""Two trees: a chain of two, and a third by itself."""
-
-
-def switched(steps=400, episodes=4, seed=0):
-    """A linear system that switches: the last input acts on the first output only where the first input is positive."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(steps, IN))
-    matrix = np.array([[1.0, 0.5, 0, 0, 0], [0, 1.0, 0, -0.7, 0], [0, 0, 0.9, 0, 0.3]])
-    jacobian = np.repeat(matrix[None], steps, axis=0)
-    jacobian[x[:, 0] > 0, 0, 4] = 2.0
-    y = np.einsum("soi,si->so", jacobian, x)
-    return Transitions(x, y, jacobian, jacobian == 0, np.arange(steps) * episodes // steps)
-
-
-def parts(data):
-    split = split_episodes(4, 0.25, 0.25, seed=0)
-    standardise = Standardiser.of(data.of_episodes(split["training"]), "abcde", "xyz")
-    return {part: standardise(data.of_episodes(episodes)) for part, episodes in split.items()}
+from tests.unit.systems import IN, OUT, parts, parts_of, switched
+from tests.unit.systems import SWITCHED as TREE
 
 
 def model(**settings):
@@ -236,3 +218,31 @@ def test_jacobian_losses_train(kind):
         settings, WorldModelTraining(epochs=20, batch=32, learning_rate=0.01), parts(switched()), TREE, 0
     ).run()
     assert trained.history[-1, 0] < trained.history[0, 0]
+
+
+@pytest.fixture(scope="module")
+def on_the_switched_system():
+    """Scores of test steps by model: AUROC of the Jacobian, F1 of its exact zeros, AUROC of masks."""
+    training = WorldModelTraining(epochs=60, batch=32, patience=60, learning_rate=0.003)
+    models = {"mlp": {}, "untrained": {"trained": False}, "gated": {"network": "gated", "width": 256, "mask_weight": 0.1}}
+    data = switched(steps=2000)
+    standardised, standardise, test = parts_of(data, 0)
+    found = {}
+    for name, settings in models.items():
+        given = model(**{"width": 64, "depth": 2, **settings})
+        evaluator = Evaluator(Trainer(given, training, standardised, TREE, 0).run().network, standardise, change=False)
+        magnitude, masks = np.abs(evaluator.jacobians(test)), evaluator.masks(test)
+        of_masks = np.nan if masks is None else scores.auroc(masks.astype(float), test.zero)
+        found[name] = scores.auroc(magnitude, test.zero), scores.zero_f1(magnitude, test.zero, 1e-6), of_masks
+    return found
+
+
+def test_an_untrained_network_is_about_chance_and_a_trained_one_is_not(on_the_switched_system):
+    auroc = {name: found[0] for name, found in on_the_switched_system.items()}
+    assert 0.35 < auroc["untrained"] < 0.65 and auroc["mlp"] > 0.95
+
+
+def test_learnt_masks_have_zeros_where_the_mlp_has_none(on_the_switched_system):
+    _, exact, masks = on_the_switched_system["gated"]
+    assert exact > 0.9 and masks > 0.95
+    assert on_the_switched_system["mlp"][1] < 0.1

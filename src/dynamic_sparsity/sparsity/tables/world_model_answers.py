@@ -85,15 +85,22 @@ class Pooled:
         return f"{found:.3g} [{low:.3g}, {high:.3g}]"
 
     def compared(self, pairs: Mapping[str, tuple[xr.DataArray, xr.DataArray]]) -> Iterator[str]:
-        """A sentence for each pair of measures: its name, whether the first is higher, by how much, p."""
+        """Which pairs of measures differ, then a sentence for each: whether the first is higher, by how much, p."""
         differences = {name: (ours - theirs).values for name, (ours, theirs) in pairs.items()}
-        p_values = holm(np.array([signed_rank(difference[np.isfinite(difference)]) for difference in differences.values()]))
+        differences = {name: difference for name, difference in differences.items() if np.isfinite(difference).any()}
+        known = [difference[np.isfinite(difference)] for difference in differences.values()]
+        p_values = holm(np.array([signed_rank(difference) for difference in known]))
+        verdicts = {
+            name: _verdict(float(np.median(difference)), p_value, len(difference))
+            for name, difference, p_value in zip(differences, known, p_values, strict=True)
+        }
+        significant = [f"{name} ({said.split()[1]})" for name, said in verdicts.items() if said.startswith("significantly")]
+        yield f"Significant: {len(significant)} of {len(verdicts)} comparisons{': ' if significant else ''}" + (
+            f"{'; '.join(significant)}."
+        )
         for (name, difference), p_value in zip(differences.items(), p_values, strict=True):
-            count = int(np.isfinite(difference).sum())
-            if not count:
-                continue
-            size = f"median difference {self.summary(difference, np.nanmedian)}, {count} pairs, p = {p_value:.2g}"
-            yield f"{name}: {_verdict(float(np.nanmedian(difference)), p_value, count)} ({size})."
+            size = f"median difference {self.summary(difference, np.nanmedian)}, {np.isfinite(difference).sum()} pairs"
+            yield f"{name}: {verdicts[name]} ({size}, p = {p_value:.2g})."
 
 
 def _verdict(difference: float, p_value: float, pairs: int) -> str:
