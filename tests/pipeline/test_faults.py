@@ -81,6 +81,28 @@ def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
     assert not partial.exists()
 
 
+def test_a_killed_training_goes_on_from_its_last_epoch(project):
+    training = {"epochs": 2000, "patience": 2000, "batch": 8}
+    models = {"mlp": {"width": 16}}
+    project.change("world_models", {"tasks": ["CartpoleBalance"], "models": models, "training": training})
+    store = project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/0.zarr"
+    target = str(store.relative_to(project.path))
+    checkpoint = store.with_suffix(".checkpoint")
+    process = project.popen("--cores", "1", "--", target)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists():
+        assert process.poll() is None and time.monotonic() < deadline, "never saw a checkpoint"
+        time.sleep(0.02)
+    (job,) = project.children(process, "dynamic_sparsity.stages.world_models")[-1:]
+    job.kill()
+    assert process.wait(60) != 0 and not store.exists() and checkpoint.exists()
+    project.snakemake("--cores", "1", "--", target)
+    log = project.path / "results/logs/world_models/CartpoleBalance-expert-unrolled-mlp-0.log"
+    assert re.search(r"resumed after [1-9]\d* epochs", log.read_text())
+    history = xr.open_zarr(store, consolidated=False).history
+    assert len(history) == 2000 and history.notnull().all() and not checkpoint.exists()
+
+
 def stage(project, name, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(project.path / "src")}
     command = [sys.executable, "-m", f"dynamic_sparsity.stages.{name}", *map(str, arguments)]
