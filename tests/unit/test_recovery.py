@@ -47,6 +47,11 @@ def test_what_does_not_fit_is_named(seeds):
     other = [data.assign_attrs(task="Other") for data in seeds["jacobians"]]
     with pytest.raises(UserError, match=r"stores of different runs.*Other"):
         Transitions.of_stores(seeds["rollouts"], other, seeds["sparsity"], change=False)
+    mixed = {kind: [first, second.assign_attrs(task="Other")] for kind, (first, second) in seeds.items()}
+    with pytest.raises(UserError, match=r"different runs.*Masses.*Other"):
+        Transitions.of_stores(*mixed.values(), change=False)
+    with pytest.raises(UserError, match=r"seeds \[0, 1, 1\]"):
+        Transitions.of_stores(seeds["rollouts"], *([data[1], data[0]] for data in list(seeds.values())[1:]), change=False)
     broken = [data.copy(deep=True) for data in seeds["jacobians"]]
     broken[1].jacobian[3, 7, 1, 2] = np.inf  # in whatever part of the split
     with pytest.raises(UserError, match=r"Masses, seed 1: 1 entries .* not finite, first d qpos:b / d qvel:a in step 7"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
 
 from dynamic_sparsity import stores
+from dynamic_sparsity.errors import UserError
 
 
 def add_inputs(options: argparse.ArgumentParser) -> None:
@@ -20,3 +22,18 @@ def open_inputs(given: argparse.Namespace) -> dict[str, list[xr.Dataset]]:
     """These stores by their kind, in the order of their seeds."""
     kinds = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
     return {kind: stores.open_seeds(paths, kind) for kind, paths in kinds.items()}
+
+
+def open_models(paths: Sequence[Path], sparsity: xr.Dataset) -> list[xr.Dataset]:
+    """Stores of world models; raises UserError for one that is of another run than the sparsity store."""
+    models = []
+    for path in paths:
+        model = stores.open_store(path, "world_models")
+        for name in ("task", "policy", "method", "threshold"):
+            if model.attrs[name] != sparsity.attrs[name]:
+                raise UserError(
+                    f"{path} is of {name} {model.attrs[name]}, not {sparsity.attrs[name]}: give world models that were"
+                    " trained on these stores"
+                )
+        models.append(model)
+    return models

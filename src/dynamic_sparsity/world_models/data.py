@@ -38,10 +38,15 @@ class Transitions:
         Jacobian that is not finite.
         """
         parts = []
+        of_all = {(data.attrs["task"], data.attrs["policy"]) for data in (*rollouts, *jacobians, *sparsity)}
+        if len(of_all) > 1:
+            raise UserError(f"stores of different runs: {sorted(of_all)}; give those of one task and policy")
         for rollout, jacobian, zeros in zip(rollouts, jacobians, sparsity, strict=True):
-            runs = {(data.attrs["task"], data.attrs["policy"], data.attrs["seed"]) for data in (rollout, jacobian, zeros)}
-            if len(runs) > 1:
-                raise UserError(f"stores of different runs: {sorted(runs)}; give those of one task, policy and seed")
+            numbers = [data.attrs["seed"] for data in (rollout, jacobian, zeros)]
+            if len(set(numbers)) > 1:
+                raise UserError(
+                    f"stores of different runs: seeds {numbers}; give the same seeds of rollouts, Jacobians and zeros"
+                )
             if rollout.sizes["qpos_dim"] != rollout.sizes["dof"]:
                 raise UserError(
                     f"{rollout.attrs['task']} has free or ball joints, whose orientations the world models do not know yet:"
@@ -49,8 +54,8 @@ class Transitions:
                 )
             for triple in zip(*(episodes_of(data) for data in (rollout, jacobian, zeros)), strict=True):
                 parts.append(_episode(*triple, change=change))
-        numbers = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)), numbers)
+        of_steps = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)), of_steps)
 
     def of_episodes(self, episodes: Sequence[int]) -> Transitions:
         """The steps of some episodes."""
