@@ -337,6 +337,8 @@ def _default_models() -> dict[str, WorldModelSettings]:
     return {"mlp": WorldModelSettings(), **losses, "mlp_untrained": untrained, "gated": WorldModelSettings(network="gated")}
 
 
+CONTROLS = ("linear", "neighbours", "static_oracle", "truth")
+"""What world models are scored beside (`world_models.recovery.Controls`)."""
 EPISODES_TO_SPLIT = 3
 """World models need an episode each for training, validation and test."""
 
@@ -388,6 +390,13 @@ class WorldModelsSettings(Section):
     @classmethod
     def _distinct(cls, values: list) -> list:
         return without_repeats(values)
+
+    @field_validator("models")
+    @classmethod
+    def _not_a_control(cls, models: dict[str, WorldModelSettings]) -> dict[str, WorldModelSettings]:
+        if taken := sorted(set(models) & set(CONTROLS)):
+            raise ValueError(f"{taken[0]!r} is the name of a control that is scored beside the models: use another one")
+        return models
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> WorldModelsSettings:

@@ -174,10 +174,17 @@ def jacobian_settings(study: Study, policy: str, variant: str) -> str:
 
 
 def world_model_settings(study: Study, policy: str, model: str) -> str:
-    """Settings of one world model, without the others, as one sorted-key JSON string."""
+    """Settings of one world model, without the others and without what only scores depend on, as one sorted-key JSON string.
+
+    Raises UserError for a model that the study does not have.
+    """
     values = _stage_values(study, "world_models", policy)
-    one = {"models": {model: study.world_models.models[model]}, "seeds": [0]}
-    return _to_json({**values, "world_models": values["world_models"].model_copy(update=one)})
+    if model not in study.world_models.models:
+        raise UserError(f"world_models.models has no {model!r}, only {', '.join(study.world_models.models)}")
+    scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
+    one = {"models": {model: study.world_models.models[model]}, "seeds": [0], **scoring}
+    only = {"world_models": values["world_models"].model_copy(update=one), "resampling": ResamplingSettings()}
+    return _to_json({**values, **only})
 
 
 def training_settings(study: Study) -> str:

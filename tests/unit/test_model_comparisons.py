@@ -52,6 +52,13 @@ def test_a_difference_is_called_one_where_it_is_significant(stores):
     assert any("relative sparsity of sparse against mlp: higher" in sentence and "10 pairs" in sentence for sentence in said)
 
 
+def test_ties_do_not_turn_the_verdict_around():
+    mostly_equal = np.r_[np.zeros(21), np.full(19, 0.1)]
+    p_value = comparisons.signed_rank(mostly_equal)
+    assert comparisons.verdict(comparisons.direction(mostly_equal), p_value, 40, 1) == "higher"
+    assert comparisons.verdict(comparisons.direction(-mostly_equal), p_value, 40, 1) == "lower"
+
+
 def test_few_pairs_say_so(stores):
     frame = comparisons.build(stores[:2], {})
     assert set(frame.verdict) == {"too few pairs"} and set(frame.pairs) == {4}

@@ -5,7 +5,7 @@ import pytest
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
-from dynamic_sparsity.world_models import recovery, report
+from dynamic_sparsity.world_models import recovery, report, scores
 from dynamic_sparsity.world_models.data import Transitions
 from tests.unit.systems import EPISODES, MASSES, STEPS, colliding_masses
 
@@ -118,3 +118,35 @@ def test_durations_are_those_of_all_entries():
     zero = np.zeros((5, 1, 2), bool)
     zero[1:3, 0, 1] = True
     assert sorted(recovery._durations(zero)) == [1, 2, 2, 5]
+
+
+def test_scores_by_condition_are_those_of_the_steps_alone():
+    rng = np.random.default_rng(0)
+    magnitude = rng.integers(0, 6, (40, 3, 4)) / 5.0  # with ties
+    zero = rng.random((40, 3, 4)) < 0.4
+    chosen = {"all": np.ones(40, bool), "some": rng.random(40) < 0.5, "none": np.zeros(40, bool)}
+    episode = recovery.Episode(np.zeros((40, 3, 4)), zero, chosen)
+    for here, found in zip(chosen.values(), recovery._by_condition(magnitude, episode, 0.3), strict=True):
+        if not here.any():
+            assert all(np.isnan(score) for score in found.values())
+            continue
+        part = magnitude[here], zero[here]
+        for name in ("auroc", "auroc_by_step", "auroc_by_entry", "average_precision", "leakage"):
+            assert found[name] == pytest.approx(getattr(scores, name)(*part)), name
+        oracle = scores.auroc(scores.static_oracle(zero[here]), zero[here])
+        assert found["skill"] == pytest.approx(scores.skill(scores.auroc(*part), oracle))
+
+
+def test_a_model_that_is_not_finite_scores_nothing_and_stops_nothing(seeds):
+    (episode,) = recovery.truth_of_episodes(Transitions.of_stores(*seeds.values(), change=False), seeds["sparsity"], [0])
+    broken = np.full(episode.zero.shape, np.nan)
+    found = recovery.score_episode({"scaled": broken}, {"scaled": 0.0}, episode, [0])
+    assert found.auroc.isnull().all()
+
+
+def test_a_model_of_another_split_is_named(stores, seeds):
+    chosen, (mlp, _) = stores
+    other = mlp.assign_coords(episode=[99] * mlp.sizes["episode"])
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    with pytest.raises(UserError, match=r"model mlp, seed 0, was tested on episodes \[99"):
+        recovery.of_all([other], data, seeds["sparsity"], chosen)

@@ -237,3 +237,18 @@ def test_world_models_are_left_out_where_they_cannot_be():
 def test_world_models_that_are_asked_for_need_data(change, named):
     with pytest.raises(UserError, match=named):
         studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
+
+
+def test_a_model_cannot_have_the_name_of_a_control():
+    with pytest.raises(UserError, match="'truth' is the name of a control"):
+        studies.load_study({**CONFIG, "world_models": {"models": {"truth": {}}}})
+
+
+def test_how_models_are_scored_trains_none_again():
+    one, other = (
+        studies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
+        for changes in ({}, {"world_models": {"margins": [3], "thresholds": [0.5]}, "resampling": {"confidence": 0.9}})
+    )
+    assert one == other
+    with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
+        studies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")

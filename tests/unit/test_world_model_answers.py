@@ -105,7 +105,9 @@ def test_masks_contacts_sizes_and_thresholds(said):
 
 
 def test_every_diverged_run_is_named(said):
-    assert said["How did training end?"].startswith("Of 60 runs: 59 all epochs, 1 diverged. Diverged (model/seed): gated/5.")
+    assert said["How did training end?"].startswith(
+        "Of 60 runs: 59 all epochs, 1 diverged. Diverged (task, model/seed): Task0, gated/5."
+    )
 
 
 def test_choices_are_listed(said):
@@ -129,7 +131,16 @@ def test_error_and_recovery_by_hand(said):
     expected = -6 / np.sqrt(8 * 9.5)  # errors rank 3, 3, 3, 1, 5 where AUROC ranks 2.5, 2.5, 5, 4, 1
     assert f"the error of the next state and AUROC over the models of a task: {expected:.3g}" in answer
     assert "too few tasks to tell (5 tasks" in answer, "the smallest p is 2 / 2^5"
-    assert "rolling out 10 steps and AUROC over the models of a task: unknown, one of them does not vary" in answer
+    assert (
+        "rolling out 10 steps and AUROC over the models of a task: unknown, one of them is missing or does not vary"
+        in answer
+    )
+
+
+def test_an_infinite_error_is_not_an_unknown_one(stores):
+    pooled = answers.Pooled(stores)
+    found, low, high, tasks = pooled.estimate(np.array([[1.0], [2.0], [np.inf], [np.inf], [np.inf]]), np.nanmedian)
+    assert found == np.inf and low < np.inf and high == np.inf and tasks == 5
 
 
 def test_the_leaderboard_puts_the_best_first(stores):

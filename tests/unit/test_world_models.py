@@ -199,6 +199,15 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path):
     np.testing.assert_allclose(Trainer(model(), settings, data, TREE, 3, path).run().history, whole.history, rtol=1e-6)
 
 
+def test_a_checkpoint_of_other_data_is_not_resumed(tmp_path, capsys):
+    settings = WorldModelTraining(epochs=3, batch=64)
+    path = tmp_path / "checkpoint"
+    first = Trainer(model(), settings, parts(switched()), TREE, 0, path).run()
+    second = Trainer(model(), settings, parts(switched(seed=9)), TREE, 0, path).run()
+    assert "is of another run: started anew" in capsys.readouterr().out
+    assert not np.array_equal(first.history, second.history)
+
+
 def _stop_at(trainer, epoch):
     if len(trainer._history) == epoch:
         raise KeyboardInterrupt

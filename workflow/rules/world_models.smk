@@ -15,8 +15,8 @@ rule world_models:
         ENVIRONMENT
     threads: 1
     params:
-        settings=lambda wildcards: studies.world_model_settings(
-            STUDY, wildcards.policy, wildcards.model
+        settings=lambda wildcards: or_exit(
+            studies.world_model_settings, STUDY, wildcards.policy, wildcards.model
         ),
     shell:
         "python -m dynamic_sparsity.stages.world_models"

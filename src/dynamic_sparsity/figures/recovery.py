@@ -29,7 +29,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     error.set_xlabel("error of the next state /\nmean over models of the task")
     _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
     for number, store in enumerate(data):
-        _draw_task(both, store, trained, _MARKERS[number % len(_MARKERS)])
+        _draw_task(both, store, trained, _MARKERS[number % len(_MARKERS)], named=not number)
     for control, line in zip(controls, ("--", "-.", ":"), strict=False):
         mean = float(np.nanmean([store.auroc.sel(model=control) for store in data]))
         both.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
@@ -63,16 +63,16 @@ def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str
     ratios = [found[np.isfinite(found)] for found in ratios]  # NaN for a task without zeros
     axes.boxplot([np.maximum(smallest, found) for found in ratios], orientation="horizontal", positions=range(len(trained)))
     axes.set_xscale("log")
-    axes.set_xlim(smallest / 2, 3)
+    axes.set_xlim(smallest / 2, 1.5 * max([2.0, *(found.max() for found in ratios if len(found))]))
     axes.axvline(1, color=style.VERMILION, linewidth=1)
     axes.set_yticks([])
     axes.set_xlabel(f"model's zeros / true zeros\n(at least {smallest:g}; target 1)")
 
 
-def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], marker: str) -> None:
-    """A dot for each model; the first task names the models as well, by their colours."""
+def _draw_task(axes: Axes, store: xr.Dataset, trained: Sequence[str], marker: str, *, named: bool) -> None:
+    """A dot for each model; `named`: with the models' names for the legend."""
     for number, model in enumerate(trained):
         one = store.sel(model=model)
-        look: dict[str, Any] = {"color": f"C{number}", "marker": marker, "linestyle": "", "markersize": 5}
-        axes.plot([float(one.one_step_error)], [float(one.auroc)], label=model if marker == _MARKERS[0] else None, **look)
+        look: dict[str, Any] = {"color": style.of_model(number), "marker": marker, "linestyle": "", "markersize": 5}
+        axes.plot([float(one.one_step_error)], [float(one.auroc)], label=model if named else None, **look)
     axes.plot([], [], marker=marker, color="black", linestyle="", label=store.attrs["task"])

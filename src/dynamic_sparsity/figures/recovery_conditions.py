@@ -45,6 +45,8 @@ def _draw(
         means = np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
         places = np.arange(len(conditions)) + offset
         if tasks:
-            axes.plot(np.tile(places, len(values)), values.ravel(), "o", color=f"C{number}", markersize=2.5, alpha=0.35)
-        axes.plot(places, means, "_", color=f"C{number}", markersize=9, markeredgewidth=2.5, label=model)
+            axes.plot(
+                np.tile(places, len(values)), values.ravel(), "o", color=style.of_model(number), markersize=2.5, alpha=0.35
+            )
+        axes.plot(places, means, "_", color=style.of_model(number), markersize=9, markeredgewidth=2.5, label=model)
     axes.set_xticks(range(len(conditions)), [_NAMES[name] for name in conditions])

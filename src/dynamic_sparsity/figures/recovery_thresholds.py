@@ -19,8 +19,8 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Fi
     figure = Figure(figsize=(11, 4))
     ratio, f1 = figure.subplots(1, 2)
     for number, model in enumerate(trained_models(stores)):
-        _line(ratio, stores, "relative_sparsity_at", model, f"C{number}", settings.smallest_sparsity)
-        _line(f1, stores, "zero_f1_at", model, f"C{number}", 0.0)
+        _line(ratio, stores, "relative_sparsity_at", model, style.of_model(number), settings.smallest_sparsity)
+        _line(f1, stores, "zero_f1_at", model, style.of_model(number), 0.0)
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
     ratio.set_yscale("log")
     ratio.set_ylabel(f"model's zeros / true zeros\n(at least {settings.smallest_sparsity:g}; target 1)")

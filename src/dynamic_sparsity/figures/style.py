@@ -18,6 +18,11 @@ VALUE_COLOURS = {"zero": BLUE, "non-zero": VERMILION}
 SEQUENTIAL = "cividis"
 
 
+def of_model(number: int) -> str:
+    """A colour for each of twenty models; then they come again."""
+    return matplotlib.colors.to_hex(matplotlib.colormaps["tab20"]((2 * number + number % 20 // 10) % 20))
+
+
 def configure(style: FigureStyle) -> None:
     """Set fonts and what makes files the same in every run; call before a figure is made."""
     matplotlib.rcParams.update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def open_inputs(given: argparse.Namespace) -> dict[str, list[xr.Dataset]]:
 
 
 def open_models(paths: Sequence[Path], sparsity: xr.Dataset) -> list[xr.Dataset]:
-    """Stores of world models; raises UserError for one that is of another run than the sparsity store."""
+    """Stores of world models.
+
+    Raises UserError for one that is of another run than the sparsity store, and unless each model is there in every seed.
+    """
     models = []
     for path in paths:
         model = stores.open_store(path, "world_models")
@@ -36,4 +40,10 @@ def open_models(paths: Sequence[Path], sparsity: xr.Dataset) -> list[xr.Dataset]
                     " trained on these stores"
                 )
         models.append(model)
+    given = Counter((model.attrs["model"], model.attrs["training_seed"]) for model in models)
+    names, seeds = ({run[place] for run in given} for place in (0, 1))
+    if wrong := [f"{name}/{seed}" for name in names for seed in seeds if given[name, seed] != 1]:
+        raise UserError(
+            f"world models {', '.join(sorted(wrong))} are missing or there twice: give each model in every seed once"
+        )
     return models

@@ -68,7 +68,9 @@ class Evaluator:
         scales = (given.input_mean, given.input_scale, given.output_mean, given.output_scale)
         arrays = map(_single, (recorded, controls, truth, *scales))
         found = np.asarray(self._rollouts(self._weights, longest, *arrays))
-        return np.array([np.nan_to_num(found[h - 1], nan=np.inf) if h <= longest else np.nan for h in horizons])
+        return np.array(
+            [np.where(np.isnan(found[h - 1]), np.inf, found[h - 1]) if h <= longest else np.nan for h in horizons]
+        )
 
     def _inputs(self, episode: Transitions) -> jax.Array:
         return _single(self._standardise(episode).inputs)

@@ -11,7 +11,8 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from sklearn.neighbors import NearestNeighbors
 
-from dynamic_sparsity.settings import WorldModelsSettings
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import CONTROLS, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
@@ -21,7 +22,6 @@ CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 """Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch."""
 BASES = ("scaled", "raw", "mask")
 """Magnitudes that are scored: entries of the Jacobian times scale of input / of output, as they are, and masks."""
-CONTROLS = ("linear", "neighbours", "static_oracle", "truth")
 _NEAR, _NEIGHBOURS = 2, 50
 
 
@@ -62,13 +62,13 @@ def conditions(sparsity: xr.Dataset) -> dict[str, Bool[np.ndarray, " step"]]:
 def score_episode(
     magnitudes: Mapping[str, np.ndarray], thresholds: Mapping[str, float], episode: Episode, margins: Sequence[int]
 ) -> xr.Dataset:
-    """All scores of recovery in one episode, over `basis` (all of BASES, NaN where one is missing), `condition`, `margin`.
+    """All scores of recovery in one episode, over `basis`, `condition`, `margin`; NaN for a basis missing or not finite.
 
     `thresholds`: from validation data, below which an entry of each basis counts as zero.
     """
     bases = []
     for basis in BASES:
-        if basis not in magnitudes:
+        if basis not in magnitudes or not np.isfinite(magnitudes[basis]).all():
             bases.append(_nothing(margins))
             continue
         magnitude, threshold = magnitudes[basis], thresholds[basis]
@@ -85,7 +85,8 @@ def score_episode(
 class Controls:
     """What gives the scaled magnitudes of each of CONTROLS, from the training part of the split of `seed`.
 
-    `linear`: the slopes of one least-squares fit; `neighbours`: of one around each step, over its nearest 50 training steps;
+    `linear`: the slopes of one least-squares fit; `neighbours`: of one around each step, over its nearest 50 training
+    steps, or twice as many as there are inputs where that is more;
     `static_oracle`: how often each entry is non-zero in the episode itself; `truth`: whether it is.
     """
 
@@ -248,7 +249,8 @@ def of_all(
 ) -> dict[str, list[xr.Dataset]]:
     """Scores by name of the model, one Dataset over `episode` per training seed; CONTROLS are among the names.
 
-    A model that diverged is scored as it was before that; the store that is made of this says so.
+    A model that diverged is scored by the weights of its best epoch; the store that is made of this says so.
+    Raises UserError for a model that was tested on other episodes.
     """
     scored: dict[str, list[xr.Dataset]] = {}
     names = [list(map(str, sparsity[0][dim].values)) for dim in (IN, OUT)]
@@ -257,6 +259,11 @@ def of_all(
         episodes = truth_of_episodes(data, sparsity, split["test"])
         for store in models:
             if store.attrs["training_seed"] == seed:
+                if (tested := store[EPISODE].values.tolist()) != split["test"]:
+                    raise UserError(
+                        f"model {store.attrs['model']}, seed {seed}, was tested on episodes {tested}, not on"
+                        f" {split['test']}: train it with these settings"
+                    )
                 of_model = scores_of_model(store, episodes, data, settings)
                 scored.setdefault(store.attrs["model"], []).append(of_model)
         control = Controls(data, split, names)

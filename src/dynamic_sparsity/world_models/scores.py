@@ -57,8 +57,11 @@ def static_oracle(zero: Zeros) -> Magnitudes:
 
 
 def skill(score: float, reference: float) -> float:
-    """How much of the way from the reference's score to a perfect one: 1 perfect, 0 like the reference; NaN if that is 1."""
-    return np.nan if reference >= 1 else (score - reference) / (1 - reference)
+    """How much of the way from the reference's score to a perfect one: 1 perfect, 0 like the reference.
+
+    NaN for a reference above 0.999, which leaves nothing to be skilled in.
+    """
+    return np.nan if reference > 0.999 else (score - reference) / (1 - reference)
 
 
 def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import time
@@ -36,7 +37,8 @@ class Trained:
     history: np.ndarray
     """Training and validation loss after each epoch, [epoch, 2]."""
     ended: str
-    """`stopped early`, `all epochs`, `out of time`, `untrained`, or `diverged`: then the weights are the last good ones."""
+    """`stopped early`, `all epochs`, `out of time`, `untrained`, or `diverged`: the weights are those of the
+    best epoch all the same, and as they were drawn where there was none."""
     seconds: float
 
 
@@ -72,6 +74,7 @@ class Trainer:
     ) -> None:
         """`data`: `training` and `validation`. `checkpoint`: written after every epoch; a run of the same kind resumes."""
         self._model, self._training, self._seed, self._checkpoint = model, training, seed, checkpoint
+        self._tree = tree
         self._data = {part: _samples(transitions) for part, transitions in data.items()}
         self._graph, parameters = nnx.split(build(model, tree, seed))
         steps = max(1, len(self._data["training"].x) // training.batch) * training.epochs
@@ -156,9 +159,14 @@ class Trainer:
         losses = [validation for _, validation in self._history]
         return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
+    @functools.cached_property
     def _identity(self) -> str:
-        shapes = {part: [list(array.shape) for array in arrays] for part, arrays in self._data.items()}
-        about = [self._model.model_dump(), self._training.model_dump(), self._seed, shapes]
+        """Of what is trained, how, and on which data: a checkpoint of another is not resumed."""
+        digest = hashlib.sha256()
+        for array in (*self._data["training"], *self._data["validation"]):
+            digest.update(f"{array.shape}".encode())
+            digest.update(np.asarray(array).tobytes())
+        about = [self._model.model_dump(), self._training.model_dump(), self._seed, str(self._tree), digest.hexdigest()]
         return json.dumps(about, sort_keys=True)
 
     def _keep(self) -> None:
@@ -166,7 +174,7 @@ class Trainer:
             return
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         tensors = {str(number): np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(self._state))}
-        about = {"identity": self._identity(), "history": json.dumps(self._history), "seconds": str(self._seconds)}
+        about = {"identity": self._identity, "history": json.dumps(self._history), "seconds": str(self._seconds)}
         unfinished = self._checkpoint.with_name(f".{self._checkpoint.name}.{os.getpid()}.partial")
         try:
             unfinished.write_bytes(save(tensors, metadata=about))
@@ -180,7 +188,7 @@ class Trainer:
         try:
             with safe_open(self._checkpoint, framework="numpy") as file:
                 about = file.metadata() or {}
-                if about.get("identity") != self._identity():
+                if about.get("identity") != self._identity:
                     print(f"{self._checkpoint} is of another run: started anew", flush=True)
                     return
                 leaves = [file.get_tensor(str(number)) for number in range(len(jax.tree.leaves(self._state)))]

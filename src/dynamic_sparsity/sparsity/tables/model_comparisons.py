@@ -4,9 +4,10 @@ Each model beside the first one of the study (the plain MLP, by default), paired
 of the next state, in its standard deviations; relative sparsity, the share of entries of the model's Jacobian below
 the threshold over the share of true zeros (target 1); AUROC of non-zero against zero entries, scaled (0.5: chance).
 median_difference: median over pairs of this model's minus the first one's. p_value: Wilcoxon's signed-rank test,
-two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower" where p_holm is
-below 0.05, else "no significant difference"; "too few pairs" where no outcome could be significant. Runs that
-diverged count as they were before; `diverged` says how many.
+two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower", by the
+sum of signed ranks, where p_holm is below 0.05, else "no significant difference"; "too few pairs" where no outcome could be
+significant. Pairs of one task share its data, which the test does not know: p is too small by that. Runs that
+diverged count by the weights of their best epoch; `diverged` says how many.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     if not len(frame):
         return frame
     frame["p_holm"] = holm(frame.p_value.to_numpy())
-    frame["verdict"] = [_verdict(row) for _, row in frame.iterrows()]
-    return frame
+    columns = (frame[name] for name in ("direction", "p_holm", "pairs"))
+    frame["verdict"] = [verdict(*row, comparisons=len(frame)) for row in zip(*columns, strict=True)]
+    return frame.drop(columns="direction")
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
@@ -69,17 +71,25 @@ def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str
         "pairs": len(difference),
         "median": float(ours[measure].median()),
         "median_difference": float(difference.median()),
+        "direction": direction(difference.to_numpy()),
         "p_value": signed_rank(difference.to_numpy()),
         "diverged": int(ours.diverged.sum() + theirs.diverged.sum()),
     }
 
 
-def _verdict(row: pd.Series) -> str:
-    if not row.pairs or 2.0 ** (1 - row.pairs) >= LEVEL:
+def verdict(direction: float, p_holm: float, pairs: int, comparisons: int) -> str:
+    """What a comparison says; too few where even the smallest p that so many pairs can have would not be enough."""
+    if not pairs or comparisons * 2.0 ** (1 - pairs) >= LEVEL:
         return "too few pairs"
-    if row.p_holm >= LEVEL:
+    if p_holm >= LEVEL:
         return "no significant difference"
-    return "higher" if row.median_difference > 0 else "lower"
+    return "higher" if direction > 0 else "lower"
+
+
+def direction(differences: np.ndarray) -> float:
+    """Which way the signed-rank test sees them: the sum of signed ranks of the pairs that differ."""
+    unequal = differences[differences != 0]
+    return float((np.sign(unequal) * scipy.stats.rankdata(np.abs(unequal))).sum())
 
 
 def signed_rank(differences: np.ndarray) -> float:

@@ -20,7 +20,7 @@ import scipy.stats
 import xarray as xr
 
 from dynamic_sparsity.settings import ResamplingSettings
-from dynamic_sparsity.sparsity.tables.model_comparisons import LEVEL, holm, signed_rank
+from dynamic_sparsity.sparsity.tables.model_comparisons import direction, holm, signed_rank, verdict
 
 _TASKS_FOR_INTERVALS = 3
 _PAIR = ("task", "training_seed")
@@ -47,7 +47,7 @@ class Pooled:
         names = [name for name in map(str, self.scores.model.values) if name in self.models]
         self.trained = [name for name in names if self.models[name]["trained"]]
         self.untrained = [name for name in names if not self.models[name]["trained"]]
-        self.ended = [how for store in stores for how in store.attrs["ended"].items()]
+        self.ended = [(store.attrs["task"], *run) for store in stores for run in store.attrs["ended"].items()]
         self._resampling = ResamplingSettings.model_validate(settings["resampling"])
 
     def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
@@ -65,14 +65,14 @@ class Pooled:
 
         Tasks without a known value are left out; the interval is NaN with fewer than three.
         """
-        known = values[np.isfinite(values).reshape(len(values), -1).any(axis=1)]
+        known = values[~np.isnan(values).reshape(len(values), -1).all(axis=1)]
         found = float(statistic(known)) if len(known) else np.nan
         if len(known) < _TASKS_FOR_INTERVALS:
             return found, np.nan, np.nan, len(known)
         given = self._resampling
         draws = np.random.default_rng(given.seed).integers(len(known), size=(given.resamples, len(known)))
         tail = (1 - given.confidence) / 2
-        low, high = np.quantile([float(statistic(known[draw])) for draw in draws], [tail, 1 - tail])
+        low, high = np.quantile([float(statistic(known[draw])) for draw in draws], [tail, 1 - tail], method="inverted_cdf")
         return found, float(low), float(high), len(known)
 
     def summary(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
@@ -91,24 +91,24 @@ class Pooled:
         known = [difference[np.isfinite(difference)] for difference in differences.values()]
         p_values = holm(np.array([signed_rank(difference) for difference in known]))
         verdicts = {
-            name: _verdict(float(np.median(difference)), p_value, len(difference))
+            name: verdict(direction(difference), p_value, len(difference), len(known))
             for name, difference, p_value in zip(differences, known, p_values, strict=True)
         }
-        significant = [f"{name} ({said.split()[1]})" for name, said in verdicts.items() if said.startswith("significantly")]
+        significant = [f"{name} ({said})" for name, said in verdicts.items() if said in ("higher", "lower")]
         yield f"Significant: {len(significant)} of {len(verdicts)} comparisons{': ' if significant else ''}" + (
             f"{'; '.join(significant)}."
         )
         for (name, difference), p_value in zip(differences.items(), p_values, strict=True):
             size = f"median difference {self.summary(difference, np.nanmedian)}, {np.isfinite(difference).sum()} pairs"
-            yield f"{name}: {verdicts[name]} ({size}, p = {p_value:.2g})."
+            yield f"{name}: {_SAID[verdicts[name]]} ({size}, p = {p_value:.2g})."
 
 
-def _verdict(difference: float, p_value: float, pairs: int) -> str:
-    if 2.0 ** (1 - pairs) >= LEVEL:
-        return "too few pairs to tell"
-    if p_value >= LEVEL:
-        return "no significant difference"
-    return "significantly higher" if difference > 0 else "significantly lower"
+_SAID = {
+    "higher": "significantly higher",
+    "lower": "significantly lower",
+    "no significant difference": "no significant difference",
+    "too few pairs": "too few pairs to tell",
+}
 
 
 def _plain(pooled: Pooled) -> Iterator[str]:
@@ -156,6 +156,7 @@ def _masks(pooled: Pooled) -> Iterator[str]:
     if not masked:
         yield "This study trains no model with masks."
         return
+    yield "A mask is open or closed, so its AUROC is that of one point: the mean of its two rates of being right."
     pairs = {}
     for name in masked:
         by_mask = pooled.of("auroc", name, basis="mask")
@@ -216,40 +217,53 @@ def _sizes(pooled: Pooled) -> Iterator[str]:
         for name in pooled.trained
         if (model := pooled.models[name])["network"] == "mlp" and not model.get("jacobian_loss")
     }
+    asked = {}
     for size in ("depth", "width"):
-        values = sorted({model[size] for model in plain.values()})
-        if len(values) < 3:
-            yield f"Not asked of {size}: the MLPs of this study have {', '.join(map(str, values)) or 'none'}."
+        values = np.array([model[size] for model in plain.values()])
+        if len(set(values)) < 3:
+            yield f"Not asked of {size}: the MLPs of this study have {', '.join(map(str, sorted(set(values)))) or 'none'}."
             continue
         for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error")):
-            by_model = np.stack([pooled.of(measure, name).mean("training_seed").values for name in plain], axis=1)
-            yield _rank_correlation(
-                pooled, f"{size} and {label}", np.array([model[size] for model in plain.values()]), by_model
-            )
-    if len(plain) < 3:
+            asked[f"{size} and {label}"] = (values, _by_model(pooled, measure, list(plain)))
+    yield from _rank_correlations(pooled, asked)
+    if not asked:
         yield "workflow/studies/world_models.yaml is the study that asks it."
 
 
-def _rank_correlation(pooled: Pooled, what: str, values: np.ndarray, by_model: np.ndarray) -> str:
-    """Of something and a measure over models, [task, model] (or one row for all), within each task."""
-    rows = np.broadcast_to(values, by_model.shape)
-    found = np.array([_spearman(*pair) for pair in zip(rows, by_model, strict=True)])
-    known = found[np.isfinite(found)]
-    if not len(known):
-        return f"Rank correlation of {what} over the models of a task: unknown, one of them does not vary."
-    p_value = signed_rank(known)
-    said = _verdict(float(np.median(known)), p_value, len(known)).replace("pairs", "tasks")
-    for word, instead in (("difference", "correlation"), ("higher", "positive"), ("lower", "negative")):
-        said = said.replace(word, instead)
-    return (
-        f"Rank correlation of {what} over the models of a task: {pooled.summary(found, np.nanmean)}, {said}"
-        f" ({len(known)} task{'s' if len(known) > 1 else ''}, p = {p_value:.2g})."
-    )
+def _by_model(pooled: Pooled, measure: str, models: Sequence[str], **where: Any) -> np.ndarray:
+    """Means over training seeds, [task, model]."""
+    return np.stack([pooled.of(measure, name, **where).mean("training_seed").values for name in models], axis=1)
+
+
+def _rank_correlations(pooled: Pooled, asked: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[str]:
+    """Of pairs of measures over models, [task, model] (or one row for all), within each task; a sentence each."""
+    found = {
+        what: np.array([_spearman(*pair) for pair in zip(np.broadcast_to(values, by_model.shape), by_model, strict=True)])
+        for what, (values, by_model) in asked.items()
+    }
+    known = [of_tasks[np.isfinite(of_tasks)] for of_tasks in found.values()]
+    p_values = holm(np.array([signed_rank(of_tasks) for of_tasks in known]))
+    for (what, of_tasks), given, p_value in zip(found.items(), known, p_values, strict=True):
+        start = f"Rank correlation of {what} over the models of a task"
+        if not len(given):
+            yield f"{start}: unknown, one of them is missing or does not vary."
+            continue
+        said = _CORRELATED[verdict(direction(given), p_value, len(given), len(known))]
+        tasks = f"{len(given)} task{'s' if len(given) > 1 else ''}"
+        yield f"{start}: {pooled.summary(of_tasks, np.nanmean)}, {said} ({tasks}, p = {p_value:.2g})."
+
+
+_CORRELATED = {
+    "higher": "significantly positive",
+    "lower": "significantly negative",
+    "no significant difference": "no significant correlation",
+    "too few pairs": "too few tasks to tell",
+}
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    known = np.isfinite(first) & np.isfinite(second)
-    if known.sum() < 3 or np.ptp(first[known]) == 0 or np.ptp(second[known]) == 0:
+    known = ~(np.isnan(first) | np.isnan(second))
+    if known.sum() < 3 or min(len(set(first[known])), len(set(second[known]))) == 1:
         return np.nan
     return float(scipy.stats.spearmanr(first[known], second[known]).statistic)
 
@@ -263,7 +277,7 @@ def _thresholds(pooled: Pooled) -> Iterator[str]:
             continue
         best, nearest = (float(pooled.scores.threshold[int(array.argmax())]) for array in (f1, -abs(ratio - 1)))
         yield (
-            f"{name}: of the thresholds on scaled entries, {best:g} has the best F1 of zeros,"
+            f"{name}: of the thresholds on scaled entries, {best:g} has the best F1 of zeros in these test episodes,"
             f" {pooled.mean('zero_f1_at', name, threshold=best)}; {nearest:g} comes nearest to as many zeros as there are,"
             f" {pooled.mean('relative_sparsity_at', name, threshold=nearest)} times as many. With the threshold from"
             f" validation episodes F1 is {pooled.mean('zero_f1', name)}."
@@ -276,21 +290,26 @@ def _errors(pooled: Pooled) -> Iterator[str]:
     if len(pooled.trained) < 3:
         yield f"Not asked: it takes three trained models, and this study has {len(pooled.trained)}."
         return
-    of = lambda measure, **where: np.stack(  # noqa: E731
-        [pooled.of(measure, name, **where).mean("training_seed").values for name in pooled.trained], axis=1
-    )
     yield "A negative correlation means that models which predict better recover better."
-    yield _rank_correlation(pooled, "the error of the next state and AUROC", of("one_step_error"), of("auroc"))
-    longest = pooled.scores.horizon.values[-1]
-    errors = of("rollout_error", horizon=longest)
-    yield _rank_correlation(pooled, f"the error after rolling out {longest} steps and AUROC", errors, of("auroc"))
+    recovery = _by_model(pooled, "auroc", pooled.trained)
+    longest = pooled.scores.horizon.values.max()
+    after = _by_model(pooled, "rollout_error", pooled.trained, horizon=longest)
+    yield from _rank_correlations(
+        pooled,
+        {
+            "the error of the next state and AUROC": (_by_model(pooled, "one_step_error", pooled.trained), recovery),
+            f"the error after rolling out {longest} steps and AUROC": (after, recovery),
+        },
+    )
 
 
 def _ended(pooled: Pooled) -> Iterator[str]:
-    counts = pd.Series([how for _, how in pooled.ended]).value_counts()
+    counts = pd.Series([how for *_, how in pooled.ended]).value_counts()
     yield f"Of {len(pooled.ended)} runs: {', '.join(f'{count} {how}' for how, count in counts.items())}."
-    if diverged := sorted({run for run, how in pooled.ended if how == "diverged"}):
-        yield f"Diverged (model/seed): {', '.join(diverged)}. They are scored as they were before, in all tables."
+    if diverged := [f"{task}, {run}" for task, run, how in pooled.ended if how == "diverged"]:
+        yield (
+            f"Diverged (task, model/seed): {'; '.join(diverged)}. All tables have them, by the weights of their best epoch."
+        )
 
 
 def _choices(pooled: Pooled) -> Iterator[str]:
