@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,7 +28,7 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "value_error":
         return f"  {key}: {message}" if key else f"  {message}"
     if problem["type"] in ("model_type", "dict_type"):
-        allowed = ", ".join(_fields_at(model, location))
+        allowed = ", ".join(_fields_at(model, location)) or "names of your choice"
         return f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {allowed}"
     return f"  {key}: {_shortened(problem['input'])}: {message[0].lower()}{message[1:]}"
 
@@ -49,10 +49,13 @@ def _shortened(value: Any, limit: int = 80) -> str:
 
 
 def _fields_at(model: Any, location: tuple[Any, ...]) -> list[str]:
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
+    parts = [part for part in location if not isinstance(part, int)]
+    while parts:
+        annotation = model.model_fields[parts.pop(0)].annotation
+        if get_origin(annotation) is dict:  # the next part is a name of the user's choice
+            if not parts:
+                return []
+            parts.pop(0)
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
         if model is None:

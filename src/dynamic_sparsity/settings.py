@@ -352,7 +352,9 @@ class WorldModelsSettings(Section):
         " joints, if there are three episodes to split. Empty: none.",
     )
     models: dict[ModelName, WorldModelSettings] = Field(
-        default_factory=_default_models, min_length=1, description="By a name of your choice."
+        default_factory=_default_models,
+        min_length=1,
+        description="By a name of your choice; `name: false` drops one that config.yaml has.",
     )
     seeds: list[Seed] = Field(
         default=[0, 1], min_length=1, description="Of the split, the weights and the batches; one training each."
@@ -390,6 +392,12 @@ class WorldModelsSettings(Section):
     @classmethod
     def _distinct(cls, values: list) -> list:
         return without_repeats(values)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _without_dropped_ones(cls, models: Any) -> Any:
+        """`name: false` drops one that another file asks for."""
+        return {name: given for name, given in models.items() if given is not False} if isinstance(models, dict) else models
 
     @field_validator("models")
     @classmethod

@@ -252,3 +252,21 @@ def test_how_models_are_scored_trains_none_again():
     assert one == other
     with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
         studies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        ({"mlp": {"widht": 3}}, r"world_models.models.mlp.widht: unknown key.* width"),
+        ({"mlp": 64}, r"world_models.models.mlp: 64: must be a mapping; its keys may be network, trained, width"),
+        (["mlp"], r"world_models.models: \['mlp'\]: must be a mapping; its keys may be names of your choice"),
+    ],
+)
+def test_mistakes_in_a_model_are_named(models, named):
+    with pytest.raises(UserError, match=named):
+        studies.load_study({**CONFIG, "world_models": {"models": models}})
+
+
+def test_an_overriding_study_can_drop_a_model():
+    models = {**CONFIG["world_models"]["models"], "mlp": "false", "gated": False}
+    assert "gated" not in studies.load_study({**CONFIG, "world_models": {"models": models}}).world_models.models

@@ -87,7 +87,7 @@ def test_a_difference_is_said_with_its_size_and_none_is_said_as_well(said):
     assert (
         "error of the next state of mlp_sae_j against mlp: no significant difference (median difference 0 [0, 0]" in losses
     )
-    assert "10 pairs, p = 0.0059)" in losses, "2 / 2^10, three comparisons"
+    assert "10 pairs, corrected p = 0.0059)" in losses, "2 / 2^10, three comparisons"
     plain = said["Does a plain MLP recover the sparsity?"]
     assert "AUROC against as_drawn: significantly higher" in plain and "AUROC against linear: no significant" in plain
 

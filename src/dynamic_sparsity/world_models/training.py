@@ -109,6 +109,7 @@ class Trainer:
                 best = parameters
             self._state = (parameters, optimiser, best)
             self._history.append(losses)
+            print(f"epoch {len(self._history)}: training {losses[0]:.4g}, validation {losses[1]:.4g}", flush=True)
             self._seconds = before + time.monotonic() - started
             self._keep()
         network = nnx.merge(self._graph, self._state[2])

@@ -50,6 +50,22 @@ class Pooled:
         self.ended = [(store.attrs["task"], *run) for store in stores for run in store.attrs["ended"].items()]
         self._resampling = ResamplingSettings.model_validate(settings["resampling"])
 
+    @property
+    def plain(self) -> str:
+        """The first plain MLP of the study, else its first model."""
+        return next((name for name in self.trained if self.is_plain(name)), str(self.scores.model.values[0]))
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a model is a trained MLP without a loss on the Jacobian."""
+        model = self.models[name]
+        return model["network"] == "mlp" and model["trained"] and not model.get("jacobian_loss")
+
+    def twin(self, name: str) -> str | None:
+        """The trained model that is the same without the loss on the Jacobian."""
+        about = lambda model: {key: value for key, value in model.items() if not key.startswith("jacobian_")}  # noqa: E731
+        alike = (other for other in self.trained if about(self.models[other]) == about(self.models[name]))
+        return next((other for other in alike if not self.models[other].get("jacobian_loss")), None)
+
     def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
         """A measure of one model, [task, training_seed]; scaled and of all steps unless said otherwise."""
         scores = self.scores[f"{measure}_of_seed"]
@@ -100,7 +116,7 @@ class Pooled:
         )
         for (name, difference), p_value in zip(differences.items(), p_values, strict=True):
             size = f"median difference {self.summary(difference, np.nanmedian)}, {np.isfinite(difference).sum()} pairs"
-            yield f"{name}: {_SAID[verdicts[name]]} ({size}, p = {p_value:.2g})."
+            yield f"{name}: {_SAID[verdicts[name]]} ({size}, corrected p = {p_value:.2g})."
 
 
 _SAID = {
@@ -112,14 +128,15 @@ _SAID = {
 
 
 def _plain(pooled: Pooled) -> Iterator[str]:
-    model = pooled.scores.model.values[0]
+    model = pooled.plain
     yield (
         f"{model} has an AUROC of {pooled.mean('auroc', model)} and a relative sparsity of"
         f" {pooled.mean('relative_sparsity', model)} at |x| < {pooled.settings['zero_threshold']:g} (target 1)."
     )
     yield (
         f"A static oracle, which knows how often each entry is non-zero and nothing of the state, has an AUROC of"
-        f" {pooled.mean('auroc', 'static_oracle')}; linear least squares {pooled.mean('auroc', 'linear')}, local linear fits"
+        f" {pooled.mean('auroc', 'static_oracle')} (from the test episode itself); linear least squares"
+        f" {pooled.mean('auroc', 'linear')}, local linear fits"
         f" {pooled.mean('auroc', 'neighbours')}. Within each entry over time the skill of {model} is"
         f" {pooled.mean('skill_by_entry', model)} (0: whatever is constant, 1: the truth)."
     )
@@ -130,7 +147,7 @@ def _plain(pooled: Pooled) -> Iterator[str]:
 
 
 def _losses(pooled: Pooled) -> Iterator[str]:
-    first = str(pooled.scores.model.values[0])
+    first = pooled.plain
     chosen = [name for name in pooled.trained if pooled.models[name].get("jacobian_loss")]
     if not chosen:
         yield "This study trains no model with a loss on the Jacobian."
@@ -140,10 +157,13 @@ def _losses(pooled: Pooled) -> Iterator[str]:
             f"{name}: AUROC {pooled.mean('auroc', name)}, relative sparsity {pooled.mean('relative_sparsity', name)},"
             f" error of the next state {pooled.mean('one_step_error', name)}."
         )
+    twins = {name: pooled.twin(name) or first for name in chosen}
+    if unlike := [name for name in chosen if not pooled.twin(name)]:
+        yield f"{first} differs from {', '.join(unlike)} in more than the loss: what follows is not the loss alone."
     measures = {"AUROC": "auroc", "relative sparsity": "relative_sparsity", "error of the next state": "one_step_error"}
     yield from pooled.compared(
         {
-            f"{label} of {name} against {first}": (pooled.of(measure, name), pooled.of(measure, first))
+            f"{label} of {name} against {twins[name]}": (pooled.of(measure, name), pooled.of(measure, twins[name]))
             for label, measure in measures.items()
             for name in chosen
         }
@@ -151,7 +171,7 @@ def _losses(pooled: Pooled) -> Iterator[str]:
 
 
 def _masks(pooled: Pooled) -> Iterator[str]:
-    first = str(pooled.scores.model.values[0])
+    first = pooled.plain
     masked = [name for name in pooled.trained if pooled.of("auroc", name, basis="mask").notnull().any()]
     if not masked:
         yield "This study trains no model with masks."
@@ -174,7 +194,8 @@ def _masks(pooled: Pooled) -> Iterator[str]:
 
 
 def _conditions(pooled: Pooled) -> Iterator[str]:
-    first = str(pooled.scores.model.values[0])
+    first = pooled.plain
+    yield "Predicting the mean has an error of about 1."
     for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error")):
         parts = [f"{pooled.mean(measure, first, condition=c)} {where}" for c, where in _WHERE.items()]
         yield f"{label} of {first}: {', '.join(parts)}."
@@ -199,6 +220,7 @@ _WHERE = {
 
 
 def _switches(pooled: Pooled) -> Iterator[str]:
+    yield "Precision is unknown where none is detected."
     for name in pooled.trained:
         masked = pooled.of("switch_recall", name, basis="mask", margin=pooled.scores.margin[0]).notnull().any()
         for basis in ("scaled", "mask") if masked else ("scaled",):
@@ -212,11 +234,7 @@ def _switches(pooled: Pooled) -> Iterator[str]:
 
 
 def _sizes(pooled: Pooled) -> Iterator[str]:
-    plain = {
-        name: model
-        for name in pooled.trained
-        if (model := pooled.models[name])["network"] == "mlp" and not model.get("jacobian_loss")
-    }
+    plain = {name: pooled.models[name] for name in pooled.trained if pooled.is_plain(name)}
     asked = {}
     for size in ("depth", "width"):
         values = np.array([model[size] for model in plain.values()])
@@ -250,7 +268,7 @@ def _rank_correlations(pooled: Pooled, asked: Mapping[str, tuple[np.ndarray, np.
             continue
         said = _CORRELATED[verdict(direction(given), p_value, len(given), len(known))]
         tasks = f"{len(given)} task{'s' if len(given) > 1 else ''}"
-        yield f"{start}: {pooled.summary(of_tasks, np.nanmean)}, {said} ({tasks}, p = {p_value:.2g})."
+        yield f"{start}: {pooled.summary(of_tasks, np.nanmean)}, {said} ({tasks}, corrected p = {p_value:.2g})."
 
 
 _CORRELATED = {
