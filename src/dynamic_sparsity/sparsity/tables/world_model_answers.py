@@ -293,7 +293,7 @@ def _thresholds(pooled: Pooled) -> Iterator[str]:
         ratio = by_threshold.relative_sparsity_at_of_seed.mean(("task", "training_seed"))
         if f1.isnull().all():
             continue
-        best, nearest = (float(pooled.scores.threshold[int(array.argmax())]) for array in (f1, -abs(ratio - 1)))
+        best, nearest = (float(pooled.scores.threshold[int(array.values.argmax())]) for array in (f1, -abs(ratio - 1)))
         yield (
             f"{name}: of the thresholds on scaled entries, {best:g} has the best F1 of zeros in these test episodes,"
             f" {pooled.mean('zero_f1_at', name, threshold=best)}; {nearest:g} comes nearest to as many zeros as there are,"
