@@ -34,9 +34,10 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
         mean = float(np.nanmean([store.auroc.sel(model=control) for store in data]))
         both.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
     both.set_xscale("log")
+    style.plain_log_ticks(both.xaxis)
     both.set_xlabel("error of the next state, standard deviations")
     both.set_ylabel("AUROC of non-zero against zero entries")
-    both.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
+    both.axhline(0.5, color=style.GREY, linewidth=1, label="chance")
     figure.legend(*both.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     for axes in (error, sparsity):
         axes.set_ylim(len(trained) - 0.5, -0.5)

@@ -28,6 +28,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryConditionsFigure) -> Fi
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
     error.set_yscale("log")
+    style.plain_log_ticks(error.yaxis)
     error.set_ylabel("error of the next state, standard deviations")
     figure.legend(*recovery.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     figure.suptitle("Recovery and error by what the constraints do", x=0.01, ha="left")

@@ -37,6 +37,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
     error.set_yscale("log")
+    style.plain_log_ticks(error.yaxis)
     error.set_ylabel("error of the next state, standard deviations")
     for axes in (recovery, error):
         axes.set_xscale("log", base=2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from dynamic_sparsity.figure_settings import FigureStyle
 
@@ -21,6 +23,13 @@ SEQUENTIAL = "cividis"
 def of_model(number: int) -> str:
     """A colour for each of twenty models; then they come again."""
     return matplotlib.colors.to_hex(matplotlib.colormaps["tab20"]((2 * number + number % 20 // 10) % 20))
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 of each factor of ten, as plain numbers: readable over less than one as well."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def configure(style: FigureStyle) -> None:
