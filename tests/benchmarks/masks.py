@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 
 MODELS = {
@@ -46,7 +48,9 @@ def _rows() -> Iterator[dict[str, object]]:
             found: dict[str, list[tuple[float, float, float]]] = {}
             for seed in SEEDS:
                 parts, standardise, test = systems.parts_of(data, seed)
-                network = Trainer(WorldModelSettings.model_validate(model), training, parts, tree, seed).run().network
+                trainer = Trainer(WorldModelSettings.model_validate(model), training, parts, tree, seed)
+                with contextlib.redirect_stdout(io.StringIO()):  # a line per epoch
+                    network = trainer.run().network
                 evaluator = Evaluator(network, standardise, change=False)
                 scaled = np.abs(evaluator.jacobians(test)) * standardise.input_scale / standardise.output_scale[:, None]
                 masks = evaluator.masks(test)
