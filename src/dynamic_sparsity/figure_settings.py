@@ -111,6 +111,12 @@ class RecoveryThresholdsFigure(Section):
     smallest_sparsity: float = Field(1e-4, gt=0, lt=1, description="Relative sparsity below this is drawn at it.")
 
 
+class LossCurvesFigure(Section):
+    """Losses of world models by epoch."""
+
+    training: bool = Field(True, description="The training loss beside that of validation.")
+
+
 class RecoverySizeFigure(Section):
     """Plain MLPs by depth and width."""
 
@@ -134,6 +140,7 @@ class FigureSettings(Section):
     recovery: RecoveryFigure = Field(default_factory=RecoveryFigure)
     recovery_conditions: RecoveryConditionsFigure = Field(default_factory=RecoveryConditionsFigure)
     recovery_thresholds: RecoveryThresholdsFigure = Field(default_factory=RecoveryThresholdsFigure)
+    loss_curves: LossCurvesFigure = Field(default_factory=LossCurvesFigure)
     recovery_size: RecoverySizeFigure = Field(default_factory=RecoverySizeFigure)
 
     @classmethod

@@ -180,6 +180,7 @@ def test_world_models_are_trained_and_scored(project):
     project.change("world_models", {**given, "horizons": [1, 5, 30]})
     assert sorted(project.planned()) == [
         ("recovery", "task=CartpoleBalance, policy=expert, method=unrolled"),
+        ("study_figure", "figure=loss_curves"),
         ("study_figure", "figure=recovery"),
         ("study_figure", "figure=recovery_conditions"),
         ("study_figure", "figure=recovery_thresholds"),

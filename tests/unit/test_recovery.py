@@ -150,3 +150,13 @@ def test_a_model_of_another_split_is_named(stores, seeds):
     data = Transitions.of_stores(*seeds.values(), change=False)
     with pytest.raises(UserError, match=r"model mlp, seed 0, was tested on episodes \[99"):
         recovery.of_all([other], data, seeds["sparsity"], chosen)
+
+
+def test_histories_have_their_places(stores):
+    _, models = stores
+    found = recovery.histories(models, ["truth", "gated", "mlp"], [0])
+    for store in models:
+        losses = found.isel(model=["truth", "gated", "mlp"].index(store.attrs["model"]), training_seed=0)
+        np.testing.assert_array_equal(losses[: store.sizes["epoch"]], store.history)
+        assert losses[store.sizes["epoch"] :].isnull().all()
+    assert found[0].isnull().all()

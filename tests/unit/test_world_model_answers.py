@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity import figure_settings
-from dynamic_sparsity.figures import recovery_conditions, recovery_size, recovery_thresholds
+from dynamic_sparsity.figures import loss_curves, recovery_conditions, recovery_size, recovery_thresholds
 from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
 from dynamic_sparsity.sparsity.tables import leaderboard
 from dynamic_sparsity.sparsity.tables import world_model_answers as answers
@@ -154,6 +154,20 @@ def test_the_leaderboard_puts_the_best_first(stores):
     of_task = [data.one_step_error_of_seed.sel(condition="all", model=list(MODELS)).mean() for data in stores]
     small = [data.one_step_error_of_seed.sel(condition="all", model="small").mean() for data in stores]
     assert scaled.relative_error_of_state["small"] == pytest.approx(np.mean(np.array(small) / np.array(of_task)))
+
+
+def test_loss_curves_have_a_line_per_trained_model_seed_and_part(stores):
+    models = stores[0].model.values.tolist()
+    losses = np.full((len(models), 2, 4, 2), np.nan)
+    losses[:5, :, :3] = np.arange(60).reshape(5, 2, 3, 2) + 1.0  # all but as_drawn and the controls, three of four epochs
+    dims = ("model", "training_seed", "epoch", "part")
+    written = [data.assign(history=(dims, losses)).assign_coords(part=["training", "validation"]) for data in stores]
+    drawn = loss_curves.draw(written, figure_settings.LossCurvesFigure())
+    first = drawn.axes[0]
+    assert len(first.get_lines()) == 5 * 2 * 2 and first.get_legend_handles_labels()[1] == list(MODELS)[:5]
+    np.testing.assert_array_equal(first.get_lines()[0].get_ydata(), losses[0, 0, :, 1])
+    only = loss_curves.draw(written, figure_settings.LossCurvesFigure(training=False))
+    assert len(only.axes[0].get_lines()) == 5 * 2
 
 
 def test_figures_draw_every_trained_model(stores):

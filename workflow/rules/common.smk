@@ -120,11 +120,13 @@ STUDY_FIGURES = {
     "recovery_conditions": ["recovery"],
     "recovery_thresholds": ["recovery"],
     "recovery_size": ["recovery"],
+    "loss_curves": ["recovery"],
 }
 FIGURE_QUESTIONS = {
     "recovery": "Q4 Do world models recover it?",
     "recovery_conditions": "Q4 Do world models recover it?",
     "recovery_thresholds": "Q4 Do world models recover it?",
+    "loss_curves": "Q4 Do world models recover it?",
     "recovery_size": "Q4 Do world models recover it?",
     "method_ablation": "Does it depend on how a step is differentiated?",
     "agents": "Q0 Who acts, and does it matter?",

@@ -33,6 +33,7 @@ def main() -> None:
         .merge(named)
         .assign_coords(model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models}))
     )
+    result["history"] = recovery.histories(models, list(scored), result.training_seed.values.tolist())
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
     identity = stores.identity_of(*seeds["sparsity"])
     result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(exclude_none=True), **identity)}

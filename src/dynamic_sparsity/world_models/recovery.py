@@ -163,6 +163,17 @@ def scores_of_model(
     return xr.concat(found, dim=EPISODE)
 
 
+def histories(models: Sequence[xr.Dataset], names: Sequence[str], seeds: Sequence[int]) -> xr.DataArray:
+    """Losses by epoch of the models' stores, [model, training_seed, epoch, part]; NaN after the last and for controls."""
+    parts = models[0].part.values
+    epochs = max(1, *(store.sizes["epoch"] for store in models))
+    losses = np.full((len(names), len(seeds), epochs, len(parts)), np.nan)
+    for store in models:
+        place = names.index(store.attrs["model"]), seeds.index(store.attrs["training_seed"])
+        losses[place][: store.sizes["epoch"]] = store.history.values
+    return xr.DataArray(losses, dims=("model", "training_seed", "epoch", "part"), coords={"part": parts})
+
+
 def truth_of_episodes(data: Transitions, sparsity: Sequence[xr.Dataset], numbers: Sequence[int]) -> list[Episode]:
     """The truth of episodes by their number over all seeds."""
     places = [(store, number) for store in sparsity for number in range(store.sizes[EPISODE])]

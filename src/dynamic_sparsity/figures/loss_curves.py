@@ -1,0 +1,53 @@
+"""How the training of world models went: losses by epoch, a panel for each task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import LossCurvesFigure
+from dynamic_sparsity.figures import style
+
+_COLUMNS = 4
+
+
+def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
+    """Validation loss of every model and training seed from the recovery stores of all tasks, training loss dotted."""
+    columns = min(_COLUMNS, len(stores))
+    rows = math.ceil(len(stores) / columns)
+    figure = Figure(figsize=(1.5 + 2.6 * columns, 0.8 + 2.3 * rows))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for axes, store in zip(grid, stores, strict=False):
+        _draw(axes, store, training=settings.training)
+        axes.set_title(store.attrs["task"])
+        axes.set_yscale("log")
+    for axes in grid[len(stores) :]:
+        axes.set_visible(False)
+    grid[0].set_ylabel("loss")
+    figure.supxlabel("epoch")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
+    figure.suptitle("Losses of world models, validation and (dotted) training", x=0.01, ha="left")
+    return figure
+
+
+def _draw(axes: Axes, store: xr.Dataset, *, training: bool) -> None:
+    """A line for each training seed; what was not trained has none."""
+    drawn = 0
+    for model in map(str, store.model.values):
+        curves = store.history.sel(model=model)
+        if curves.isnull().all():
+            continue
+        for seed in range(curves.sizes["training_seed"]):
+            for part, line in (("validation", "-"), ("training", ":")):
+                if part == "training" and not training:
+                    continue
+                values = curves.isel(training_seed=seed).sel(part=part).values
+                label = model if part == "validation" and not seed else None
+                epochs = np.arange(1, len(values) + 1)
+                axes.plot(epochs, values, line, color=style.of_model(drawn), linewidth=1, label=label)
+        drawn += 1
