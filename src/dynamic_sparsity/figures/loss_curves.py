@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dynamic_sparsity.figure_settings import LossCurvesFigure
 from dynamic_sparsity.figures import style
@@ -26,6 +27,7 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
         _draw(axes, store, training=settings.training)
         axes.set_title(store.attrs["task"])
         axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in grid[len(stores) :]:
         axes.set_visible(False)
     grid[0].set_ylabel("loss")
