@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
@@ -35,6 +44,16 @@ class Section(BaseModel):
     """Unknown keys are refused, numbers are numbers, and nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_absent(self, handler: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        """None is written where it is not the default and so says something (`jacobian_columns: null`: all of them)."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if value is not None or (name in fields and fields[name].default is not None)
+        }
 
 
 class NoisePolicy(Section):
@@ -315,6 +334,11 @@ class WorldModelSettings(Section):
     mask_weight: float = Field(0.01, ge=0, description="Weight of the penalty on open masks, for networks that have them.")
     mask_budget: float = Field(0.0, ge=0, le=1, description="Share of open masks up to which there is no penalty.")
 
+    @property
+    def plain(self) -> bool:
+        """Whether this is a trained MLP without a loss on the Jacobian."""
+        return self.network == "mlp" and self.trained and self.jacobian_loss is None
+
 
 class WorldModelTraining(Section):
     """How world models are trained."""
@@ -385,7 +409,7 @@ class WorldModelsSettings(Section):
     @property
     def sizes_differ(self) -> bool:
         """Whether there are plain MLPs of three depths or of three widths to compare."""
-        plain = [m for m in self.models.values() if m.network == "mlp" and m.trained and m.jacobian_loss is None]
+        plain = [model for model in self.models.values() if model.plain]
         return max(len({model.depth for model in plain}), len({model.width for model in plain})) >= 3
 
     @field_validator("seeds", "thresholds", "horizons", "margins")

@@ -228,9 +228,7 @@ def _stage_values(study: Study, stage: str, policy: str) -> dict[str, Any]:
 
 
 def _to_json(settings: dict[str, Any]) -> str:
-    return json.dumps(
-        settings, sort_keys=True, separators=(",", ":"), default=lambda model: model.model_dump(exclude_none=True)
-    )
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"), default=lambda model: model.model_dump())
 
 
 def json_schema() -> dict[str, Any]:

@@ -270,3 +270,10 @@ def test_mistakes_in_a_model_are_named(models, named):
 def test_an_overriding_study_can_drop_a_model():
     models = {**CONFIG["world_models"]["models"], "mlp": "false", "gated": False}
     assert "gated" not in studies.load_study({**CONFIG, "world_models": {"models": models}}).world_models.models
+
+
+def test_a_null_that_is_not_the_default_reaches_its_stage():
+    study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
+    given = settings.WorldModelStage.model_validate_json(studies.world_model_settings(study, "expert", "mlp"))
+    assert given.world_models.models["mlp"].jacobian_columns is None
+    assert json.loads(studies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}

@@ -64,7 +64,7 @@ def store(number, models=MODELS):
     for name in DIMS:
         data[name] = data[f"{name}_of_seed"].mean("training_seed")
     settings = WorldModelsSettings(models=models, seeds=SEEDS)
-    written = {"world_models": settings.model_dump(exclude_none=True), "resampling": ResamplingSettings().model_dump()}
+    written = {"world_models": settings.model_dump(), "resampling": ResamplingSettings().model_dump()}
     ended = {f"{model}/{seed}": "all epochs" for model in models for seed in SEEDS}
     if number == 0:
         ended["gated/5"] = "diverged"

@@ -14,24 +14,22 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.figure_settings import RecoverySizeFigure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import trained_models
+from dynamic_sparsity.settings import WorldModelSettings
 
 _MARKERS = "osD^vP*X"
 
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
     """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth."""
-    models = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
-    plain = {
-        name: models[name]
-        for name in trained_models(stores)
-        if models[name]["network"] == "mlp" and models[name]["trained"] and not models[name].get("jacobian_loss")
-    }
+    given = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
+    models = {name: WorldModelSettings.model_validate(given[name]) for name in trained_models(stores)}
+    plain = {name: model for name, model in models.items() if model.plain}
     figure = Figure(figsize=(9, 4))
     recovery, error = figure.subplots(1, 2)
     scaled = [store.sel(basis="scaled", condition="all") for store in stores]
-    for number, depth in enumerate(sorted({model["depth"] for model in plain.values()})):
+    for number, depth in enumerate(sorted({model.depth for model in plain.values()})):
         for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
-            widths = sorted((model["width"], name) for name, model in plain.items() if model["depth"] == depth)
+            widths = sorted((model.width, name) for name, model in plain.items() if model.depth == depth)
             values = [[float(store[measure].sel(model=name)) for _, name in widths] for store in scaled]
             _line(axes, [width for width, _ in widths], np.array(values), number, depth, tasks=settings.tasks)
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)

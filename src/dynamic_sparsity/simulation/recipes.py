@@ -85,7 +85,7 @@ def ppo_settings(task: str, settings: TrainingSettings) -> dict[str, Any]:
     }
     if settings.recipe == "small":
         base |= SMALL | SMALL_BY_TASK.get(task, {})
-    chosen: dict[str, Any] = base | settings.overrides.model_dump(exclude_none=True)
+    chosen: dict[str, Any] = base | settings.overrides.model_dump()
     pieces = chosen["batch_size"] * chosen["num_minibatches"]
     if pieces % chosen["num_envs"]:
         raise UserError(

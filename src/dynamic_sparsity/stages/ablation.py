@@ -21,7 +21,7 @@ def main() -> None:
     result = ablation.compare(ways, stage.ablation, stage.resampling)
     identity = stores.identity_of(*ways[ablation.REFERENCE])
     identity.pop("method", None)
-    result.attrs = stores.provenance("ablation", stage.model_dump(exclude_none=True), **identity)
+    result.attrs = stores.provenance("ablation", stage.model_dump(), **identity)
     stores.write_store(given.output, result)
 
 

@@ -21,7 +21,7 @@ def main() -> None:
     runtime.claim_cores(given.threads)
     stage = settings.SparsityStage.model_validate_json(given.settings)
     sparsity = stores.open_store(given.sparsity, "sparsity")
-    attrs = stores.provenance("durations", stage.model_dump(exclude_none=True), **stores.identity_of(sparsity))
+    attrs = stores.provenance("durations", stage.model_dump(), **stores.identity_of(sparsity))
     episodes, steps = sparsity.sizes[stores.EPISODE], sparsity.sizes[stores.TIME]
     masks = sparsity[["zero", "finite", "length"]]
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:

@@ -20,7 +20,7 @@ def main() -> None:
     rollouts, sparsities = stores.open_seeds(given.rollouts, "rollouts"), stores.open_seeds(given.sparsity, "sparsity")
     result = embedding.embed(rollouts, sparsities, stage.embedding)
     identity = stores.identity_of(*sparsities)
-    result.attrs |= stores.provenance("embedding", stage.model_dump(exclude_none=True), **identity)
+    result.attrs |= stores.provenance("embedding", stage.model_dump(), **identity)
     stores.write_store(given.output, result)
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     sequence = embedded.step.values[embedded.sequence.values >= 0]
     result = frames_along(task, first, sequence, stage.frames, back_end)
     identity = {name: embedded.attrs[name] for name in ("task", "policy", "method")}
-    result.attrs = stores.provenance("frames", stage.model_dump(exclude_none=True), **identity, renderer=back_end or "none")
+    result.attrs = stores.provenance("frames", stage.model_dump(), **identity, renderer=back_end or "none")
     stores.write_store(given.output, result)
     print(f"rendered with {back_end}" if back_end else "no frames: neither EGL nor OSMesa renders here")
 

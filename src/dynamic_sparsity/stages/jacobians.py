@@ -18,7 +18,7 @@ def main() -> None:
     rollout = stores.open_store(given.rollout, "rollouts")
     attrs = stores.provenance(
         "jacobians",
-        stage.model_dump(exclude_none=True),
+        stage.model_dump(),
         method=stage.jacobians.method,
         solver=stage.jacobians.solver,
         variant=stage.jacobians.variant,

@@ -18,7 +18,7 @@ def main() -> None:
     stage = settings.TemporalStage.model_validate_json(given.settings)
     seeds = stores.open_seeds(given.sparsity, "sparsity")
     result = temporal.summarise(seeds, stage.temporal, stage.resampling)
-    result.attrs = stores.provenance("patterns", stage.model_dump(exclude_none=True), **stores.identity_of(*seeds))
+    result.attrs = stores.provenance("patterns", stage.model_dump(), **stores.identity_of(*seeds))
     stores.write_store(given.output, result)
 
 

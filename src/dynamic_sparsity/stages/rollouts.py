@@ -37,7 +37,7 @@ def main() -> None:
     episodes, steps = stage.rollouts.episodes, stage.rollouts.steps
     attrs = stores.provenance(
         "rollouts",
-        stage.model_dump(exclude_none=True),
+        stage.model_dump(),
         task=task.name,
         policy=given.policy,
         seed=given.seed,

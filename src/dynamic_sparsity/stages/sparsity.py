@@ -20,7 +20,7 @@ def main() -> None:
     jacobian = stores.open_store(given.jacobian, "jacobians")
     attrs = stores.provenance(
         "sparsity",
-        stage.model_dump(exclude_none=True),
+        stage.model_dump(),
         threshold=stage.sparsity.threshold,
         **stores.identity_of(jacobian),
     )

@@ -19,7 +19,7 @@ def main() -> None:
     seeds = stores.open_seeds(given.durations, "durations")
     resampling = stage.resampling
     result = survival.summarise(seeds, resampling.resamples, resampling.confidence, resampling.seed)
-    result.attrs = stores.provenance("survival", stage.model_dump(exclude_none=True), **stores.identity_of(*seeds))
+    result.attrs = stores.provenance("survival", stage.model_dump(), **stores.identity_of(*seeds))
     stores.write_store(given.output, result)
 
 

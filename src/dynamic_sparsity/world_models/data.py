@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import EPISODES_TO_SPLIT
 from dynamic_sparsity.stores import IN, OUT, episodes_of
 
 PARTS = ("training", "validation", "test")
@@ -89,10 +90,10 @@ def split_episodes(episodes: int, validation: float, test: float, seed: int) -> 
 
     Raises UserError when there are fewer than three episodes.
     """
-    if episodes < len(PARTS):
+    if episodes < EPISODES_TO_SPLIT:
         raise UserError(
             f"{episodes} episodes cannot be split into training, validation and test: raise rollouts.episodes or list more"
-            " seeds, so that there are at least 3 in all"
+            f" seeds, so that there are at least {EPISODES_TO_SPLIT} in all"
         )
     order = np.random.default_rng(seed).permutation(episodes)
     last = max(1, round(episodes * test))

@@ -210,10 +210,9 @@ def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> 
         by_entry = [array.T[here[order].T].reshape(shape).swapaxes(0, 1) for array in (entry, entry_zero)]
         chosen = here[of_step]
         together, of_entries = scores.auroc(flat[chosen], flat_zero[chosen]), scores.auroc_by_entry(*by_entry)
-        steps = by_step[here]
         values = (
             together,
-            float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan,
+            scores.mean_of_known(by_step[here]),
             of_entries,
             scores.average_precision(flat[chosen], flat_zero[chosen]),
             scores.skill(together, episode.oracle[condition]),

@@ -29,8 +29,7 @@ def auroc(magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) ->
 
 def auroc_by_step(magnitude: Magnitudes, zero: Zeros) -> float:
     """The same among the entries of one step, mean over the steps that have both kinds."""
-    found = aurocs_of_steps(magnitude, zero)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else np.nan
+    return mean_of_known(aurocs_of_steps(magnitude, zero))
 
 
 def aurocs_of_steps(magnitude: Magnitudes, zero: Zeros) -> Float[np.ndarray, " step"]:
@@ -40,8 +39,12 @@ def aurocs_of_steps(magnitude: Magnitudes, zero: Zeros) -> Float[np.ndarray, " s
 
 def auroc_by_entry(magnitude: Magnitudes, zero: Zeros) -> float:
     """The same over the steps of one entry, mean over the entries that are both: 0.5 for what knows nothing of the state."""
-    found = _aurocs(magnitude.reshape(len(zero), -1).T, zero.reshape(len(zero), -1).T)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else np.nan
+    return mean_of_known(_aurocs(magnitude.reshape(len(zero), -1).T, zero.reshape(len(zero), -1).T))
+
+
+def mean_of_known(values: Float[np.ndarray, " group"]) -> float:
+    """Mean of what is not NaN; NaN without any."""
+    return np.nan if np.isnan(values).all() else float(np.nanmean(values))
 
 
 def average_precision(magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
@@ -71,8 +74,7 @@ def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
     """
     if not zero.any():
         return np.nan
-    found = magnitude <= threshold
-    return float(2 * (found & zero).sum() / (found.sum() + zero.sum()))
+    return _f1(magnitude <= threshold, zero)
 
 
 def zeros_by_threshold(
@@ -82,8 +84,11 @@ def zeros_by_threshold(
     if not zero.any():
         return np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
     below = [magnitude < threshold for threshold in thresholds]
-    found, right = (np.array([part.sum() for part in parts]) for parts in (below, [part & zero for part in below]))
-    return found / zero.sum(), 2 * right / (found + zero.sum())
+    return np.array([part.sum() for part in below]) / zero.sum(), np.array([_f1(part, zero) for part in below])
+
+
+def _f1(found: Bool[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
+    return float(2 * (found & zero).sum() / (found.sum() + zero.sum()))
 
 
 def leakage(magnitude: Magnitudes, zero: Zeros) -> float:

@@ -19,7 +19,7 @@ import pandas as pd
 import scipy.stats
 import xarray as xr
 
-from dynamic_sparsity.settings import ResamplingSettings
+from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
 from dynamic_sparsity.sparsity.tables.model_comparisons import direction, holm, signed_rank, verdict
 
 _TASKS_FOR_INTERVALS = 3
@@ -42,29 +42,25 @@ class Pooled:
             [store.drop_attrs() for store in stores], dim="task", data_vars="all", coords="minimal", compat="override"
         )
         settings = json.loads(stores[0].attrs["settings"])
-        self.settings: dict[str, Any] = settings["world_models"]
-        self.models: dict[str, dict[str, Any]] = self.settings["models"]
+        self.settings = WorldModelsSettings.model_validate(settings["world_models"])
+        self.models = self.settings.models
         names = [name for name in map(str, self.scores.model.values) if name in self.models]
-        self.trained = [name for name in names if self.models[name]["trained"]]
-        self.untrained = [name for name in names if not self.models[name]["trained"]]
+        self.trained = [name for name in names if self.models[name].trained]
+        self.untrained = [name for name in names if not self.models[name].trained]
         self.ended = [(store.attrs["task"], *run) for store in stores for run in store.attrs["ended"].items()]
         self._resampling = ResamplingSettings.model_validate(settings["resampling"])
 
     @property
     def plain(self) -> str:
         """The first plain MLP of the study, else its first model."""
-        return next((name for name in self.trained if self.is_plain(name)), str(self.scores.model.values[0]))
-
-    def is_plain(self, name: str) -> bool:
-        """Whether a model is a trained MLP without a loss on the Jacobian."""
-        model = self.models[name]
-        return model["network"] == "mlp" and model["trained"] and not model.get("jacobian_loss")
+        return next((name for name in self.trained if self.models[name].plain), str(self.scores.model.values[0]))
 
     def twin(self, name: str) -> str | None:
         """The trained model that is the same without the loss on the Jacobian."""
-        about = lambda model: {key: value for key, value in model.items() if not key.startswith("jacobian_")}  # noqa: E731
-        alike = (other for other in self.trained if about(self.models[other]) == about(self.models[name]))
-        return next((other for other in alike if not self.models[other].get("jacobian_loss")), None)
+        losses = {"jacobian_loss", "jacobian_weight", "jacobian_columns"}
+        about = self.models[name].model_dump(exclude=losses)
+        alike = (other for other in self.trained if self.models[other].model_dump(exclude=losses) == about)
+        return next((other for other in alike if self.models[other].jacobian_loss is None), None)
 
     def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
         """A measure of one model, [task, training_seed]; scaled and of all steps unless said otherwise."""
@@ -131,7 +127,7 @@ def _plain(pooled: Pooled) -> Iterator[str]:
     model = pooled.plain
     yield (
         f"{model} has an AUROC of {pooled.mean('auroc', model)} and a relative sparsity of"
-        f" {pooled.mean('relative_sparsity', model)} at |x| < {pooled.settings['zero_threshold']:g} (target 1)."
+        f" {pooled.mean('relative_sparsity', model)} at |x| < {pooled.settings.zero_threshold:g} (target 1)."
     )
     yield (
         f"A static oracle, which knows how often each entry is non-zero and nothing of the state, has an AUROC of"
@@ -148,7 +144,7 @@ def _plain(pooled: Pooled) -> Iterator[str]:
 
 def _losses(pooled: Pooled) -> Iterator[str]:
     first = pooled.plain
-    chosen = [name for name in pooled.trained if pooled.models[name].get("jacobian_loss")]
+    chosen = [name for name in pooled.trained if pooled.models[name].jacobian_loss]
     if not chosen:
         yield "This study trains no model with a loss on the Jacobian."
         return
@@ -234,10 +230,10 @@ def _switches(pooled: Pooled) -> Iterator[str]:
 
 
 def _sizes(pooled: Pooled) -> Iterator[str]:
-    plain = {name: pooled.models[name] for name in pooled.trained if pooled.is_plain(name)}
+    plain = {name: pooled.models[name] for name in pooled.trained if pooled.models[name].plain}
     asked = {}
     for size in ("depth", "width"):
-        values = np.array([model[size] for model in plain.values()])
+        values = np.array([getattr(model, size) for model in plain.values()])
         if len(set(values)) < 3:
             yield f"Not asked of {size}: the MLPs of this study have {', '.join(map(str, sorted(set(values)))) or 'none'}."
             continue
@@ -331,24 +327,24 @@ def _ended(pooled: Pooled) -> Iterator[str]:
 
 
 def _choices(pooled: Pooled) -> Iterator[str]:
-    given, training = pooled.settings, pooled.settings["training"]
+    given, training = pooled.settings, pooled.settings.training
     yield (
-        f"Predicted: the {given['target'].replace('_', ' ')}. Optimiser: Adam, rate {training['learning_rate']:g} falling to"
-        f" 0 along a cosine, batches of {training['batch']}, at most {training['epochs']} epochs or"
-        f" {training['seconds']:g} s, stopped after {training['patience']} epochs without a lower validation loss."
-        f" Split: {given['validation']:.0%} of the episodes for validation, {given['test']:.0%} for tests, seeds"
-        f" {', '.join(map(str, given['seeds']))}. Zero: |x| < {given['zero_threshold']:g}."
+        f"Predicted: the {given.target.replace('_', ' ')}. Optimiser: Adam, rate {training.learning_rate:g} falling to"
+        f" 0 along a cosine, batches of {training.batch}, at most {training.epochs} epochs or"
+        f" {training.seconds:g} s, stopped after {training.patience} epochs without a lower validation loss."
+        f" Split: {given.validation:.0%} of the episodes for validation, {given.test:.0%} for tests, seeds"
+        f" {', '.join(map(str, given.seeds))}. Zero: |x| < {given.zero_threshold:g}."
     )
     for name, model in pooled.models.items():
-        about = [f"{model['network']}, depth {model['depth']}, width {model['width']}"]
-        if not model["trained"]:
+        about = [f"{model.network}, depth {model.depth}, width {model.width}"]
+        if not model.trained:
             about.append("untrained")
-        if loss := model.get("jacobian_loss"):
-            columns = model.get("jacobian_columns")
+        if loss := model.jacobian_loss:
+            columns = model.jacobian_columns
             drawn = f"{columns} random column{'s' if columns != 1 else ''} a sample" if columns else "all columns"
-            about.append(f"loss {loss} on the Jacobian with weight {model['jacobian_weight']:g}, {drawn}")
-        if model["network"] in ("gated", "attention"):
-            about.append(f"weight {model['mask_weight']:g} on open masks above a share of {model['mask_budget']:g}")
+            about.append(f"loss {loss} on the Jacobian with weight {model.jacobian_weight:g}, {drawn}")
+        if model.network in ("gated", "attention"):
+            about.append(f"weight {model.mask_weight:g} on open masks above a share of {model.mask_budget:g}")
         yield f"{name}: {', '.join(about)}."
 
 
