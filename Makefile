@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: study report test lint bench lock schema clean
+.PHONY: study report test test-cluster lint fuzz bench lock schema clean
 
 study: $(VENV)/.study
 	$(BIN)/snakemake --cores $(CORES)
@@ -13,7 +13,15 @@ report: $(VENV)/.study
 	$(BIN)/snakemake --report results/report.html
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --ignore tests/cluster
+
+# On a Slurm of its own on this machine; says why where there can be none.
+test-cluster: $(VENV)/.slurm
+	$(BIN)/python -m pytest -rs tests/cluster
+
+# Hostile configurations, policy files and stores, 10,000 of each kind; the suite tries some hundreds.
+fuzz: $(VENV)/.test
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses logical tests/unit/test_hostile_*.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -43,4 +51,8 @@ $(VENV)/.study: envs/requirements.txt pyproject.toml
 
 $(VENV)/.test: $(VENV)/.study envs/requirements-test.txt
 	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements-test.txt
+	touch $@
+
+$(VENV)/.slurm: $(VENV)/.test envs/requirements-slurm.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements-slurm.txt
 	touch $@

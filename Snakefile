@@ -1,15 +1,12 @@
-import os
-
 from snakemake.utils import min_version
 
 min_version("9.27.1")
 
 
-# With --directory, the study there; without one, the default.
-configfile:
-    "config.yaml"
-    if os.path.exists("config.yaml")
-    else os.path.join(workflow.basedir, "config.yaml")
+include: "workflow/rules/config.smk"
+
+
+configfile: CONFIG_FILE
 
 
 include: "workflow/rules/common.smk"

@@ -28,6 +28,7 @@ install_import_hook("dynamic_sparsity", "beartype.beartype")
 
 from hypothesis import settings as hypothesis_settings  # noqa: E402
 
-# A busy machine must not fail a test: time is measured in benchmarks.
+# A busy machine must not fail a test: time is measured in benchmarks. `make fuzz` asks for the nightly profile.
 hypothesis_settings.register_profile("untimed", deadline=None)
-hypothesis_settings.load_profile("untimed")
+hypothesis_settings.register_profile("nightly", deadline=None, max_examples=10_000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))

@@ -15,7 +15,7 @@ def explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:
     location = tuple(part for part in problem["loc"] if part != "[key]" and not _is_alternative(part))
-    key = ".".join(str(part) for part in location)
+    key = ".".join(_readable(part) for part in location)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
@@ -41,6 +41,12 @@ def _is_policys_false(problem: Any) -> bool:
 def _is_alternative(part: Any) -> bool:
     """Pydantic puts the alternatives of a union among the keys: `policies.noise.NoisePolicy.beta`."""
     return isinstance(part, str) and (part.endswith("Policy") or part.startswith("literal["))
+
+
+def _readable(part: Any) -> str:
+    """A key as it stands in the file, unless it is endless or not printable."""
+    text = str(part)
+    return text if len(text) <= 80 and text.isprintable() else _shortened(text)
 
 
 def _shortened(value: Any, limit: int = 80) -> str:

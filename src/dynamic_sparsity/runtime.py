@@ -8,10 +8,12 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
 import types
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,15 +23,20 @@ _FUSION_SWITCH = "--xla_cpu_use_fusion_emitters=false"
 # The versions that were measured to have the switch and to gain from it; XLA aborts on a flag that it does not know.
 _JAXLIB_WITH_FUSION_SWITCH = ("0.7.",)
 
+_DAMAGED_ENTRY = re.compile("Error reading persistent compilation cache entry for '([^'/*]+)'")
+
 FASTER_FUSED = ("CheetahRun", "WalkerRun", "WalkerStand", "WalkerWalk")
 """Tasks of which hundreds at once step faster with XLA's own fusion (WalkerRun: 5,200 steps/s instead of 3,450 on one core).
 Along longer chains of bodies it computes the same again and again (SwimmerSwimmer6: hundreds instead of 6,900)."""
 
 
-def configure_jax(*, threads: int = 1, double_precision: bool = False, large_batches: bool = False) -> None:
+def configure_jax(
+    *, threads: int = 1, double_precision: bool = False, large_batches: bool = False, accelerator: bool = False
+) -> None:
     """Claim `threads` cores and set XLA's switches, the precision and the compile cache.
 
-    On the CPU, unless JAX_PLATFORMS names an accelerator, of which one device is claimed.
+    On the CPU, unless JAX_PLATFORMS names an accelerator, of which one device is claimed, and `accelerator` says that it
+    helps: on a cluster, the other jobs of a study run on nodes that have none.
 
     `large_batches` keeps XLA's own fusion, which is slow for one sample and fast for hundreds (docs/performance.md).
 
@@ -38,8 +45,11 @@ def configure_jax(*, threads: int = 1, double_precision: bool = False, large_bat
     if "jax" in sys.modules:
         raise RuntimeError("configure_jax must be called before jax is imported")
     claim_cores(threads)
-    if os.environ.setdefault("JAX_PLATFORMS", "cpu").startswith(("cuda", "gpu")):
+    if not accelerator:
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    elif names_gpu():
         claim_device()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     _set_xla_flags(large_batches)
     # MJX's other back end: not used here, and 2.5 s of imports in every job.
     sys.modules["warp"] = None  # ty: ignore[invalid-assignment]
@@ -50,6 +60,34 @@ def configure_jax(*, threads: int = 1, double_precision: bool = False, large_bat
     jax.config.update("jax_compilation_cache_dir", str(compiled_directory()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    _mend_compile_cache()
+
+
+def names_gpu() -> bool:
+    """Whether JAX_PLATFORMS asks for an NVIDIA GPU."""
+    return os.environ.get("JAX_PLATFORMS", "cpu").startswith(("cuda", "gpu"))
+
+
+def _mend_compile_cache() -> None:
+    """Delete what XLA's cache holds of a program whose entry it cannot read, so that it is written anew.
+
+    jax writes an entry in place and never over another one: what a killed job left half-written would be compiled again by
+    every later one. A half-written entry is never taken for a whole one (its zlib stream ends early). The text is that of
+    `jax._src.compiler._cache_read`; where a version words it differently, nothing is mended and nothing breaks.
+    """
+    show = warnings.showwarning
+
+    def mend(message: Warning | str, *where: Any, **options: Any) -> None:
+        damaged = _DAMAGED_ENTRY.match(str(message))
+        if damaged is None:
+            show(message, *where, **options)
+            return
+        print(f"a compiled program on disk is damaged: compiling {damaged[1]} again", flush=True)
+        for entry in compiled_directory().glob(f"{damaged[1]}-*"):
+            entry.unlink(missing_ok=True)
+
+    warnings.filterwarnings("always", message=_DAMAGED_ENTRY.pattern)
+    warnings.showwarning = mend  # ty: ignore[invalid-assignment]
 
 
 class _LaterTrimesh(types.ModuleType):

@@ -350,7 +350,8 @@ class WorldModelTraining(Section):
     seconds: float = Field(600.0, gt=0, description="Time budget of one training.")
 
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+"""Part of a file's name."""
 _PAPER_LOSSES = {"mse_j": "mse", "mae_j": "mae", "l1_j": "l1", "sae_j": "sae"}
 
 

@@ -133,7 +133,7 @@ class Study(Section):
         return self
 
 
-def load_study(config: dict[str, Any], source: str = "config.yaml") -> Study:
+def load_study(config: dict[Any, Any], source: str = "config.yaml") -> Study:
     """Validate a parsed configuration; `source` is the file that messages name.
 
     Raises UserError with one line per mistake, each naming key, value and what is allowed.

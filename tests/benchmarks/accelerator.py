@@ -31,7 +31,7 @@ def measure() -> list[dict[str, object]]:
 def _rate(name: str, bits: int) -> dict[str, float]:
     from dynamic_sparsity import runtime
 
-    runtime.configure_jax(threads=1, double_precision=bits == 64)
+    runtime.configure_jax(threads=1, double_precision=bits == 64, accelerator=True)
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.tasks import load_task
     from dynamic_sparsity.simulation.transition import Recorded

@@ -24,6 +24,7 @@ SMALL = {
     "resampling": {"resamples": 20},
     "world_models": {"tasks": []},
 }
+FORGOTTEN = ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")  # of the test process's environment
 AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 
@@ -77,7 +78,7 @@ class Project:
 
     def popen(self, *arguments: str, **options: object) -> subprocess.Popen:
         """Start snakemake here, as a user would: no coverage of the test process's own binding or path."""
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")}
+        environment = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         command = [sys.executable, "-m", "snakemake", *arguments]
         return subprocess.Popen(
             command, cwd=self.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options

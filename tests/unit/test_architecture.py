@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import figure_settings, settings, sources
+from dynamic_sparsity import figure_settings, settings, sources, task_sizes
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -106,11 +106,15 @@ def test_task_names_are_playgrounds():
     assert len(DM_CONTROL_SUITE) == 25
 
 
-def test_tasks_with_orientations_are_those_with_more_positions_than_degrees_of_freedom():
+def test_sizes_of_tasks_are_those_of_their_models():
     from dynamic_sparsity.simulation.tasks import load_task
 
-    models = {task: load_task(task).model for task in DM_CONTROL_SUITE}
-    assert {task for task, model in models.items() if model.nq != model.nv} == WITH_ORIENTATIONS
+    tasks = {name: load_task(name) for name in DM_CONTROL_SUITE}
+    assert {name for name, task in tasks.items() if task.model.nq != task.model.nv} == WITH_ORIENTATIONS
+    for name, task in tasks.items():
+        size = task_sizes.DM_CONTROL_SUITE[name]
+        assert size == (task.model.nv, task.model.na, task.model.nu, task.substeps), name
+        assert size.inputs == len(task.coordinates.input_labels) and size.outputs == len(task.coordinates.state_labels)
 
 
 def test_figures_tables_and_policies_have_their_modules():

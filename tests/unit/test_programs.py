@@ -1,6 +1,9 @@
 """Traced programs: made once, keyed by what they depend on, rebuilt when damaged."""
 
 import os
+import subprocess
+import sys
+import time
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +11,6 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from dynamic_sparsity.runtime import compiled_directory
 from dynamic_sparsity.simulation import programs
 
 
@@ -77,22 +79,45 @@ def test_one_process_loads_a_program_once(cache):
     assert programs.load_program("double", Build(), owner="dynamic_sparsity.simulation.noise") is first
 
 
-def test_a_damaged_compiled_program_is_compiled_again_and_replaced(cache, capsys):
-    compiled = compiled_directory()
-    jax.config.update("jax_compilation_cache_dir", str(compiled))
-    compilation_cache.reset_cache()
-    build = Build()
-    load(build)
-    (entry,) = compiled.glob("jit_call-*-cache")
-    whole = entry.read_bytes()
-    entry.write_bytes(whole[: len(whole) // 2])
-    jax.clear_caches()
-    np.testing.assert_array_equal(load(build)(np.eye(3))[0], 2 * np.eye(3))
-    assert "damaged: compiling again" in capsys.readouterr().out
-    jax.clear_caches()
-    load(build)
-    assert "damaged" not in capsys.readouterr().out, "it was replaced"
-    assert build.times == 1
+PROCESS = """
+from dynamic_sparsity import runtime
+runtime.configure_jax()
+import jax
+from dynamic_sparsity.simulation import programs
+build = lambda: (lambda x: (2 * x,), (jax.numpy.ones(3),))
+program = programs.load_program("double", build, owner="dynamic_sparsity.errors")
+print(program(jax.numpy.ones(3))[0], jax.jit(lambda x: x @ x)(jax.numpy.ones(3)))
+"""
+
+
+def process(cache):
+    environment = {**os.environ, "DYNAMIC_SPARSITY_CACHE": str(cache)}
+    return subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_damaged_compiled_programs_are_compiled_again_and_replaced(tmp_path):
+    first = process(tmp_path).communicate()[0]
+    entries = list((tmp_path / "compiled").rglob("*-cache"))
+    assert len(entries) > 1 and any("lambda" in entry.name for entry in entries)
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:-20])
+    again, then = (process(tmp_path).communicate()[0] for _ in range(2))
+    assert again.count("is damaged: compiling") >= 2 and again.splitlines()[-1] == first.splitlines()[-1]
+    assert "damaged" not in then and then.splitlines()[-1] == first.splitlines()[-1]
+
+
+def test_concurrent_jobs_and_a_killed_one_do_not_corrupt_the_cache(tmp_path):
+    several = [process(tmp_path) for _ in range(3)]
+    killed = process(tmp_path)
+    while not list((tmp_path / "compiled").rglob("*-cache")):
+        time.sleep(0.01)
+    killed.kill()
+    outputs = [each.communicate()[0] for each in several]
+    assert not any(each.returncode for each in several)
+    process(tmp_path).communicate()  # mends what the killed one left, if it did
+    last = process(tmp_path).communicate()[0]
+    assert "damaged" not in last and "traced" not in last
+    assert {output.splitlines()[-1] for output in [*outputs, last]} == {last.splitlines()[-1]}
 
 
 def test_the_least_recently_used_files_go_when_the_cache_is_full(tmp_path):

@@ -7,7 +7,6 @@ rule ablation:
             method=STUDY.ablation.compared,
             seed=STUDY.seeds[: STUDY.ablation.seeds],
         ),
-        code=sources("ablation"),
     output:
         store=directory(PER_POLICY["ablation"]),
     log:
@@ -17,8 +16,12 @@ rule ablation:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("ablation"),
+        runtime=minutes("ablation"),
     params:
         settings=settings("ablation"),
+        code=code("ablation"),
     shell:
         "python -m dynamic_sparsity.stages.ablation"
         " --settings {params.settings:q}"

@@ -1,27 +1,14 @@
 """Validated settings, paths of stores, and the code that each stage uses."""
 
+import functools
 import os
 import shlex
 import sys
 from pathlib import Path
 
-SOURCE_ROOT = Path(workflow.basedir) / "src"
-sys.path.insert(0, str(SOURCE_ROOT))
-
-from dynamic_sparsity import shipped_experts
-from dynamic_sparsity import sources as code
+from dynamic_sparsity import shipped_experts, sources
 from dynamic_sparsity import study as studies
-from dynamic_sparsity.errors import UserError
-
-
-def or_exit(check, *arguments):
-    """What `check` returns; a UserError stops Snakemake with its message alone."""
-    try:
-        return check(*arguments)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from None
-
+from dynamic_sparsity.job_resources import accelerators, request
 
 STUDY = or_exit(
     studies.load_study,
@@ -58,6 +45,7 @@ PER_POLICY = {
 WORLD_MODEL = "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr"
 ENVIRONMENT = "../../envs/environment.yaml"
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
+PAPER = os.path.relpath(Path(workflow.basedir) / "resources/paper")
 
 
 # The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
@@ -234,15 +222,37 @@ def settings(stage):
     return lambda wildcards: studies.stage_settings(STUDY, stage, wildcards.policy)
 
 
-def sources(stage, *modules):
-    """The package files that a stage (and `modules`) import, directly or not: editing one reruns the stage."""
-    return _relative(
-        code.closure(f"dynamic_sparsity.stages.{stage}", *modules, root=SOURCE_ROOT)
+@functools.cache
+def code(stage, *modules):
+    """Digest of the package files that a stage (and `modules`) import, directly or not: editing one reruns the stage."""
+    return sources.digest(
+        f"dynamic_sparsity.stages.{stage}", *modules, root=SOURCE_ROOT
     )
 
 
-def _relative(paths):
-    return [os.path.relpath(path) for path in paths]
+@functools.cache
+def needs(stage, *problem):
+    """What a job of a stage asks for, by its task, policy and method as far as it has them."""
+    return request(STUDY, stage, *problem)
+
+
+def memory(stage):
+    """A resources function: megabytes, twice as many with every attempt."""
+    return lambda wildcards, attempt: (
+        needs(stage, *problem(wildcards)).memory_mb * 2 ** (attempt - 1)
+    )
+
+
+def minutes(stage):
+    """A resources function: minutes, twice as many with every attempt."""
+    return lambda wildcards, attempt: (
+        needs(stage, *problem(wildcards)).minutes * 2 ** (attempt - 1)
+    )
+
+
+def problem(wildcards):
+    """Task, policy and method of a job, as far as it has them."""
+    return [wildcards.get(name) for name in ("task", "policy", "method")]
 
 
 def first_seeds_first(seeds):

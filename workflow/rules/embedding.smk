@@ -2,7 +2,6 @@ rule embedding:
     input:
         rollouts=lambda wildcards: stores("rollouts", **wildcards),
         sparsity=lambda wildcards: stores("sparsity", **wildcards),
-        code=sources("embedding"),
     output:
         store=directory(PER_POLICY["embedding"]),
     log:
@@ -12,8 +11,12 @@ rule embedding:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("embedding"),
+        runtime=minutes("embedding"),
     params:
         settings=settings("embedding"),
+        code=code("embedding"),
     shell:
         "python -m dynamic_sparsity.stages.embedding"
         " --settings {params.settings:q}"
@@ -33,7 +36,6 @@ rule frames:
             seed=min(STUDY.seeds_of(wildcards.policy)),
         ),
         embedding=PER_POLICY["embedding"],
-        code=sources("frames"),
     output:
         store=directory(PER_POLICY["frames"]),
     log:
@@ -43,8 +45,12 @@ rule frames:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("frames"),
+        runtime=minutes("frames"),
     params:
         settings=settings("frames"),
+        code=code("frames"),
     shell:
         "python -m dynamic_sparsity.stages.frames"
         " --settings {params.settings:q}"

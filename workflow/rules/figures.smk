@@ -10,9 +10,6 @@ rule figure:
                 method=wildcards.method,
             )
         ],
-        code=lambda wildcards: sources(
-            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
-        ),
     output:
         png=report(
             "results/figures/{figure}-{task}-{policy}-{method}.png",
@@ -34,9 +31,15 @@ rule figure:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("figure"),
+        runtime=minutes("figure"),
     params:
         settings=lambda wildcards: studies.figure_settings(
             STUDY, wildcards.figure, FIGURES[wildcards.figure], wildcards.policy
+        ),
+        code=lambda wildcards: code(
+            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
         ),
     shell:
         "python -m dynamic_sparsity.stages.figure"
@@ -56,9 +59,6 @@ use rule figure as study_figure with:
             for stage in STUDY_FIGURES[wildcards.figure]
             for store in stores(stage)
         ],
-        code=lambda wildcards: sources(
-            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
-        ),
     output:
         png=report(
             "results/figures/{figure}.png",
@@ -72,7 +72,13 @@ use rule figure as study_figure with:
         "results/logs/figures/{figure}.log",
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
+    resources:
+        mem_mb=memory("study_figure"),
+        runtime=minutes("study_figure"),
     params:
         settings=lambda wildcards: studies.study_figure_settings(
             STUDY, wildcards.figure, STUDY_FIGURES[wildcards.figure]
+        ),
+        code=lambda wildcards: code(
+            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
         ),

@@ -1,7 +1,6 @@
 rule jacobians:
     input:
         rollout=PER_SEED["rollouts"],
-        code=sources("jacobians"),
     output:
         store=directory(PER_SEED["jacobians"]),
     log:
@@ -12,10 +11,15 @@ rule jacobians:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("jacobians"),
+        runtime=minutes("jacobians"),
+        gpu=accelerators("jacobians"),
     params:
         settings=lambda wildcards: studies.jacobian_settings(
             STUDY, wildcards.policy, wildcards.method
         ),
+        code=code("jacobians"),
     shell:
         "python -m dynamic_sparsity.stages.jacobians"
         " --settings {params.settings:q}"

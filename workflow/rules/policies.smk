@@ -1,6 +1,4 @@
 rule policies:
-    input:
-        code=sources("policies"),
     output:
         expert=TRAINED_EXPERT,
     log:
@@ -10,8 +8,13 @@ rule policies:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("policies"),
+        runtime=minutes("policies"),
+        gpu=accelerators("policies"),
     params:
         settings=studies.training_settings(STUDY),
+        code=code("policies"),
     shell:
         "python -m dynamic_sparsity.stages.policies"
         " --settings {params.settings:q}"

@@ -1,7 +1,6 @@
 rule rollouts:
     input:
         expert=expert_file,
-        code=sources("rollouts"),
     output:
         store=directory(PER_SEED["rollouts"]),
     log:
@@ -12,8 +11,12 @@ rule rollouts:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("rollouts"),
+        runtime=minutes("rollouts"),
     params:
         settings=settings("rollouts"),
+        code=code("rollouts"),
     shell:
         "python -m dynamic_sparsity.stages.rollouts"
         " --settings {params.settings:q}"

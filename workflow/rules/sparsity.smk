@@ -1,7 +1,6 @@
 rule sparsity:
     input:
         jacobian=PER_SEED["jacobians"],
-        code=sources("sparsity"),
     output:
         store=directory(PER_SEED["sparsity"]),
     log:
@@ -11,8 +10,12 @@ rule sparsity:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("sparsity"),
+        runtime=minutes("sparsity"),
     params:
         settings=settings("sparsity"),
+        code=code("sparsity"),
     shell:
         "python -m dynamic_sparsity.stages.sparsity"
         " --settings {params.settings:q}"
@@ -25,7 +28,6 @@ rule sparsity:
 rule summary:
     input:
         sparsity=lambda wildcards: stores("sparsity", **wildcards),
-        code=sources("summary"),
     output:
         store=directory(PER_POLICY["summary"]),
     log:
@@ -35,8 +37,12 @@ rule summary:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("summary"),
+        runtime=minutes("summary"),
     params:
         settings=settings("summary"),
+        code=code("summary"),
     shell:
         "python -m dynamic_sparsity.stages.summary"
         " --settings {params.settings:q}"

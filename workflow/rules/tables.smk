@@ -3,13 +3,10 @@ rule table:
         stores=lambda wildcards: [
             store for stage in TABLES[wildcards.table] for store in stores(stage)
         ],
-        paper=lambda wildcards: _relative(
-            Path(workflow.basedir) / "resources/paper" / f"{name}.csv"
+        paper=lambda wildcards: [
+            os.path.join(PAPER, f"{name}.csv")
             for name in REPORTED.get(wildcards.table, [])
-        ),
-        code=lambda wildcards: sources(
-            "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
-        ),
+        ],
     output:
         csv="results/tables/{table}.csv",
         html=report(
@@ -26,9 +23,15 @@ rule table:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("table"),
+        runtime=minutes("table"),
     params:
         settings=lambda wildcards: studies.table_settings(
             STUDY, TABLES[wildcards.table]
+        ),
+        code=lambda wildcards: code(
+            "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
         ),
     shell:
         "python -m dynamic_sparsity.stages.table"

@@ -1,7 +1,6 @@
 rule durations:
     input:
         sparsity=PER_SEED["sparsity"],
-        code=sources("durations"),
     output:
         store=directory(PER_SEED["durations"]),
     log:
@@ -11,8 +10,12 @@ rule durations:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("durations"),
+        runtime=minutes("durations"),
     params:
         settings=settings("durations"),
+        code=code("durations"),
     shell:
         "python -m dynamic_sparsity.stages.durations"
         " --settings {params.settings:q}"
@@ -25,7 +28,6 @@ rule durations:
 rule survival:
     input:
         durations=lambda wildcards: stores("durations", **wildcards),
-        code=sources("survival"),
     output:
         store=directory(PER_POLICY["survival"]),
     log:
@@ -35,8 +37,12 @@ rule survival:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("survival"),
+        runtime=minutes("survival"),
     params:
         settings=settings("survival"),
+        code=code("survival"),
     shell:
         "python -m dynamic_sparsity.stages.survival"
         " --settings {params.settings:q}"
@@ -49,7 +55,6 @@ rule survival:
 rule patterns:
     input:
         sparsity=lambda wildcards: stores("sparsity", **wildcards),
-        code=sources("patterns"),
     output:
         store=directory(PER_POLICY["patterns"]),
     log:
@@ -59,8 +64,12 @@ rule patterns:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("patterns"),
+        runtime=minutes("patterns"),
     params:
         settings=settings("patterns"),
+        code=code("patterns"),
     shell:
         "python -m dynamic_sparsity.stages.patterns"
         " --settings {params.settings:q}"

@@ -3,7 +3,6 @@ rule world_models:
         rollouts=lambda wildcards: stores("rollouts", **pooled(wildcards)),
         jacobians=lambda wildcards: stores("jacobians", **pooled(wildcards)),
         sparsity=lambda wildcards: stores("sparsity", **pooled(wildcards)),
-        code=sources("world_models"),
     output:
         store=directory(WORLD_MODEL),
     log:
@@ -14,10 +13,15 @@ rule world_models:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("world_models"),
+        runtime=minutes("world_models"),
+        gpu=accelerators("world_models"),
     params:
         settings=lambda wildcards: or_exit(
             studies.world_model_settings, STUDY, wildcards.policy, wildcards.model
         ),
+        code=code("world_models"),
     shell:
         "python -m dynamic_sparsity.stages.world_models"
         " --settings {params.settings:q}"
@@ -43,7 +47,6 @@ rule recovery:
             model=STUDY.world_models.models,
             seed=STUDY.world_models.seeds,
         ),
-        code=sources("recovery"),
     output:
         store=directory(PER_POLICY["recovery"]),
     log:
@@ -53,8 +56,12 @@ rule recovery:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory("recovery"),
+        runtime=minutes("recovery"),
     params:
         settings=settings("recovery"),
+        code=code("recovery"),
     shell:
         "python -m dynamic_sparsity.stages.recovery"
         " --settings {params.settings:q}"

@@ -13,7 +13,6 @@ import importlib.metadata
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,12 @@ import jax.export
 import jax.scipy.linalg
 
 from dynamic_sparsity import sources
-from dynamic_sparsity.runtime import cache_directory, compiled_directory
+from dynamic_sparsity.runtime import cache_directory
 
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
 _DIGEST_BYTES = 32
 MAX_CACHE_BYTES = 2 * 1024**3
 """What traced and compiled programs may take on disk: some hundred tasks; the least recently used ones go first."""
-_DAMAGED_ENTRY = "Error reading persistent compilation cache entry"
 _LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a program, in one process as well
 
 
@@ -59,7 +57,7 @@ def load_program(
         started = time.perf_counter()
         shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in program.in_avals]
         arguments, keywords = jax.tree.unflatten(program.in_tree, shapes)
-        compiled = _compiled(jax.jit(program.call).lower(*arguments, **keywords))
+        compiled = jax.jit(program.call).lower(*arguments, **keywords).compile()
         print(f"{name}: compiled or loaded in {time.perf_counter() - started:.1f} s", flush=True)
     _LOADED[path] = compiled
     return compiled
@@ -72,23 +70,6 @@ def _one_at_a_time(path: Path) -> Generator[None, None, None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _compiled(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
-    """Compile, or load from XLA's cache. XLA never replaces an entry that it cannot read: it is deleted and made again."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        compiled = lowered.compile()
-    messages = [str(each.message) for each in caught]
-    if any(message.startswith(_DAMAGED_ENTRY) for message in messages):
-        print("a compiled program on disk is damaged: compiling again", flush=True)
-        for entry in compiled_directory().glob("jit_call-*"):
-            entry.unlink(missing_ok=True)
-        jax.clear_caches()
-        return lowered.compile()
-    for each in caught:
-        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    return compiled
 
 
 def trim(directory: Path, limit: int) -> None:

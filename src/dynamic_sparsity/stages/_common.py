@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +22,16 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; a UserError becomes its message and exit status 1, without a traceback."""
+    """Run a stage and say what it used; a UserError becomes its message and exit status 1, without a traceback."""
+    started = time.perf_counter()
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    print(f"used {time.perf_counter() - started:.1f} s and at most {_peak_mb():.0f} MB of memory")
+
+
+def _peak_mb() -> float:
+    """Largest resident set of this process so far, exactly: Snakemake's benchmarks look now and then."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

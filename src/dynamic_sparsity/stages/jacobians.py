@@ -26,7 +26,8 @@ def main() -> None:
     )
     episodes, steps = rollout.sizes[stores.EPISODE], rollout.sizes[stores.TIME]
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:  # first: it is refused to a second writer
-        runtime.configure_jax(threads=given.threads, double_precision=stage.jacobians.precision == "float64")
+        double_precision = stage.jacobians.precision == "float64"
+        runtime.configure_jax(threads=given.threads, double_precision=double_precision, accelerator=True)
 
         from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
         from dynamic_sparsity.simulation.replay import Replayer

@@ -19,7 +19,7 @@ def main() -> None:
     stage = settings.PolicyStage.model_validate_json(given.settings)
     given.checkpoints.mkdir(parents=True, exist_ok=True)
     locks.lock(given.checkpoints, str(given.output))
-    runtime.configure_jax(threads=given.threads, large_batches=given.task in runtime.FASTER_FUSED)
+    runtime.configure_jax(threads=given.threads, large_batches=given.task in runtime.FASTER_FUSED, accelerator=True)
 
     from dynamic_sparsity.simulation.evaluation import evaluated
     from dynamic_sparsity.simulation.recipes import episode_length, ppo_settings

@@ -16,7 +16,7 @@ def main() -> None:
     options.add_argument("--seed", required=True, type=int)
     given = options.parse_args()
     stage = settings.WorldModelStage.model_validate_json(given.settings)
-    runtime.configure_jax(threads=given.threads, large_batches=True)
+    runtime.configure_jax(threads=given.threads, large_batches=True, accelerator=True)
 
     from dynamic_sparsity.world_models import report
 

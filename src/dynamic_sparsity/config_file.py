@@ -1,0 +1,103 @@
+"""config.yaml as text from anywhere: what is refused before anything is built of it.
+
+Snakemake's own reader builds whatever aliases multiply to (https://en.wikipedia.org/wiki/Billion_laughs_attack), follows
+nesting by recursion, and lets the last of two equal keys win without a word. This looks at the parser's events only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from yaml import events
+
+from dynamic_sparsity.errors import UserError
+
+MAX_BYTES, MAX_NODES, MAX_DEPTH = 2**20, 100_000, 32
+"""Far more than any study needs: the default one has some 200 values, four levels deep."""
+
+
+def check(path: Path) -> None:
+    """Raises UserError, naming file, line and remedy, for a file that is no plain YAML mapping of moderate size.
+
+    Plain: no tags (which name Python's objects), no alias within what it stands for, no key twice.
+    """
+    try:
+        content = path.read_bytes()
+        if len(content) > MAX_BYTES:
+            raise UserError(
+                f"{path} is {len(content) / 2**20:.1f} MiB large, and at most {MAX_BYTES / 2**20:.0f} are read: shorten it"
+            )
+        _check_events(path, yaml.parse(content, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"{path} is not YAML ({problem}): correct it") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
+
+
+@dataclass
+class _Open:
+    """A mapping or sequence whose end has not been seen."""
+
+    anchor: str | None
+    is_mapping: bool
+    nodes: int = 1
+    keys: set[str] = field(default_factory=set)
+    key_is_next: bool = True
+
+
+def _check_events(path: Path, parsed: Iterator[events.Event]) -> None:
+    stack: list[_Open] = []
+    sizes: dict[str, int] = {}
+    documents = 0
+    for event in parsed:
+        line = f"{path}, line {event.start_mark.line + 1}" if event.start_mark else str(path)
+        if isinstance(event, events.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise UserError(f"{line}: a second document starts here: keep one")
+        if isinstance(event, events.NodeEvent):
+            _check_node(line, event, stack, sizes)
+        if isinstance(event, events.CollectionStartEvent):
+            stack.append(_Open(event.anchor, isinstance(event, events.MappingStartEvent)))
+            if len(stack) > MAX_DEPTH:
+                raise UserError(f"{line}: nested deeper than {MAX_DEPTH} levels: no study is")
+        elif isinstance(event, events.CollectionEndEvent):
+            closed = stack.pop()
+            _count(line, closed.nodes, closed.anchor, stack, sizes)
+        elif isinstance(event, events.ScalarEvent):
+            _count(line, 1, event.anchor, stack, sizes)
+        elif isinstance(event, events.AliasEvent):
+            _count(line, sizes[event.anchor], None, stack, sizes)
+    if not documents:
+        raise UserError(f"{path} is empty: name tasks, policies and seeds (the project's config.yaml has all keys)")
+
+
+def _check_node(line: str, event: events.NodeEvent, stack: list[_Open], sizes: dict[str, int]) -> None:
+    if not stack and not isinstance(event, events.MappingStartEvent):
+        raise UserError(f"{line}: the file must be a mapping, of keys such as `tasks:`, and this is none")
+    if tag := getattr(event, "tag", None):
+        raise UserError(f"{line}: the tag {tag} is not allowed: write plain text, numbers, lists and mappings")
+    if isinstance(event, events.AliasEvent) and event.anchor not in sizes:
+        raise UserError(f"{line}: the alias *{event.anchor} stands within what it stands for, or for nothing: write it out")
+    if stack and stack[-1].is_mapping:
+        inside = stack[-1]
+        if inside.key_is_next:
+            if not isinstance(event, events.ScalarEvent):
+                raise UserError(f"{line}: a key must be text")
+            if event.value in inside.keys and event.value != "<<":
+                raise UserError(f"{line}: {event.value!r} is here a second time in its mapping: keep one")
+            inside.keys.add(event.value)
+        inside.key_is_next = not inside.key_is_next
+
+
+def _count(line: str, nodes: int, anchor: str | None, stack: list[_Open], sizes: dict[str, int]) -> None:
+    if anchor:
+        sizes[anchor] = nodes
+    if stack:
+        stack[-1].nodes += nodes
+        if stack[-1].nodes > MAX_NODES:
+            raise UserError(f"{line}: aliases make more than {MAX_NODES:,} values of it: write out what is meant")

@@ -1,0 +1,70 @@
+"""What jobs ask a scheduler for."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dynamic_sparsity import job_resources, task_sizes
+from dynamic_sparsity import study as studies
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+RULES = Path(__file__).resolve().parents[2] / "workflow/rules"
+BLOCKS = {
+    name: block
+    for path in RULES.glob("*.smk")
+    for name, block in re.findall(
+        r"^(?:use )?rule (?:figure as )?(\w+)(?: with)?:\n((?:    .*\n|\n)+)", path.read_text(), re.M
+    )
+}
+
+
+def study(**changes):
+    config = {"tasks": ["CartpoleBalance", "CheetahRun", "HumanoidWalk"], "policies": {"noise": {}}, "seeds": [0, 1]}
+    return studies.load_study({**config, **changes})
+
+
+@pytest.mark.parametrize("rule", BLOCKS)
+def test_every_rule_states_what_it_needs(rule):
+    block = BLOCKS[rule]
+    assert f'mem_mb=memory("{rule}")' in block and f'runtime=minutes("{rule}")' in block
+    assert "threads: 1" in block or rule == "study_figure", "which takes it over from figure"
+    assert (f'gpu=accelerators("{rule}")' in block) == (rule in job_resources.ON_ACCELERATORS)
+    asked = job_resources.request(study(), rule, "CheetahRun", "noise")
+    assert 500 <= asked.memory_mb < 8000 and 5 <= asked.minutes <= 24 * 60
+
+
+def test_rules_are_those_that_have_needs():
+    assert set(BLOCKS) == set(job_resources._NEEDS) and len(BLOCKS) == 16
+
+
+def test_larger_problems_ask_for_more():
+    def ask(stage, task, **changes):
+        return job_resources.request(study(**changes), stage, task, "noise")
+
+    for stage in ("rollouts", "jacobians", "sparsity", "recovery"):
+        small, large = ask(stage, "CartpoleBalance"), ask(stage, "HumanoidWalk")
+        assert small.memory_mb < large.memory_mb and small.minutes <= large.minutes
+    few, many = (ask("jacobians", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (1, 1000))
+    assert few.memory_mb == many.memory_mb, "one episode at a time"
+    assert many.minutes > 10 * few.minutes
+    few, many = (ask("world_models", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (3, 100))
+    assert many.memory_mb > 2 * few.memory_mb, "all at once"
+    slow = job_resources.request(study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise")
+    fast = job_resources.request(
+        study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise", "implicit-converged"
+    )
+    assert fast.minutes < slow.minutes / 3
+
+
+def test_devices_are_asked_for_where_one_is_named_and_helps(monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert job_resources.accelerators("jacobians") == 0
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    assert job_resources.accelerators("jacobians") == 1
+    assert job_resources.accelerators("rollouts") == 0
+
+
+def test_sizes_are_known_of_every_task():
+    assert set(task_sizes.DM_CONTROL_SUITE) == set(DM_CONTROL_SUITE)
+    assert len(task_sizes.ALL) == 54

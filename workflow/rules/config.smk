@@ -1,0 +1,27 @@
+"""What the configuration files may look like, before Snakemake builds anything of them."""
+
+import sys
+from pathlib import Path
+
+SOURCE_ROOT = Path(workflow.basedir) / "src"
+sys.path.insert(0, str(SOURCE_ROOT))
+
+from dynamic_sparsity import config_file
+from dynamic_sparsity.errors import UserError
+
+
+def or_exit(check, *arguments):
+    """What `check` returns; a UserError stops Snakemake with its message alone."""
+    try:
+        return check(*arguments)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+# With --directory, the study there; without one, the default.
+CONFIG_FILE = Path("config.yaml")
+if not CONFIG_FILE.exists():
+    CONFIG_FILE = Path(workflow.basedir) / "config.yaml"
+for file in [CONFIG_FILE, *workflow.config_settings.configfiles]:
+    or_exit(config_file.check, Path(file))
