@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -81,10 +82,11 @@ class PrivateSlurm:
         done = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%N %T"], capture_output=True, text=True)
         return dict(line.split() for line in done.stdout.splitlines())
 
-    def jobs(self) -> list[list[str]]:
-        """Of each job that Slurm remembers: id, state, memory asked for, time limit, GPU, comment (the rule)."""
-        command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%m|%l|%b|%k", "--sort=i"]
-        return [line.split("|") for line in subprocess.check_output(command, text=True).splitlines()]
+    def jobs(self) -> list[dict[str, str]]:
+        """What scontrol says of every job so far, in the order of their numbers (JobId, JobState, TimeLimit, …)."""
+        output = subprocess.check_output(["scontrol", "--oneliner", "show", "jobs"], text=True)
+        found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in output.splitlines() if line.startswith("JobId=")]
+        return sorted(found, key=lambda job: int(job["JobId"]))
 
     def _start(self, name: str, *command: str) -> None:
         log = (self._directory / f"{name}.log").open("a")

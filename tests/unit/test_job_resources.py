@@ -47,7 +47,7 @@ def test_larger_problems_ask_for_more():
         assert small.memory_mb < large.memory_mb and small.minutes <= large.minutes
     few, many = (ask("jacobians", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (1, 1000))
     assert few.memory_mb == many.memory_mb, "one episode at a time"
-    assert many.minutes > 10 * few.minutes
+    assert many.minutes >= 10 * few.minutes
     few, many = (ask("world_models", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (3, 100))
     assert many.memory_mb > 2 * few.memory_mb, "all at once"
     slow = job_resources.request(study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise")

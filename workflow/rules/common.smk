@@ -43,7 +43,12 @@ PER_POLICY = {
     "recovery": "results/recovery/{task}/{policy}/{method}.zarr",
 }
 WORLD_MODEL = "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr"
-ENVIRONMENT = "../../envs/environment.yaml"
+# Of every rule; asking for it job by job takes a while, so only where `--software-deployment-method` does.
+ENVIRONMENT = (
+    "../../envs/environment.yaml"
+    if workflow.deployment_settings.deployment_method
+    else None
+)
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
 PAPER = os.path.relpath(Path(workflow.basedir) / "resources/paper")
 
@@ -142,6 +147,7 @@ wildcard_constraints:
     table="[a-z_]+",
 
 
+@functools.cache
 def stores(stage, **wildcards):
     """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
     policies = {
@@ -217,9 +223,26 @@ def expert_file(wildcards):
     return files[int(wildcards.seed) % len(files)]
 
 
+# A study of thousands of jobs has few different settings.
+stage_settings = functools.cache(functools.partial(studies.stage_settings, STUDY))
+jacobian_settings = functools.cache(functools.partial(studies.jacobian_settings, STUDY))
+
+
+@functools.cache
+def world_model_settings(policy, model):
+    """Settings of one world model; stops Snakemake for one that the study does not have."""
+    return or_exit(studies.world_model_settings, STUDY, policy, model)
+
+
+@functools.cache
+def figure_settings(figure, policy):
+    """Settings of a figure of one policy."""
+    return studies.figure_settings(STUDY, figure, FIGURES[figure], policy)
+
+
 def settings(stage):
     """A params function: the stage's settings for the job's policy, as one JSON string."""
-    return lambda wildcards: studies.stage_settings(STUDY, stage, wildcards.policy)
+    return lambda wildcards: stage_settings(stage, wildcards.policy)
 
 
 @functools.cache

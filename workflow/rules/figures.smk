@@ -35,9 +35,7 @@ rule figure:
         mem_mb=memory("figure"),
         runtime=minutes("figure"),
     params:
-        settings=lambda wildcards: studies.figure_settings(
-            STUDY, wildcards.figure, FIGURES[wildcards.figure], wildcards.policy
-        ),
+        settings=lambda wildcards: figure_settings(wildcards.figure, wildcards.policy),
         code=lambda wildcards: code(
             "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
         ),

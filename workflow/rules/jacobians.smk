@@ -16,9 +16,7 @@ rule jacobians:
         runtime=minutes("jacobians"),
         gpu=accelerators("jacobians"),
     params:
-        settings=lambda wildcards: studies.jacobian_settings(
-            STUDY, wildcards.policy, wildcards.method
-        ),
+        settings=lambda wildcards: jacobian_settings(wildcards.policy, wildcards.method),
         code=code("jacobians"),
     shell:
         "python -m dynamic_sparsity.stages.jacobians"

@@ -18,8 +18,8 @@ rule world_models:
         runtime=minutes("world_models"),
         gpu=accelerators("world_models"),
     params:
-        settings=lambda wildcards: or_exit(
-            studies.world_model_settings, STUDY, wildcards.policy, wildcards.model
+        settings=lambda wildcards: world_model_settings(
+            wildcards.policy, wildcards.model
         ),
         code=code("world_models"),
     shell:

@@ -1,0 +1,189 @@
+"""What a full study costs, from measured unit costs, and how long it takes to plan one.
+
+A small study of three tasks of very different size is run on one core; seconds per unit of work and bytes are read off its
+second seed, for which every program is compiled. Jacobians and rollouts grow with the number of inputs by the power that
+fits the three tasks. Sizes of tasks: `dynamic_sparsity.task_sizes`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import resource
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from dynamic_sparsity import stores, task_sizes
+from tests.pipeline.project import Project
+
+MEASURED = ("CartpoleBalance", "CheetahRun", "HumanoidWalk")
+POLICIES, SEEDS, EPISODES, STEPS = 5, 10, 100, 1000
+SMALL = {
+    "tasks": list(MEASURED),
+    "policies": {"noise": {}},
+    "seeds": [0, 1],
+    "rollouts": {"episodes": 3, "steps": 500},
+    "ablation": {"tasks": list(MEASURED), "variants": ["implicit"], "seeds": None},
+    "embedding": {"tasks": list(MEASURED)},
+    "world_models": {"tasks": ["CheetahRun"], "seeds": [0, 1], "training": {"epochs": 5}},
+}
+WIDENED = '    zero: ZeroPolicy | Literal[False] | None = Field(None, description="Zero actions: the passive system.")\n'
+EPOCHS = 100  # of workflow/studies/paper.yaml
+
+
+def measure() -> list[dict[str, object]]:
+    """Rows: unit costs, then what they come to, then the plan of the whole study."""
+    with tempfile.TemporaryDirectory() as directory:
+        project = Project.create(Path(directory) / "project")
+        project.configure(SMALL)
+        project.snakemake("--cores", "1")
+        rows = costs(project.path / "results")
+    with tempfile.TemporaryDirectory() as directory:
+        return rows + planned(Project.create(Path(directory) / "project"))
+
+
+def planned(project: Project) -> list[dict[str, object]]:
+    """A dry run of the full study, in a copy whose registry has 54 tasks and whose settings have five policies."""
+    widen(project)
+    started = time.perf_counter()
+    output = project.snakemake("--dry-run", "--quiet", "rules")
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    counts = Counter({rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", output, re.M)})
+    total = counts.pop("total")
+    rows = [_row("dry run", seconds, "s"), _row("dry run, peak memory of any benchmark's process", peak, "GB")]
+    rows += [_row(f"jobs: {rule}", count, "") for rule, count in sorted(counts.items())]
+    return [*rows, _row("jobs", total, ""), _row("jobs in Slurm", in_slurm(counts, project.path), "")]
+
+
+def widen(project: Project) -> None:
+    """Give a copy of the project the full study: all of Playground's tasks, two policies more, and its size."""
+    package = project.path / "src/dynamic_sparsity"
+    names = package / "task_names.py"
+    others = "".join(f'    "{name}",\n' for name in task_sizes.LOCOMOTION_AND_MANIPULATION)
+    names.write_text(names.read_text().replace('    "WalkerWalk",\n)', f'    "WalkerWalk",\n{others})'))
+    settings = package / "settings.py"
+    more = "".join(WIDENED.replace("zero:", f"{name}:") for name in ("pink", "white"))
+    settings.write_text(settings.read_text().replace(WIDENED, WIDENED + more))
+    project.configure(
+        {
+            **yaml.safe_load((project.path / "workflow/studies/paper.yaml").read_text()),
+            "tasks": list(task_sizes.ALL),
+            "policies": {"expert": {"source": "train"}, **{name: {} for name in ("noise", "zero", "pink", "white")}},
+            "seeds": list(range(SEEDS)),
+            "rollouts": {"episodes": EPISODES, "steps": STEPS},
+        }
+    )
+
+
+def in_slurm(counts: Counter, project: Path) -> int:
+    """Slurm jobs that the groups of profiles/slurm make of these jobs; components of a group have one job of each rule."""
+    profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
+    group_of = dict(entry.split("=") for entry in profile["groups"])
+    size = {name: int(number) for name, number in (entry.split("=") for entry in profile["group-components"])}
+    separate = {"table", "figure", "study_figure", "summary", "survival", "patterns"}  # nothing connects them
+    components: Counter = Counter()
+    for rule, count in counts.items():
+        group = group_of.get(rule, rule)
+        components[group] = components[group] + count if rule in separate else max(components[group], count)
+    return sum(math.ceil(count / size.get(group, 1)) for group, count in components.items() if group != "all")
+
+
+def costs(results: Path) -> list[dict[str, object]]:
+    """Core hours, bytes and files of the full study from a small one that has run."""
+    units = {stage: _per_step(results, stage) for stage in ("rollouts", "jacobians/unrolled", "jacobians/implicit")}
+    rows = [
+        _row(f"{stage}: seconds per step and substep at 24 inputs", math.exp(intercept + slope * math.log(24)), "s")
+        for stage, (slope, intercept) in units.items()
+    ]
+    rows += [_row(f"{stage}: exponent of the number of inputs", slope, "") for stage, (slope, _) in units.items()]
+    runs = POLICIES * SEEDS
+    steps = runs * EPISODES * STEPS
+    hours = {
+        stage: sum(
+            steps * size.substeps * math.exp(intercept + slope * math.log(size.inputs)) for size in task_sizes.ALL.values()
+        )
+        / 3600
+        for stage, (slope, intercept) in units.items()
+    }
+    entries = sum(size.entries for size in task_sizes.ALL.values()) * steps
+    for stage in ("sparsity", "durations", "summary", "survival", "patterns"):
+        hours[stage] = entries * _per_entry(results, stage) / 3600
+    rows += [_row(f"{stage}: core hours", value, "h") for stage, value in hours.items()]
+    for stage in ("rollouts", "jacobians", "sparsity", "durations"):
+        rows.append(_row(f"{stage}: bytes per entry of a Jacobian", _bytes_per_entry(results, stage), "B"))
+        rows.append(_row(f"{stage}: terabytes", entries * _bytes_per_entry(results, stage) / 1e12, "TB"))
+        rows.append(_row(f"{stage}: files", _files(results, stage), ""))
+    return rows
+
+
+def _row(what: str, value: float, unit: str) -> dict[str, object]:
+    return {"what": what, "value": value, "unit": unit}
+
+
+def _seconds(log: Path) -> float:
+    """What a job took without its start: importing, tracing and compiling."""
+    text = log.read_text()
+    programs = sum(map(float, re.findall(r"(?:traced|compiled or loaded) in ([\d.]+) s", text)))
+    return max(0.01, float(re.search(r"used ([\d.]+) s", text)[1]) - programs - _IMPORTS_SECONDS)
+
+
+_IMPORTS_SECONDS = 3.0
+
+
+def _per_step(results: Path, stage: str) -> tuple[float, float]:
+    """Slope and intercept of log(seconds per step and substep) against log(inputs), over the measured tasks."""
+    kind, _, method = stage.partition("/")
+    steps = SMALL["rollouts"]["episodes"] * SMALL["rollouts"]["steps"]
+    times, inputs = [], []
+    for task in MEASURED:
+        name = "-".join(part for part in (task, "noise", method, "1") if part)
+        size = task_sizes.ALL[task]
+        times.append(_seconds(results / f"logs/{kind}/{name}.log") / steps / size.substeps)
+        inputs.append(size.inputs)
+    slope, intercept = np.polyfit(np.log(inputs), np.log(times), 1)
+    return float(slope), float(intercept)
+
+
+def _largest(results: Path, stage: str) -> list[Path]:
+    return sorted((results / stage).glob(f"{MEASURED[-1]}/noise/**/*.zarr"))
+
+
+def _entries(results: Path, stage: str) -> int:
+    """Entries of the Jacobians behind the largest task's stores of a stage."""
+    seeds = 2 if stage in ("summary", "survival", "patterns") else 1
+    small = SMALL["rollouts"]
+    return task_sizes.ALL[MEASURED[-1]].entries * small["episodes"] * small["steps"] * seeds
+
+
+def _per_entry(results: Path, stage: str) -> float:
+    name = "" if stage in ("summary", "survival", "patterns") else "-1"
+    log = (results / f"logs/{stage}/{MEASURED[-1]}-noise-unrolled{name}.log").read_text()
+    return max(0.01, float(re.search(r"used ([\d.]+) s", log)[1]) - 0.3) / _entries(results, stage)
+
+
+def _bytes_per_entry(results: Path, stage: str) -> float:
+    store = _largest(results, stage)[0]
+    return sum(file.stat().st_size for file in stores.files_of(store)) / _entries(results, stage)
+
+
+def _files(results: Path, stage: str) -> int:
+    """Of all stores of the full study: metadata and coordinates as in the small one, and an array's shards."""
+    store = _largest(results, stage)[0]
+    fixed = len(stores.files_of(store))
+    arrays = len(list(store.glob("*/c")))
+    total = 0
+    for size in task_sizes.ALL.values():
+        episode = _EPISODE_BYTES[stage] * STEPS * size.entries
+        shards = math.ceil(EPISODES / max(1, min(EPISODES, 32 * 2**20 // max(1, episode))))
+        total += fixed + arrays * (shards - 1)
+    return total * POLICIES * SEEDS
+
+
+_EPISODE_BYTES = {"rollouts": 0.1, "jacobians": 8, "sparsity": 2, "durations": 1}
+"""In memory, for each entry of an episode's Jacobians: what decides how many episodes share a shard."""
