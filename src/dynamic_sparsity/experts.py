@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity import metadata
+from dynamic_sparsity.errors import UserError, printable, quoted
 
 SCHEMA_VERSION = 1
 """Raised when the tensors or the provenance of a file change their meaning."""
@@ -31,6 +31,9 @@ NETWORKS = ("swish-mlp",)
 
 _HEADER, _CHECKSUM = "expert", "sha256"
 _LAYER = ("kernel", "bias")
+_LARGEST, _DEEPEST = 2**30, 16
+"""Bytes of a file (those that are shipped have a quarter of a million), and levels of its provenance, which rollouts repeat
+among their attributes."""
 REMEDY = "restore the file (git checkout), or train it again with `policies: {expert: train}`"
 RETRAIN = "delete the file and run snakemake again, to train it anew"
 
@@ -77,67 +80,88 @@ def write_expert(path: Path, expert: Expert) -> None:
 def read_expert(path: Path, task: str | None = None, remedy: str = REMEDY) -> Expert:
     """Read and check an expert, for `task` if one is given; `remedy` ends the message of any error.
 
-    Raises UserError when the file is missing, truncated, altered, for another task, or of a network that cannot be
-    run or does not fit its own sizes.
+    Whoever wrote the file: raises UserError when it is missing, truncated, altered, absurdly large, for another task, or
+    of a network that cannot be run or does not fit its own sizes. The checksum finds accidents, not lies.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such expert; {remedy}")
+    if (size := path.stat().st_size) > _LARGEST:
+        raise UserError(f"{path} has {size} bytes, and no expert more than {_LARGEST}: {remedy}")
     try:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_HEADER)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        provenance = json.loads(header) if header else None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a data type that numpy does not have
-        raise UserError(f"{path} is not a whole safetensors file ({error}): {remedy}") from None
+        provenance = metadata.parsed(header, _DEEPEST) if header else None
+    except Exception as error:  # numpy has its own for data types, ranks and sizes that it does not have
+        raise UserError(f"{path} is not a whole safetensors file ({printable(error):.300}): {remedy}") from None
     if not isinstance(provenance, dict):
         raise UserError(f"{path} is a safetensors file, but not of an expert (no metadata entry {_HEADER!r}): {remedy}")
     found = provenance.pop(_CHECKSUM, None)
     if found != _checksum(tensors, provenance):
-        raise UserError(f"{path} has been altered: its checksum is not the {_CHECKSUM} {found} that it names; {remedy}")
+        raise UserError(
+            f"{path} has been altered: its checksum is not the {_CHECKSUM} {quoted(found)} that it names; {remedy}"
+        )
     expert = Expert(tensors, provenance)
-    _check(path, expert, task, remedy)
+    for wrong in (_wrong_provenance(provenance, task), _wrong_tensors(tensors, expert.depth)):
+        if wrong:
+            raise UserError(f"{path} {wrong}: {remedy}")
+    if wrong := _wrong_sizes(expert):
+        raise UserError(f"{path} {wrong}: {remedy}")
     return expert
 
 
-def _check(path: Path, expert: Expert, task: str | None, remedy: str) -> None:
-    provenance = expert.provenance
+def _wrong_provenance(provenance: dict[str, Any], task: str | None) -> str | None:
     if (version := provenance.get("schema_version")) != SCHEMA_VERSION:
-        raise UserError(f"{path} is in schema version {version}, expected {SCHEMA_VERSION}: {remedy}")
-    if missing := {"task", "seed", "network", "action_size", "observation_clip"} - set(provenance):
-        raise UserError(f"{path} does not say {', '.join(sorted(missing))}: {remedy}")
+        return f"is in schema version {quoted(version)}, expected {SCHEMA_VERSION}"
+    if wrong := metadata.problem(metadata.ExpertProvenance, provenance):
+        return wrong
     if task and provenance["task"] != task:
-        raise UserError(f"{path} is an expert for {provenance['task']}, not for {task}: {remedy}")
+        return f"is an expert for {provenance['task']}, not for {task}"
     if (network := provenance["network"]) not in NETWORKS:
-        raise UserError(f"{path} has the network {network!r}, known are {', '.join(NETWORKS)}: {remedy}")
-    wanted = {"observation_mean", "observation_std"} | {f"policy/{i}/{n}" for i in range(expert.depth) for n in _LAYER}
-    if not expert.depth or (missing := wanted - set(expert.tensors)):
-        lacking = ", ".join(sorted(missing)) if expert.depth else "policy/0/kernel"
-        raise UserError(f"{path} lacks {lacking}: {remedy}")
+        return f"has the network {network!r}, known are {', '.join(NETWORKS)}"
+    return None
+
+
+def _wrong_tensors(tensors: Mapping[str, np.ndarray], depth: int) -> str | None:
+    """What is missing, unknown or no finite floating-point numbers among what the policy is made of."""
+    wanted = {"observation_mean", "observation_std"} | {
+        f"policy/{i}/{name}" for i in range(max(depth, 1)) for name in _LAYER
+    }
+    if missing := sorted(wanted - tensors.keys()):
+        return f"lacks {', '.join(missing[:10])}"
+    if unknown := sorted(name for name in tensors.keys() - wanted if name.startswith("policy/")):
+        return f"has {quoted(unknown[0])}, which is no part of {depth} layers of kernel and bias"
     for name in sorted(wanted):
-        if not np.isfinite(expert.tensors[name]).all():
-            raise UserError(f"{path} holds values in {name} that are not finite: {remedy}")
-    if not isinstance(clip := provenance["observation_clip"], int | float) or not 0 <= clip < math.inf:
-        raise UserError(f"{path} has the observation_clip {clip!r}, which is no number from 0 (no clip) up: {remedy}")
+        if tensors[name].dtype.kind != "f":
+            return f"holds {tensors[name].dtype} in {name}, expected floating-point numbers"
+        if not np.isfinite(tensors[name]).all():
+            return f"holds values in {name} that are not finite"
+    return None
+
+
+def _wrong_sizes(expert: Expert) -> str | None:
     mean, spread = (expert.tensors[f"observation_{name}"] for name in ("mean", "std"))
-    if mean.ndim != 1 or spread.shape != mean.shape or not (spread > 0).all():
-        raise UserError(
-            f"{path}: observation_mean {mean.shape} and observation_std {spread.shape} must be vectors of one length, the"
-            f" latter positive: {remedy}"
+    if mean.ndim != 1 or spread.shape != mean.shape or not len(mean) or not (spread > 0).all():
+        return (
+            f"has observation_mean {mean.shape} and observation_std {spread.shape}, which must be vectors of one length, the"
+            " latter positive"
         )
     shapes = [(*kernel.shape, *bias.shape) for kernel, bias in expert.layers]
-    sizes = [expert.observation_size, *(kernel.shape[-1] for kernel, _ in expert.layers)]
+    actions = expert.provenance["action_size"]
+    sizes = [len(mean), *(bias.size for _, bias in expert.layers)]
     fitting = [(rows, columns, columns) for rows, columns in itertools.pairwise(sizes)]
-    if shapes != fitting or sizes[-1] != 2 * provenance["action_size"]:
-        raise UserError(
-            f"{path} has layers (inputs, outputs, biases) {shapes} that do not fit each other, {sizes[0]} observations and"
-            f" {provenance['action_size']} actions (location and scale for each): {remedy}"
+    if shapes != fitting or any(kernel.ndim != 2 for kernel, _ in expert.layers) or sizes[-1] != 2 * actions or 0 in sizes:
+        return (
+            f"has layers (inputs, outputs, biases) {quoted(shapes)} that do not fit each other, {sizes[0]} observations and"
+            f" {actions} actions (location and scale for each)"
         )
+    return None
 
 
 def check_finished(path: Path, expert: Expert, remedy: str = REMEDY) -> None:
-    """Raise UserError unless the expert has been evaluated: a checkpoint has not."""
-    if missing := {"returns", "steps", "hardware", "settings"} - set(expert.provenance):
-        raise UserError(f"{path} does not say {', '.join(sorted(missing))} (is it a checkpoint?): {remedy}")
+    """Raise UserError unless the expert has been evaluated, and says what came out: a checkpoint has not."""
+    if wrong := metadata.problem(metadata.FinishedProvenance, expert.provenance):
+        raise UserError(f"{path} {wrong} (is it a checkpoint?): {remedy}")
 
 
 def check_sizes(path: Path, expert: Expert, observation_size: int, action_size: int, remedy: str = REMEDY) -> None:

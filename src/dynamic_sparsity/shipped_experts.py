@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.experts import check_finished, check_sizes, read_expert
 
 LIST = "SHA256SUMS"
@@ -20,6 +21,7 @@ SIZES = {
     "WalkerRun": (24, 6),
 }
 """Observations and actions of tasks, known without importing a simulator (a test holds them against Playground)."""
+_LINE = re.compile(r"[0-9a-f]{64}\s+[A-Za-z0-9_]+-[0-9]+\.safetensors\s*")
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 
 
@@ -57,7 +59,12 @@ def _check(path: Path, task: str, checksum: str) -> None:
 
 def _checksums(directory: Path) -> dict[Path, str]:
     try:
-        lines = (directory / LIST).read_text().split("\n")
-        return {directory / name: checksum for checksum, name in (line.split() for line in lines if line.strip())}
+        lines = [line for line in (directory / LIST).read_text().split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(f"policies.expert: cannot read {directory / LIST} ({error}): {_REMEDY}") from None
+    if wrong := [line for line in lines if not _LINE.fullmatch(line)]:  # a name that is a path might lead anywhere
+        raise UserError(
+            f"policies.expert: cannot read {directory / LIST}: it has the line {quoted(wrong[0])}, expected a SHA-256 and a"
+            f" name TASK-SEED.safetensors, as sha256sum writes them: {_REMEDY}"
+        )
+    return {directory / name: checksum for checksum, name in map(str.split, lines)}

@@ -147,7 +147,9 @@ def test_a_file_that_is_wrong_is_named_with_a_remedy(path, damage, said):
     assert said in message and str(path) in message and "expert: train" in message and "\n" not in message
 
 
-FINISHED = {"returns": {}, "steps": 1, "hardware": "", "settings": {}}
+RETURNS = {"mean": 3.0, "std": 1.5, "each": [2.0, 4.0]}
+RETURNS_OF_ALL = dict.fromkeys(("stochastic", "deterministic", "coloured", "noise", "zero"), RETURNS)
+FINISHED = {"returns": {"episodes": 2, "steps": 9, **RETURNS_OF_ALL}, "steps": 1, "hardware": "", "settings": {}}
 
 
 def test_sizes_that_are_not_the_tasks_are_named(path):
