@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from dynamic_sparsity import settings, study
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.errors import UserError, printable
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 _EXPERT = ".safetensors"
@@ -97,9 +97,9 @@ def _inspect_expert(path: Path) -> None:
     expert = read_expert(path)
     print(f"{path}: expert, {_mib(path.stat().st_size)}, whole")
     for name, value in expert.provenance.items():
-        print(f"  {name}: {value}")
+        print(f"  {printable(name)}: {printable(value)}")
     for name, array in expert.tensors.items():
-        print(f"  {name}{list(array.shape)} {array.dtype}")
+        print(f"  {printable(name)}{list(array.shape)} {array.dtype}")
 
 
 def _inspect(given: argparse.Namespace) -> None:
@@ -115,24 +115,24 @@ def _inspect(given: argparse.Namespace) -> None:
     print(f"{given.store}: {attrs['kind']}, {len(files)} files, {_mib(on_disk)} on disk, {_mib(in_memory)} in memory")
     for name in ("task", "policy", "method", "seed", "seeds", "control_timestep", "substeps", "threshold", "git_commit"):
         if name in attrs:
-            print(f"  {name}: {attrs[name]}")
-    print(f"  settings: {attrs['settings']}")
-    print(f"  versions: {' '.join(f'{name} {version}' for name, version in attrs['versions'].items())}")
-    print("dims: " + ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items()))
+            print(f"  {name}: {printable(attrs[name])}")
+    print(f"  settings: {printable(attrs['settings'])}")
+    print(printable(f"  versions: {' '.join(f'{name} {version}' for name, version in attrs['versions'].items())}"))
+    print(printable("dims: " + ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())))
     for name, array in dataset.data_vars.items():
         units = f" [{array.attrs['units']}]" if "units" in array.attrs else ""
-        print(f"  {name}({', '.join(map(str, array.dims))}) {array.dtype}{units}")
+        print(printable(f"  {name}({', '.join(map(str, array.dims))}) {array.dtype}{units}"))
 
 
 def _verify(given: argparse.Namespace) -> None:
-    from dynamic_sparsity import stores
+    from dynamic_sparsity import stores, verification
 
     strangers = [path for path in given.stores if not (stores.is_store(path) or path.suffix == _EXPERT)]
     if strangers:
         raise UserError(f"{strangers[0]} is not a store of this study (no zarr.json of ours there): check the path")
     damaged = []
     for path in given.stores:
-        problems = _problems_of_expert(path) if path.suffix == _EXPERT else stores.verify_store(path)
+        problems = _problems_of_expert(path) if path.suffix == _EXPERT else verification.verify_store(path)
         damaged += [str(path)] if problems else []
         print(f"{path}: {'damaged' if problems else 'sound'}", flush=True)
         for problem in problems:

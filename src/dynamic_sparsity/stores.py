@@ -6,6 +6,7 @@ steps and entries; shards hold several. On disk time is the last axis: that comp
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -14,7 +15,7 @@ import os
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,8 +25,8 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, TransposeCodec
 
-from dynamic_sparsity import __version__
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity import __version__, layout, metadata
+from dynamic_sparsity.errors import UserError, printable, quoted
 from dynamic_sparsity.locks import lock
 
 SCHEMA_VERSION = 1
@@ -34,7 +35,14 @@ SCHEMA_VERSION = 1
 EPISODE, TIME, OUT, IN, CONSTRAINT = "episode", "time", "out_dim", "in_dim", "constraint"
 _SHARD_BYTES = 32 * 2**20
 _RUN, _RAGGED_CHUNK = "run", 2**18
-_DIGESTS = "file_sha256"
+DIGESTS, _LENGTH = "file_sha256", "length"
+_VARIABLES = {
+    "rollouts": {"qpos": (EPISODE, TIME, "qpos_dim"), "qvel": (EPISODE, TIME, "dof"), _LENGTH: (EPISODE,)},
+    "jacobians": {"jacobian": (EPISODE, TIME, OUT, IN), _LENGTH: (EPISODE,)},
+    "sparsity": {**dict.fromkeys(("zero", "finite"), (EPISODE, TIME, OUT, IN)), _LENGTH: (EPISODE,)},
+    "world_models": {"jacobian": (EPISODE, TIME, OUT, IN), _LENGTH: (EPISODE,)},
+}
+"""What every reader of these kinds takes for granted."""
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "brax", "numpy", "xarray", "zarr")
 
 # Snakemake leaves a time stamp inside a store; zarr would warn about that file whenever it lists the group.
@@ -76,29 +84,77 @@ def padded(array: np.ndarray, steps: int) -> np.ndarray:
 def is_store(path: Path) -> bool:
     """Whether there is a group at `path`, sound or not: neither an array inside a store nor any other directory."""
     try:
-        return json.loads((path / "zarr.json").read_text()).get("node_type") == "group"
+        found = layout.read_metadata(path / layout.ROOT)
     except (OSError, UnicodeDecodeError):
         return False
     except ValueError:  # metadata that was damaged
         return path.suffix == ".zarr"
+    return isinstance(found, dict) and found.get("node_type") == "group"
 
 
 def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
-    """Open a store lazily; raises UserError when it is missing, unreadable, or not of that kind and schema."""
+    """Open a store lazily, whoever wrote it.
+
+    Raises UserError when it is missing, unreadable, not of that kind and schema, or does not hold what it announces:
+    its attributes are of the types of `metadata.StoreAttributes`, its arrays can be read without harm (`layout`), and what
+    the kinds in `_VARIABLES` promise is there.
+    """
+    checked_attributes(path, kind)
+    with _reading(path):
+        layout.check_arrays(path)
+        # Of Zarr v2, whose filters may unpickle, nothing is read, even where it stands beside the metadata of v3.
+        dataset = xr.open_zarr(path, consolidated=False, zarr_format=3)
+        _check_variables(dataset)
+        return dataset
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Generator[None, None, None]:
+    """Any error in the block as one UserError that names the store: zarr and its codecs raise many kinds."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path} cannot be read ({printable(error):.500}): delete it and run snakemake again") from None
+
+
+def checked_attributes(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """The attributes of a store, once they are sound and all its files its own; no other file is read.
+
+    Raises UserError, as `open_store` does.
+    """
     if not is_store(path):
         raise UserError(f"{path} is not a store (no zarr.json of a group): make it with snakemake, or check the path")
-    try:
-        dataset = xr.open_zarr(path, consolidated=False)
-    except Exception as error:  # zarr and its codecs raise many kinds for damaged metadata
-        raise UserError(f"{path} cannot be read ({error}): delete it and run snakemake again") from None
-    found = dataset.attrs.get("kind"), dataset.attrs.get("schema_version")
-    wanted = kind or found[0], SCHEMA_VERSION
-    if found != wanted:
-        raise UserError(
-            f"{path} holds {found[0]!r} in schema version {found[1]}, expected {wanted[0]!r} in {wanted[1]}:"
-            " delete it and run snakemake again"
-        )
-    return dataset
+    with _reading(path):
+        attributes = layout.read_metadata(path / layout.ROOT).get("attributes", {})
+        if not isinstance(attributes, dict):
+            raise ValueError(f"its attributes are {quoted(attributes)}")
+        found = attributes.get("kind"), attributes.get("schema_version")
+        wanted = kind or found[0], SCHEMA_VERSION
+        if found != wanted:
+            raise UserError(
+                f"{path} holds {quoted(found[0])} in schema version {quoted(found[1])}, expected {quoted(wanted[0])} in"
+                f" {wanted[1]}: delete it and run snakemake again"
+            )
+        model = metadata.ATTRIBUTES.get(str(found[0]), metadata.StoreAttributes)
+        if wrong := metadata.problem(model, attributes):
+            raise ValueError(f"it {wrong}")
+        layout.check_files(path)
+        return attributes
+
+
+def _check_variables(dataset: xr.Dataset) -> None:
+    for name, dims in _VARIABLES.get(dataset.attrs["kind"], {}).items():
+        if name not in dataset.variables:
+            raise ValueError(f"it has no {name}")
+        if dataset[name].dims != dims:
+            raise ValueError(f"its {name} has the dims {quoted(dataset[name].dims)}, expected {', '.join(dims)}")
+    if dataset.attrs["kind"] in _VARIABLES:
+        length, steps = dataset[_LENGTH], dataset.sizes[TIME]
+        if length.dtype.kind not in "iu" or ((length < 0) | (length > steps)).any():
+            given = quoted(length.values.tolist())
+            raise ValueError(f"its {_LENGTH} {given} ({length.dtype}) should be whole numbers of steps, from 0 to {steps}")
 
 
 def identity_of(*datasets: xr.Dataset) -> dict[str, Any]:
@@ -126,7 +182,9 @@ def joined_runs(datasets: Iterable[xr.Dataset], *kinds: str) -> dict[tuple[str, 
 def episodes_of(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
     """Each episode, loaded, cut to its true length: one in memory at a time."""
     for number in range(dataset.sizes[EPISODE]):
-        yield dataset.isel({EPISODE: number, TIME: slice(int(dataset.length[number]))}).load()
+        with _reading(Path(dataset.encoding.get("source", "a dataset in memory"))):
+            episode = dataset.isel({EPISODE: number, TIME: slice(int(dataset.length[number]))}).load()
+        yield episode
 
 
 def write_store(path: Path, dataset: xr.Dataset) -> None:
@@ -220,44 +278,15 @@ class _Unfinished:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
-            root = self._beside / "zarr.json"  # it holds the digests of the others
-            digests = {str(file.relative_to(self._beside)): _sha256(file) for file in files_of(self._beside) if file != root}
-            zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[_DIGESTS] = digests
+            root = self._beside / layout.ROOT  # it holds the digests of the others
+            digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
+            zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = digests
             if self._target.exists():
                 shutil.rmtree(self._target)
             self._beside.rename(self._target)
         else:
             shutil.rmtree(self._beside, ignore_errors=True)
         os.close(self._handle)
-
-
-def verify_store(path: Path) -> list[str]:
-    """What is wrong with a store, in words: files missing or altered, chunks that do not decode. Empty when sound."""
-    try:
-        dataset = open_store(path)
-    except UserError as error:
-        return [str(error)]
-    digests = dataset.attrs.get(_DIGESTS)
-    if not isinstance(digests, dict):
-        return [f"{path} has no list of its files: it was not written by this package, or its zarr.json was altered"]
-    problems = []
-    for name, digest in sorted(digests.items()):
-        if not (path / name).is_file():
-            problems.append(f"{path}/{name} is missing")
-        elif _sha256(path / name) != digest:
-            problems.append(f"{path}/{name} has been altered")
-    for name in dataset.variables:
-        try:
-            _read_through(dataset[name])
-        except Exception as error:  # any codec's error means the same here
-            problems.append(f"{path}: {name} does not decode: {error}")
-    return problems
-
-
-def _read_through(array: xr.DataArray) -> None:
-    parts = array.sizes.get(EPISODE, 0)
-    for piece in (array.isel({EPISODE: number}) for number in range(parts)) if parts else (array,):
-        piece.load()
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:
@@ -293,7 +322,8 @@ def files_of(store: Path) -> list[Path]:
     return sorted(file for file in store.rglob("*") if file.is_file() and not file.name.startswith(".snakemake"))
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The digest of one file, which is never in memory as a whole."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

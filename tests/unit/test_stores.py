@@ -12,6 +12,7 @@ import xarray as xr
 from dynamic_sparsity import stores
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.stores import labels
+from dynamic_sparsity.verification import verify_store
 
 
 def an_episode(number, steps=5):
@@ -27,8 +28,13 @@ def an_episode(number, steps=5):
     )
 
 
-def write(path, episodes=3, **attrs):
-    attributes = stores.provenance("jacobians", {"a": 1}, task="T", policy="p", seed=4, **attrs)
+def about(kind="jacobians", **settings):
+    identity = {"task": "T", "policy": "p", "seed": 4, "method": "unrolled", "variant": "unrolled"}
+    return stores.provenance(kind, settings, **identity)
+
+
+def write(path, episodes=3):
+    attributes = about(a=1)
     with stores.EpisodeWriter(path, episodes, attributes) as writer:
         for number in range(episodes):
             writer.write(an_episode(number))
@@ -44,7 +50,7 @@ def test_round_trip_with_any_sharding(tmp_path, monkeypatch, shard_bytes):
     assert dataset.sizes["episode"] == 5
     for number in range(5):
         xr.testing.assert_equal(dataset.isel(episode=number).drop_vars("episode"), an_episode(number))
-    assert dataset.jacobian.dtype == np.float64 and stores.verify_store(tmp_path / "s.zarr") == []
+    assert dataset.jacobian.dtype == np.float64 and verify_store(tmp_path / "s.zarr") == []
 
 
 def test_it_opens_with_plain_xarray_and_without_warnings(tmp_path):
@@ -65,10 +71,11 @@ def test_episodes_are_cut_to_their_length(tmp_path):
 def test_jacobians_of_smooth_motion_take_less_room_than_their_bytes(tmp_path):
     time = np.linspace(0, 3, 1000)[:, None, None]
     values = np.sin(time * np.arange(1, 25).reshape(4, 6))
-    with stores.EpisodeWriter(tmp_path / "s.zarr", 2, stores.provenance("jacobians", {})) as writer:
+    with stores.EpisodeWriter(tmp_path / "s.zarr", 2, about()) as writer:
         for _ in range(2):
             coords = {"out_dim": labels("abcd"), "in_dim": labels("abcdef")}
-            writer.write(xr.Dataset({"jacobian": (("time", "out_dim", "in_dim"), values)}, coords))
+            arrays = {"jacobian": (("time", "out_dim", "in_dim"), values), "length": ((), np.int32(1000))}
+            writer.write(xr.Dataset(arrays, coords))
     size = sum(file.stat().st_size for file in stores.files_of(tmp_path / "s.zarr"))
     assert size < 2 * values.nbytes and len(stores.files_of(tmp_path / "s.zarr")) < 12
     np.testing.assert_array_equal(stores.open_store(tmp_path / "s.zarr").jacobian[1], values)
@@ -83,7 +90,7 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path):
     write(path)
     with pytest.raises(RuntimeError, match="1 episodes written, 3 announced"), stores.EpisodeWriter(path, 3, {}) as writer:
         writer.write(an_episode(0))
-    assert stores.verify_store(path) == [] and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+    assert verify_store(path) == [] and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
 
 def test_what_a_killed_job_left_is_cleared(tmp_path):
@@ -91,17 +98,17 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
     left.mkdir()
     (left / "zarr.json").write_text("half")
     write(tmp_path / "s.zarr")
-    assert not left.exists() and stores.verify_store(tmp_path / "s.zarr") == []
+    assert not left.exists() and verify_store(tmp_path / "s.zarr") == []
 
 
 def test_two_writers_of_one_store_never_mix(tmp_path):
     path = tmp_path / "s.zarr"
-    with stores.EpisodeWriter(path, 2, stores.provenance("jacobians", {"a": "old"})) as orphan:
+    with stores.EpisodeWriter(path, 2, about(a="old")) as orphan:
         orphan.write(an_episode(0))
         with pytest.raises(UserError, match="another process is writing"):
             write(path, episodes=3)
         orphan.write(an_episode(1))
-    assert stores.open_store(path).sizes["episode"] == 2 and stores.verify_store(path) == []
+    assert stores.open_store(path).sizes["episode"] == 2 and verify_store(path) == []
     write(path, episodes=3)
     assert stores.open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
@@ -115,15 +122,15 @@ def test_verify_names_a_missing_chunk_a_flipped_byte_and_broken_metadata(tmp_pat
     for name in ("missing", "flipped", "metadata"):
         shutil.copytree(tmp_path / "whole.zarr", tmp_path / f"{name}.zarr")
     chunk_of(tmp_path / "missing.zarr").unlink()
-    assert any("is missing" in p and "jacobian" in p for p in stores.verify_store(tmp_path / "missing.zarr"))
+    assert any("is missing" in p and "jacobian" in p for p in verify_store(tmp_path / "missing.zarr"))
     chunk = chunk_of(tmp_path / "flipped.zarr")
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
-    assert any("altered" in p and "jacobian" in p for p in stores.verify_store(tmp_path / "flipped.zarr"))
+    assert any("altered" in p and "jacobian" in p for p in verify_store(tmp_path / "flipped.zarr"))
     (tmp_path / "metadata.zarr" / "zarr.json").write_text("{")
-    assert "cannot be read" in stores.verify_store(tmp_path / "metadata.zarr")[0]
-    assert "not a store" in stores.verify_store(tmp_path / "nowhere.zarr")[0]
+    assert "cannot be read" in verify_store(tmp_path / "metadata.zarr")[0]
+    assert "not a store" in verify_store(tmp_path / "nowhere.zarr")[0]
 
 
 def test_a_store_of_another_kind_or_schema_is_refused(tmp_path, monkeypatch):
@@ -137,7 +144,7 @@ def test_a_store_of_another_kind_or_schema_is_refused(tmp_path, monkeypatch):
 
 def test_ragged_variables_follow_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "_SHARD_BYTES", 1)
-    with stores.EpisodeWriter(tmp_path / "s.zarr", 4, stores.provenance("durations", {})) as writer:
+    with stores.EpisodeWriter(tmp_path / "s.zarr", 4, about("durations")) as writer:
         for number, size in enumerate([0, 2, 0, 3]):
             ragged = xr.Dataset({"run_length": ("run", np.full(size, number, np.int32))})
             writer.write(an_episode(number), ragged=ragged)
@@ -148,7 +155,7 @@ def test_ragged_variables_follow_each_other(tmp_path, monkeypatch):
 
 def test_a_dataset_that_fits_in_memory(tmp_path):
     dataset = xr.Dataset({"x": (("value",), [1.0, np.nan])}, {"value": ["zero", "non-zero"]})
-    dataset.attrs = stores.provenance("survival", {})
+    dataset.attrs = about("survival")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         stores.write_store(tmp_path / "s.zarr", dataset)
