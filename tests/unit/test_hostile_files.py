@@ -1,0 +1,760 @@
+"""Files that lie: whatever an expert's file or a store holds, reading it gives a sound object or one UserError.
+
+Whoever wrote the file can compute its checksums, so that all that is damaged here is sealed again.
+"""
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+import struct
+import sys
+import tempfile
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import example, given
+from hypothesis import strategies as st
+from numcodecs import Zstd
+from safetensors.numpy import save
+
+from dynamic_sparsity import cli, experts, layout, shipped_experts, stores
+from dynamic_sparsity.errors import UserError, printable, quoted
+from dynamic_sparsity.metadata import parsed
+from dynamic_sparsity.verification import verify_store
+from tests.unit.test_experts import FINISHED, TASK, made
+from tests.unit.test_stores import about, an_episode
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORTED = ROOT / "resources/paper/playground_returns.csv"
+SECRET = "secret-of-somebody-else"
+GONE = object()
+"""Among mutations: the key is deleted."""
+
+ODD = ["", "..", "/etc/passwd", f"../{SECRET}", "a\nb", "\x1b[2J", "\ud800", "x" * 5000, "NaN", "policy/0/kernel"]
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from([-1, 0, 1, 3, 10**15, 2**63, -(10**400), 10**4000])
+    | st.floats()
+    | st.sampled_from(ODD)
+    | st.text(st.characters(), max_size=8)
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(ODD) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+MUTATIONS = st.lists(st.tuples(st.integers(0, 10**6), st.just(GONE) | ANYTHING), min_size=1, max_size=3)
+
+
+def places(document):
+    """(container, key) of every value in a JSON document."""
+    waiting = [document]
+    while waiting:
+        outer = waiting.pop()
+        for key in list(outer) if isinstance(outer, dict) else range(len(outer)):
+            yield outer, key
+            if isinstance(outer[key], dict | list):
+                waiting.append(outer[key])
+
+
+def mutated(document, mutations):
+    document = copy.deepcopy(document)
+    for number, value in mutations:
+        if found := list(places(document)):
+            container, key = found[number % len(found)]
+            if value is GONE:
+                del container[key]
+            else:
+                container[key] = value
+    return document
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+# What was opened is asked of the interpreter itself; a hook cannot be taken away again, only told not to listen.
+_opened: list[str] | None = None
+
+
+def _listen(event, arguments):
+    if event == "open" and _opened is not None:
+        _opened.append(str(arguments[0]))
+
+
+sys.addaudithook(_listen)
+
+
+@contextlib.contextmanager
+def nothing_secret_opened():
+    global _opened
+    _opened = []
+    try:
+        yield
+        assert not [path for path in _opened if SECRET in os.path.realpath(path) or path.startswith("/etc/passwd")]
+    finally:
+        _opened = None
+
+
+def answer(path, action):
+    """What `action` returns, or None after a UserError that names the file and is one short line."""
+    with nothing_secret_opened():
+        try:
+            return action()
+        except UserError as error:
+            said(str(error), path)
+            return None
+
+
+def said(message, path):
+    assert str(path) in message and len(message) < 3000
+    assert "\n" not in message and "\x1b" not in message
+    message.encode()
+
+
+def command(path, *arguments):
+    """The command line's exit message, None where it succeeds; what it prints can be printed anywhere."""
+    with nothing_secret_opened(), open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+        try:
+            cli.main([*arguments])
+        except SystemExit as stop:
+            message = str(stop.code)
+        else:
+            return None
+    said(message, path)
+    return message
+
+
+@contextlib.contextmanager
+def directory():
+    """A place for one example: fixtures last for all of them."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place)
+
+
+# Experts
+
+
+def read_all_ways(path):
+    """Reads one expert in every way there is, and computes with it where it is said to be sound."""
+    expert = answer(path, lambda: experts.read_expert(path))
+    assert (command(path, "inspect", str(path)) is None) == (expert is not None)
+    assert (command(path, "verify", str(path)) is None) == (expert is not None)
+    answer(path, lambda: experts.read_expert(path, TASK))
+    if expert is None:
+        return None
+    answer(path, lambda: experts.check_sizes(path, expert, 5, 2))
+    hidden = np.zeros(expert.observation_size)
+    for kernel, bias in expert.layers:
+        hidden = hidden @ kernel + bias
+    assert hidden.shape == (2 * expert.provenance["action_size"],)
+    with contextlib.suppress(UserError):
+        experts.check_finished(path, expert)
+        assert command(path, "experts", "--directory", str(path.parent), "--reported", str(REPORTED)) is None
+        return expert
+    assert command(path, "experts", "--directory", str(path.parent), "--reported", str(REPORTED))
+    return expert
+
+
+def finished():
+    return made(**copy.deepcopy(FINISHED))
+
+
+def written(content):
+    @contextlib.contextmanager
+    def place():
+        with directory() as here:
+            path = here / "a.safetensors"
+            path.write_bytes(content)
+            yield path
+
+    return place()
+
+
+def as_file(expert):
+    with directory() as here:
+        experts.write_expert(here / "a.safetensors", expert)
+        return (here / "a.safetensors").read_bytes()
+
+
+WHOLE = as_file(finished())
+
+
+def test_what_is_not_damaged_is_read():
+    with written(WHOLE) as path:
+        assert read_all_ways(path) is not None
+
+
+@given(st.binary(max_size=200))
+def test_bytes_are_no_expert(content):
+    with written(content) as path:
+        assert read_all_ways(path) is None
+
+
+@given(st.integers(0, len(WHOLE)), st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(1, 255)), max_size=4))
+def test_a_cut_or_flipped_expert(end, flips):
+    content = bytearray(WHOLE)
+    for place, mask in flips:
+        content[place] ^= mask
+    with written(bytes(content[:end])) as path:
+        assert read_all_ways(path) is None or bytes(content[:end]) == WHOLE
+
+
+SIZES = st.sampled_from([0, 1, 2, 3, 2**31, 2**40, 2**63, 2**64 - 1, 10**30, -1])
+ENTRY = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F32", "F64", "F16", "BF16", "I8", "BOOL", "U64", "F8_E4M3", "C64", "F4", "XX"]),
+        "shape": st.lists(SIZES, max_size=5) | st.just([1] * 70),
+        "data_offsets": st.tuples(SIZES, SIZES) | st.sampled_from([[0, 0], [0, 4], [0, 8]]),
+    }
+)
+TENSOR_NAMES = st.sampled_from(
+    ["observation_mean", "observation_std", "policy/0/kernel", "policy/0/bias", "__metadata__", "x"]
+)
+
+
+@given(st.dictionaries(TENSOR_NAMES, ENTRY | ANYTHING, max_size=4), st.none() | SIZES, st.integers(0, 16), st.booleans())
+@example({"x": {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}}, None, 0, True)
+@example({"x": {"dtype": "F32", "shape": [1] * 70, "data_offsets": [0, 4]}}, None, 4, True)
+def test_a_header_that_announces_anything(entries, length, body, claims):
+    if claims:
+        entries = {"__metadata__": {"expert": "{}"}, **entries}
+    header = json.dumps(entries).encode()
+    announced = len(header) if length is None or not 0 <= length < 2**64 else length
+    with written(struct.pack("<Q", announced) + header + bytes(body)) as path:
+        assert read_all_ways(path) is None
+
+
+@given(MUTATIONS)
+@example([(0, GONE)])
+def test_provenance_that_says_anything(mutations):
+    expert = finished()
+    about_it = mutated(expert.provenance, mutations)
+    with directory() as here:
+        path = here / "a.safetensors"
+        experts.write_expert(path, experts.Expert(expert.tensors, about_it))
+        read_all_ways(path)
+
+
+VALUES = [
+    None,
+    True,
+    False,
+    "5 5",
+    [],
+    {},
+    -1,
+    1.5,
+    float("nan"),
+    float("inf"),
+    10**400,
+    10**4000,
+    "\ud800",
+    "\x1b[2J",
+    "a\nb",
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=quoted)
+@pytest.mark.parametrize("key", ["task", "seed", "network", "action_size", "observation_clip"])
+def test_a_value_of_another_kind_is_one_message(key, value, tmp_path):
+    """`2 * "5"` is "55", `True` is 1, and 10⁴⁰⁰ has no float."""
+    path = tmp_path / "a.safetensors"
+    experts.write_expert(path, made(**{**FINISHED, key: value}))
+    assert (read_all_ways(path) is not None) == (key == "observation_clip" and value == 1.5)
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        [],
+        {},
+        {**FINISHED["returns"], "noise": {"mean": "3", "std": 1.0, "each": [1, 2]}},
+        {**FINISHED["returns"], "noise": {"mean": 3, "std": 1.0, "each": [1, 2, 3]}},
+        {**FINISHED["returns"], "zero": {"mean": 3, "std": 1.0, "each": [[1], [2]]}},
+        {**FINISHED["returns"], "steps": 0},
+        {**FINISHED["returns"], "stochastic": {"mean": 10**300, "std": 1.0, "each": [1, 2]}},
+    ],
+    ids=quoted,
+)
+def test_returns_that_are_none_are_one_message(returns, tmp_path):
+    path = tmp_path / "a.safetensors"
+    experts.write_expert(path, made(**{**FINISHED, "returns": returns}))
+    expert = read_all_ways(path)
+    with pytest.raises(UserError, match=r"a\.safetensors .*returns"):
+        experts.check_finished(path, expert)
+
+
+def provenance_of(expert):
+    """Its text, with the checksum."""
+    provenance = {**expert.provenance, "schema_version": experts.SCHEMA_VERSION}
+    return json.dumps({**provenance, "sha256": experts._checksum(expert.tensors, provenance)})
+
+
+def sealed(expert, text=None):
+    """An expert's file as somebody else may write it: with any text for its provenance, and scalars among its arrays."""
+    return save(expert.tensors, metadata={"expert": provenance_of(expert) if text is None else text})
+
+
+@pytest.mark.parametrize(
+    "text", [nested(990), nested(10**5), f'{{"task": {nested(20)}}}', "1" * 5000, "[1, 2]", '"', "null"]
+)
+def test_provenance_that_is_no_shallow_mapping(text):
+    with written(sealed(finished(), text)) as path:
+        assert read_all_ways(path) is None
+
+
+def test_of_two_equal_keys_the_last_one_counts_and_is_checked():
+    lying = made(**{**FINISHED, "action_size": True})
+    text = provenance_of(lying)
+    with written(sealed(lying, '{"action_size": 2, ' + text[1:])) as path:
+        assert read_all_ways(path) is None
+        with pytest.raises(UserError, match="action_size True"):
+            experts.read_expert(path)
+
+
+DTYPES = st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.uint64, np.bool_])
+ARRAYS = st.builds(
+    lambda shape, dtype, fill: np.full(shape, fill if np.dtype(dtype).kind == "f" else 1, dtype),
+    st.lists(st.integers(0, 5), max_size=4),
+    DTYPES,
+    st.sampled_from([0, 1, -1, float("nan"), float("inf")]),
+)
+NAMES = (
+    st.sampled_from(
+        ["policy/", "policy//", "policy/0", "policy/x/kernel", "policy/-1/kernel", "policy/00/kernel", "policy/5/kernel"]
+    )
+    | st.sampled_from(
+        [
+            "policy/0/kernel",
+            "policy/1/bias",
+            "policy/2/kernel",
+            "policy/2/bias",
+            "policy/0/kernel/more",
+            "observation_mean",
+            "observation_std",
+        ]
+    )
+    | st.sampled_from(["value/0/kernel", "", "\x1b[2J", "a\nb"])
+)
+
+
+SCALAR = np.full((), 1, np.float32)
+
+
+@given(st.dictionaries(NAMES, st.none() | ARRAYS, max_size=4))
+@example({"policy/0/kernel": SCALAR})
+@example({"observation_mean": SCALAR, "observation_std": SCALAR})
+@example({"policy/2/bias": SCALAR})
+@example({"policy/2/kernel": SCALAR, "policy/2/bias": SCALAR})
+@example({"observation_mean": np.ones(0, np.float32), "observation_std": np.ones(0, np.float32)})
+@example({"policy/0": np.ones(1, np.float32)})
+@example({"policy/1/bias": np.ones(3, bool)})
+def test_tensors_of_any_name_rank_and_type(changes):
+    expert = finished()
+    for name, array in changes.items():
+        if array is None:
+            expert.tensors.pop(name, None)
+        else:
+            expert.tensors[name] = array
+    with written(sealed(expert)) as path:
+        read_all_ways(path)
+
+
+def test_an_expert_of_absurd_size_is_not_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(WHOLE)
+    os.truncate(path, 2**40)  # sparse: it takes no room
+    with pytest.raises(UserError, match=r"1099511627776 bytes"):
+        experts.read_expert(path)
+
+
+@pytest.mark.parametrize(
+    "name", [f"../{SECRET}", f"/{SECRET}/FishSwim-0.safetensors", "FishSwim-x.safetensors", "a/FishSwim-0.safetensors", "x"]
+)
+def test_the_list_of_shipped_experts_leads_nowhere_else(name, tmp_path):
+    (tmp_path / SECRET).write_bytes(WHOLE)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / shipped_experts.LIST).write_text(f"{'0' * 64}  {name}\n")
+    with nothing_secret_opened(), pytest.raises(UserError, match=r"SHA256SUMS.* has the line .*TASK-SEED.safetensors"):
+        shipped_experts.of_tasks(tmp_path / "policies", ["FishSwim"])
+
+
+@given(st.binary(max_size=80) | st.text(st.characters(), max_size=80).map(lambda text: text.encode(errors="surrogatepass")))
+def test_any_list_of_shipped_experts(content):
+    with directory() as here:
+        (here / shipped_experts.LIST).write_bytes(content)
+        with contextlib.suppress(UserError):
+            shipped_experts.of_tasks(here, ["FishSwim"])
+
+
+# Stores
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A sound store, with bounds so low that an example takes no time."""
+    path = tmp_path_factory.mktemp("stores") / "s.zarr"
+    with stores.EpisodeWriter(path, 3, about(a=1)) as writer:
+        for number in range(3):
+            writer.write(an_episode(number)[["jacobian", "length"]].drop_vars("activation", errors="ignore"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "_MOST_PIECES", 32)
+        patch.setattr(layout, "_LARGEST_PIECE", 2**20)
+        patch.setattr(layout, "_LONGEST_INDEX", 2**10)
+        yield path
+
+
+@contextlib.contextmanager
+def a_copy(store):
+    with directory() as here:
+        (here / SECRET).write_text("unread")
+        yield Path(shutil.copytree(store, here / "s.zarr"))
+
+
+def change(path, key, value):
+    """Set one entry, by its dotted place, of a `zarr.json`."""
+    document = json.loads(path.read_text())
+    *outer, last = key.split(".")
+    inner = document
+    for part in outer:
+        inner = inner[int(part) if part.isdigit() else part]
+    if value is GONE:
+        del inner[last]
+    else:
+        inner[last] = value
+    path.write_text(json.dumps(document))
+
+
+def seal(store):
+    """Write the true digests, as the writer does; returns the store."""
+    digests = {str(file.relative_to(store)): stores.sha256(file) for file in stores.files_of(store)}
+    del digests["zarr.json"]
+    change(store / "zarr.json", f"attributes.{stores.DIGESTS}", digests)
+    return store
+
+
+def use_all_ways(store):
+    """Opens one store in every way there is; returns the dataset where it opens and everything in it can be read."""
+    dataset = answer(store, lambda: stores.open_store(store))
+    problems = answer(store, lambda: verify_store(store))
+    assert problems is not None and (dataset is not None or problems)
+    for problem in problems:
+        said(problem, store)
+    assert (command(store, "inspect", str(store)) is None) == (dataset is not None)
+    if dataset is None or dataset.attrs["kind"] != "jacobians":
+        return None
+    assert stores.identity_of(dataset)["seed"] == stores.identity_of(dataset, dataset)["seeds"][0]
+    episodes = answer(store, lambda: list(stores.episodes_of(dataset)))
+    return dataset if episodes is not None and not problems else None
+
+
+def test_a_copy_that_is_not_damaged_is_sound(sound):
+    with a_copy(sound) as store:
+        assert use_all_ways(seal(store)) is not None
+        assert command(store, "verify", str(store)) is None
+        assert [data.attrs["seed"] for data in stores.open_seeds([store, store], "jacobians")] == [4, 4]
+
+
+def test_every_sort_of_array_that_stages_write_is_let_through(tmp_path):
+    dataset = xr.Dataset(
+        {
+            "seconds": ((), 3.0),
+            "names": ("model", stores.labels(["a", "b"])),
+            "none": (("time", "act"), np.zeros((5, 0))),
+            "nobody": ("run", np.zeros(0, np.int32)),
+            "image": (("frame", "row", "rgb"), np.zeros((2, 3, 3), np.uint8)),
+            "loss": (("time", "part"), np.ones((5, 2), np.float32)),
+            "jacobian": (("episode", "time", "out_dim"), np.ones((3, 5, 2))),
+            "seed": ("episode", np.arange(3, dtype=np.uint64)),
+            "mask": (("episode", "time"), np.zeros((3, 5), bool)),
+        },
+        {"model": ["m", "n"], "threshold": [1e-3, 1e-2], "act": stores.labels([]), "kind": ("part", ["x", "y"]), "one": 1.5},
+        attrs=about("survival"),
+    )
+    stores.write_store(tmp_path / "s.zarr", dataset)
+    assert verify_store(tmp_path / "s.zarr") == []
+    xr.testing.assert_identical(stores.open_store(tmp_path / "s.zarr").drop_attrs(), dataset.drop_attrs())
+
+
+@given(MUTATIONS)
+def test_attributes_that_say_anything(sound, mutations):
+    with a_copy(sound) as store:
+        root = store / "zarr.json"
+        root.write_text(json.dumps(mutated(json.loads(root.read_text()), mutations)))
+        use_all_ways(store)
+
+
+@given(st.sampled_from(["jacobian", "length", "episode", "out_dim"]), MUTATIONS)
+def test_arrays_that_announce_anything(sound, name, mutations):
+    with a_copy(sound) as store:
+        metadata = store / name / "zarr.json"
+        metadata.write_text(json.dumps(mutated(json.loads(metadata.read_text()), mutations)))
+        use_all_ways(seal(store))
+
+
+@given(st.data())
+def test_chunks_of_any_bytes(sound, data):
+    with a_copy(sound) as store:
+        chunk = data.draw(st.sampled_from([file for file in stores.files_of(store) if file.name != "zarr.json"]))
+        content = bytearray(chunk.read_bytes())
+        for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+            content[place] = data.draw(st.integers(0, 255))
+        end = data.draw(st.integers(0, len(content)))
+        chunk.write_bytes(data.draw(st.sampled_from([bytes(content), bytes(content[:end])]) | st.binary(max_size=40)))
+        use_all_ways(seal(store))
+
+
+@given(st.binary(max_size=60), st.sampled_from(["zarr.json", "jacobian/zarr.json", "out_dim/zarr.json"]))
+def test_metadata_of_any_bytes(sound, content, name):
+    with a_copy(sound) as store:
+        (store / name).write_bytes(content)
+        assert use_all_ways(store) is None
+
+
+ATTRIBUTES = ["kind", "schema_version", "settings", "versions", "task", "policy", "seed", "method", "variant"]
+
+
+@pytest.mark.parametrize("value", [GONE, *VALUES], ids=quoted)
+@pytest.mark.parametrize("key", ATTRIBUTES)
+def test_an_attribute_of_another_kind_is_one_message(sound, key, value):
+    with a_copy(sound) as store:
+        change(store / "zarr.json", f"attributes.{key}", value)
+        assert use_all_ways(store) is None or (key, value) == ("versions", {})
+
+
+@pytest.mark.parametrize("depth", [40, 985, 10**5])
+@pytest.mark.parametrize("name", ["zarr.json", "jacobian/zarr.json"])
+def test_metadata_nested_beyond_what_python_follows(sound, name, depth):
+    with a_copy(sound) as store:
+        text = (store / name).read_text().rstrip().removesuffix("}") + f', "more": {nested(depth)}}}'
+        (store / name).write_text(text)
+        assert use_all_ways(store) is None
+        with pytest.raises(UserError, match="nested deeper than 32 levels"):
+            stores.open_store(store)
+
+
+@pytest.mark.parametrize(
+    ("array", "key", "value", "expected"),
+    [
+        ("jacobian", "shape", [3, 10**15, 4, 6], "pieces of"),
+        ("jacobian", "shape", [10**15, 5, 4, 6], "pieces, at most"),
+        ("jacobian", "shape", [3, 5, 4], "one rank"),
+        ("jacobian", "codecs.0.configuration.chunk_shape", [1, 10**15, 4, 6], "pieces of"),
+        ("jacobian", "codecs.0.configuration.chunk_shape", [1, 5, 4], "one rank"),
+        ("jacobian", "codecs.0.configuration.codecs.0.name", "numcodecs.pickle", "which no store of ours has"),
+        ("length", "chunk_grid.configuration.chunk_shape", [10**15], "pieces, at most"),
+        ("episode", "chunk_grid.configuration.chunk_shape", [10**15], "pieces of"),
+        ("episode", "shape", [10**15], "labels, at most"),
+        ("episode", "codecs", [{"name": "bytes"}, {"name": "gzip", "configuration": {"level": 5}}], "which no store"),
+        ("episode", "codecs", [], "which no store"),
+        ("episode", "data_type", "object", "known are"),
+        (
+            "episode",
+            "data_type",
+            {"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 1}},
+            "data_type",
+        ),
+        ("episode", "shape", [True], "shape.0 True"),
+        ("episode", "shape", [2] * 40, "shape"),
+        ("episode", "node_type", "group", "node_type 'group'"),
+        ("length", "data_type", "float32", "whole numbers of steps"),
+        ("length", "dimension_names", ["time"], "conflicting sizes|cannot be read"),
+    ],
+)
+def test_an_announcement_out_of_all_proportion_allocates_nothing(sound, array, key, value, expected):
+    with a_copy(sound) as store:
+        change(store / array / "zarr.json", key, value)
+        tracemalloc.start()
+        assert use_all_ways(seal(store)) is None
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2**25
+        with pytest.raises(UserError, match=expected):
+            stores.open_store(store)
+
+
+@pytest.mark.parametrize("lengths", [[5, -1, 5], [5, 6, 5], [2**31 - 1] * 3])
+def test_a_length_that_is_no_number_of_steps(sound, lengths):
+    with a_copy(sound) as store:
+        shutil.rmtree(store / "length")
+        attributes = json.loads((store / "zarr.json").read_text())["attributes"]
+        lying = xr.Dataset({"length": ("episode", np.array(lengths, np.int32))}, attrs=attributes)
+        lying.to_zarr(store, mode="a", consolidated=False, zarr_format=3)
+        assert use_all_ways(seal(store)) is None
+        with pytest.raises(UserError, match=r"length \[.*whole numbers of steps, from 0 to 5"):
+            stores.open_store(store)
+
+
+@pytest.mark.parametrize("name", ["length", "jacobian", "episode", "out_dim"])
+def test_what_every_reader_takes_for_granted_is_there(sound, name):
+    with a_copy(sound) as store:
+        shutil.rmtree(store / name)
+        assert (use_all_ways(seal(store)) is None) == (name in ("length", "jacobian"))
+
+
+def frame(size, block=b"\x01\x00\x00"):
+    """A Zstandard frame that announces `size` bytes."""
+    return b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", size) + block
+
+
+ENCODE = Zstd().encode
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("episode", frame(2**62)),
+        ("episode", frame(2**33)),
+        ("episode", ENCODE(bytes(24)) + frame(2**33)),
+        ("episode", ENCODE(bytes(2**24))),
+        ("episode", b""),
+        ("out_dim", ENCODE(struct.pack("<I", 2**32 - 1) + b"abcd")),
+        ("out_dim", ENCODE(struct.pack("<II", 4, 2**32 - 1) + b"abcd")),
+        ("out_dim", ENCODE(struct.pack("<I", 4) + b"".join(struct.pack("<I", 2) + b"\xff\xfe" for _ in range(4)))),
+        ("out_dim", ENCODE(b"")),
+    ],
+)
+def test_a_compressed_chunk_that_announces_too_much_is_not_decoded(sound, name, content):
+    """Its decoder would allocate what it announces: 2⁶² bytes, or as many strings as four bytes can count."""
+    with a_copy(sound) as store:
+        (store / name / "c/0").write_bytes(content)
+        tracemalloc.start()
+        assert use_all_ways(seal(store)) is None
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2**25
+
+
+@given(st.binary(max_size=300) | st.integers(0, 70_000).map(bytes))
+def test_the_announced_size_of_a_frame_is_that_of_its_content(content):
+    once = ENCODE(content)
+    assert layout.zstd_content_size(once) == len(content)
+    assert layout.zstd_content_size(once + once) is None
+    assert layout.zstd_content_size(once[:-1]) is None
+
+
+@given(st.binary(max_size=30).map(lambda rest: b"\x28\xb5\x2f\xfd" + rest))
+def test_any_frame_announces_a_size_or_none(content):
+    assert layout.zstd_content_size(content) is None or layout.zstd_content_size(content) >= 0
+
+
+@pytest.mark.parametrize(
+    "name", [f"../{SECRET}", "{outside}", f"a/../../{SECRET}", "/etc/passwd", "x" * 5000, "\0", "\ud800", ""]
+)
+def test_verify_looks_for_no_file_outside_the_store(sound, name):
+    with a_copy(sound) as store:
+        name = name.format(outside=store.parent / SECRET)
+        digests = json.loads((store / "zarr.json").read_text())["attributes"][stores.DIGESTS]
+        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", {**digests, name: stores.sha256(store.parent / SECRET)})
+        assert use_all_ways(store) is None
+        (problem,) = verify_store(store)
+        assert "is missing" in problem
+        assert ("not looked for" in problem) == (".." in name or name.startswith("/") or not name)
+
+
+@pytest.mark.parametrize("digests", [None, [], {"jacobian/zarr.json": None}, {}], ids=str)
+def test_a_list_of_files_that_is_none(sound, digests):
+    with a_copy(sound) as store:
+        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", digests)
+        assert use_all_ways(store) is None
+
+
+def test_a_file_that_is_not_in_the_list_is_said(sound):
+    with a_copy(sound) as store:
+        (store / "jacobian/c/0/0/0/1").write_bytes(b"more")
+        (store / ".DS_Store").touch()
+        assert verify_store(store) == [f"{store}/jacobian/c/0/0/0/1 is not in the store's list of its files"]
+
+
+def test_of_a_store_with_an_altered_file_nothing_is_decoded(sound, monkeypatch):
+    with a_copy(sound) as store:
+        (store / "episode/c/0").write_bytes(frame(2**62))
+        monkeypatch.setattr(xr, "open_zarr", None)
+        assert verify_store(store) == [f"{store}/episode/c/0 has been altered"]
+
+
+@pytest.mark.parametrize("place", ["zarr.json", "jacobian/zarr.json", "jacobian/c/0/0/0/0", "jacobian", "jacobian/c"])
+def test_a_link_out_of_a_store_is_not_followed(sound, place):
+    with a_copy(sound) as store:
+        outside = store.parent / SECRET
+        outside.unlink()
+        outside.mkdir()
+        (store / place).rename(outside / "moved")
+        (store / place).symlink_to(outside / "moved")
+        assert use_all_ways(store) is None
+
+
+@pytest.mark.parametrize("place", ["zarr.json", "jacobian/zarr.json", "jacobian/c/0/0/0/0"])
+def test_a_pipe_is_not_waited_for(sound, place):
+    with a_copy(sound) as store:
+        (store / place).unlink()
+        os.mkfifo(store / place)
+        assert use_all_ways(store) is None
+
+
+TRAP = b"cos\nmkdir\n(S'%s'\ntR."
+"""A pickle (protocol 0) that makes a directory when it is read."""
+
+
+def set_trap(group, sprung):
+    """A Zarr v2 group with an array of strings, whose chunk is unpickled before it is decoded."""
+    (group / "trap").mkdir(parents=True)
+    (group / ".zgroup").write_text('{"zarr_format": 2}')
+    (group / ".zattrs").write_text(json.dumps({"kind": "jacobians", "schema_version": 1}))
+    (group / "trap/.zattrs").write_text('{"_ARRAY_DIMENSIONS": ["trap"]}')
+    described = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "fill_value": "", "order": "C"}
+    (group / "trap/.zarray").write_text(
+        json.dumps({**described, "compressor": {"id": "pickle"}, "filters": [{"id": "vlen-utf8"}]})
+    )
+    (group / "trap/0").write_bytes(TRAP % str(sprung).encode())
+
+
+def test_nothing_in_a_store_is_unpickled(sound, tmp_path, monkeypatch):
+    """Not even where numcodecs' own guard has been opened, as by an environment variable."""
+    monkeypatch.setattr("numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE", True)
+    set_trap(tmp_path / "old.zarr", tmp_path / "sprung")
+    with contextlib.suppress(Exception):  # what comes out is no array
+        xr.open_zarr(tmp_path / "old.zarr", consolidated=False, zarr_format=2).load()
+    assert (tmp_path / "sprung").is_dir(), "the trap works"
+    (tmp_path / "sprung").rmdir()
+    assert command(tmp_path / "old.zarr", "inspect", str(tmp_path / "old.zarr")), "a group of v2 alone"
+    with a_copy(sound) as store:
+        set_trap(store, tmp_path / "sprung")
+        use_all_ways(seal(store))
+        (store / "zarr.json").unlink()
+        assert use_all_ways(store) is None
+    with a_copy(sound) as store:
+        set_trap(store / "jacobian", tmp_path / "sprung")
+        use_all_ways(seal(store))
+        shutil.copy(store / "jacobian/trap/.zarray", store / "jacobian")
+        (store / "jacobian/zarr.json").unlink()
+        assert use_all_ways(seal(store)) is None
+    assert not (tmp_path / "sprung").exists()
+
+
+# What messages are made of
+
+
+@given(ANYTHING)
+def test_a_value_is_quoted_on_one_short_line(value):
+    assert len(quoted(value)) < 2000 and quoted(value).isprintable()
+    assert printable(value if not isinstance(value, int) else 0).isprintable()
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(16, True), (17, False), (990, False), (10**5, False)])
+def test_json_is_read_to_a_depth(depth, fits):
+    if fits:
+        assert parsed(nested(depth), deepest=16) is not None
+        return
+    with pytest.raises(ValueError, match="deeper than 16"):
+        parsed(nested(depth), deepest=16)
