@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ENVS = Path(__file__).resolve().parents[2] / "envs"
-RUNTIME, EVERYTHING = ENVS / "requirements.txt", ENVS / "requirements-test.txt"
+RUNTIME, EVERYTHING, SLURM = (ENVS / f"requirements{extra}.txt" for extra in ("", "-test", "-slurm"))
 
 _spec = importlib.util.spec_from_file_location("lock", ENVS / "lock.py")
 lock = importlib.util.module_from_spec(_spec)
@@ -13,7 +13,7 @@ _spec.loader.exec_module(lock)
 
 
 def test_every_package_is_pinned_with_hashes():
-    for path in (RUNTIME, EVERYTHING):
+    for path in (RUNTIME, EVERYTHING, SLURM):
         text = path.read_text()
         blocks = re.split(r"\n(?=[A-Za-z])", text.strip())
         assert len(blocks) > 100
@@ -25,12 +25,17 @@ def test_every_package_is_pinned_with_hashes():
 
 def test_no_file_names_an_index():
     for path in ENVS.iterdir():
-        if path.suffix in (".txt", ".yaml"):
+        if path.suffix in (".txt", ".yaml", ".def"):
             assert not re.search(r"https?://|index-url|find-links", path.read_text()), path
 
 
-def test_the_test_lock_extends_the_runtime_lock():
-    assert set(lock.pins(RUNTIME)) <= set(lock.pins(EVERYTHING))
+def test_the_other_locks_extend_the_runtime_lock():
+    assert set(lock.pins(RUNTIME)) < set(lock.pins(EVERYTHING))
+    added = set(lock.pins(SLURM)) - set(lock.pins(RUNTIME))
+    assert {pin.partition("==")[0] for pin in added} == {
+        "snakemake-executor-plugin-slurm",
+        "snakemake-executor-plugin-slurm-jobstep",
+    }
 
 
 def test_condas_environment_is_generated_from_the_lock():
@@ -47,3 +52,28 @@ def test_the_lock_holds_what_pyproject_asks_for():
     assert names <= pinned
     exact = {requirement for requirement in project["dependencies"] if "==" in requirement}
     assert exact <= {pin.partition(" ;")[0] for pin in lock.pins(RUNTIME)}
+
+
+def test_container_conda_and_lock_name_the_same_versions():
+    import tomllib
+
+    root = ENVS.parent
+    recipe = (ENVS / "dynamic-sparsity.def").read_text()
+    (python,) = re.findall(r"^From: python:(\d+\.\d+)-", recipe, re.M)
+    (condas,) = re.findall(r"^  - python=(\S+)$", (ENVS / "environment.yaml").read_text(), re.M)
+    required = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert python == condas == lock.PYTHON and required.startswith(f">={python},")
+    assert "--require-hashes -r /opt/requirements.txt" in recipe and "envs/requirements.txt /opt/requirements.txt" in recipe
+    assert recipe.count("pip install") == 1, "nothing beside the lock"
+    common = (root / "workflow/rules/common.smk").read_text()
+    (image,) = re.findall(r"^container: .*\"(.*)\"", common, re.M)
+    assert f"apptainer build {image} envs/dynamic-sparsity.def" in recipe
+    (environment,) = re.findall(r"^    \"(.*environment.yaml)\"$", common, re.M)
+    rules = root / "workflow/rules"
+    assert (rules / environment).resolve() == ENVS / "environment.yaml"
+    blocks = [path.read_text() for path in rules.glob("*.smk")]
+    assert sum(text.count("    conda:\n        ENVIRONMENT\n") for text in blocks) == sum(
+        len(re.findall(r"^rule \w+:", text, re.M)) for text in blocks
+    )
+    (needed,) = re.findall(r'min_version\("(.*)"\)', (root / "Snakefile").read_text())
+    assert f"snakemake=={needed}" in lock.pins(RUNTIME)

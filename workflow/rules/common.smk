@@ -137,6 +137,10 @@ FIGURE_QUESTIONS = {
 report: "../report/workflow.rst"
 
 
+# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it.
+container: str(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
+
+
 wildcard_constraints:
     task="[A-Za-z0-9]+",
     policy="[a-z]+",
