@@ -138,7 +138,7 @@ report: "../report/workflow.rst"
 
 
 # With --sdm apptainer; envs/dynamic-sparsity.def says how to build it.
-container: str(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
+container: os.path.relpath(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
 
 
 wildcard_constraints:
@@ -291,12 +291,17 @@ def first_seeds_first(seeds):
 
 def shell_prefix():
     """Jobs run this checkout's package, with the Python that runs Snakemake unless conda or a container brings one."""
-    prefix = f"export PYTHONPATH={shlex.quote(str(SOURCE_ROOT))}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    prefix = (
+        f"export PYTHONPATH={literally(SOURCE_ROOT)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    )
     if not workflow.deployment_settings.deployment_method:
-        prefix += (
-            f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
-        )
+        prefix += f'export PATH={literally(Path(sys.executable).parent)}:"$PATH"; '
     return f"set -euo pipefail; {prefix}"
+
+
+def literally(path):
+    """A path for a shell command that Snakemake formats: neither of them finds anything special in it."""
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
 shell.prefix(shell_prefix())

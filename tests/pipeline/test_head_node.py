@@ -1,0 +1,76 @@
+"""What the node that submits jobs does, and names that would lead somewhere else."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.pipeline.project import Project
+
+HEAVY = ["jax", "jaxlib", "mujoco", "mujoco_playground", "brax", "xarray", "zarr", "matplotlib", "sklearn", "scipy"]
+ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
+
+
+def dry_run(project, **environment):
+    """Output of a dry run of the study."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall"]
+    kept = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    done = subprocess.run(command, cwd=project.path, env={**kept, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project.create(tmp_path / "project")
+
+
+def test_planning_imports_nothing_heavy(project, tmp_path):
+    for name in HEAVY:
+        (tmp_path / "poison" / name).mkdir(parents=True)
+        (tmp_path / "poison" / name / "__init__.py").write_text(f"raise ImportError('{name} on the head node')\n")
+    poisoned = str(tmp_path / "poison")
+    check = [sys.executable, "-c", "import xarray"]
+    assert subprocess.run(check, env={**os.environ, "PYTHONPATH": poisoned}, capture_output=True).returncode, "it would fail"
+    assert "rule jacobians" in dry_run(project, PYTHONPATH=poisoned)
+
+
+def test_jobs_ask_for_a_gpu_where_one_is_named(project):
+    def asking(output):
+        rules = [block.split(":")[0] for block in output.split("\nrule ")[1:] if "gpu=1" in block.split("\n[")[0]]
+        return set(rules)
+
+    assert asking(dry_run(project)) == set()
+    assert asking(dry_run(project, JAX_PLATFORMS="cuda")) == {"jacobians"}
+
+
+def test_a_directory_with_a_hostile_name_is_a_directory(tmp_path):
+    project = Project.create(tmp_path / "a b;touch pwned;$(touch pwned)'`touch pwned`&#{x}")
+    project.change("rollouts", {"episodes": 1, "steps": 5})
+    project.snakemake("--cores", "1", "--", ROLLOUT)
+    assert (project.path / ROLLOUT / "zarr.json").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.name == "pwned"]
+    assert {path.name for path in tmp_path.iterdir()} == {project.path.name}
+
+
+@pytest.mark.parametrize(
+    "target", ["results/rollouts/CartpoleBalance/../../../x/0.zarr", "results/tables/../../x.csv", "../x"]
+)
+def test_a_target_outside_results_is_none(project, target):
+    output = project.snakemake("--dry-run", "--", target, ok=False)
+    assert "MissingRuleException" in output and "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("tasks: !!python/object/apply:os.system ['touch pwned']\n", "tag"),
+        ("tasks: &a [*a]\n", "stands within"),
+        ("tasks: " + "[" * 5000 + "]" * 5000, "nested deeper"),
+    ],
+)
+def test_a_hostile_config_is_one_message(project, content, said):
+    (project.path / "config.yaml").write_text(content)
+    output = project.snakemake("--dry-run", ok=False)
+    assert said in output and "Traceback" not in output and not (project.path / "results").exists()
