@@ -87,6 +87,7 @@ def colliding_masses(seed):
     sparsity = xr.Dataset(
         {
             "zero": (matrices, jacobian == 0),
+            "finite": (matrices, np.isfinite(jacobian)),
             "constraint_active": (("episode", "time", "constraint"), touching[..., None]),
             "constraint_free": (("episode", "time"), ~touching),
             "length": length,

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
 from dynamic_sparsity.world_models import recovery, report, scores
-from dynamic_sparsity.world_models.data import Transitions
+from dynamic_sparsity.world_models.data import Transitions, split_episodes
 from tests.unit.systems import EPISODES, MASSES, STEPS, colliding_masses
 
 
@@ -52,10 +53,6 @@ def test_what_does_not_fit_is_named(seeds):
         Transitions.of_stores(*mixed.values(), change=False)
     with pytest.raises(UserError, match=r"seeds \[0, 1, 1\]"):
         Transitions.of_stores(seeds["rollouts"], *([data[1], data[0]] for data in list(seeds.values())[1:]), change=False)
-    broken = [data.copy(deep=True) for data in seeds["jacobians"]]
-    broken[1].jacobian[3, 7, 1, 2] = np.inf  # in whatever part of the split
-    with pytest.raises(UserError, match=r"Masses, seed 1: 1 entries .* not finite, first d qpos:b / d qvel:a in step 7"):
-        Transitions.of_stores(seeds["rollouts"], broken, seeds["sparsity"], change=False)
     turned = [data.rename(qpos_dim="q").assign(qpos_dim=("qpos_dim", [0, 1, 2])) for data in seeds["rollouts"]]
     with pytest.raises(UserError, match="Masses has free or ball joints"):
         Transitions.of_stores(turned, seeds["jacobians"], seeds["sparsity"], change=False)
@@ -79,8 +76,6 @@ def test_a_model_speaks_of_the_next_state_in_its_units(stores, seeds):
 
 
 def _training(chosen):
-    from dynamic_sparsity.world_models.data import split_episodes
-
     return split_episodes(2 * EPISODES, chosen.validation, chosen.test, 0)["training"]
 
 
@@ -117,7 +112,11 @@ def test_conditions_are_those_of_the_constraints(seeds):
 def test_durations_are_those_of_all_entries():
     zero = np.zeros((5, 1, 2), bool)
     zero[1:3, 0, 1] = True
-    assert sorted(recovery._durations(zero)) == [1, 2, 2, 5]
+    known = np.ones(5, bool)
+    assert sorted(recovery._durations(zero, known)) == [1, 2, 2, 5]
+    known[2] = False
+    assert sorted(recovery._durations(zero, known)) == [1, 1, 2, 2, 2], "no run goes on across a step that is not known"
+    assert len(recovery._durations(zero, ~np.ones(5, bool))) == 0
 
 
 def test_scores_by_condition_are_those_of_the_steps_alone():
@@ -133,7 +132,7 @@ def test_scores_by_condition_are_those_of_the_steps_alone():
         part = magnitude[here], zero[here]
         for name in ("auroc", "auroc_by_step", "auroc_by_entry", "average_precision", "leakage"):
             assert found[name] == pytest.approx(getattr(scores, name)(*part)), name
-        oracle = scores.auroc(scores.static_oracle(zero[here]), zero[here])
+        oracle = scores.auroc(scores.static_oracle(zero, here)[here], zero[here])
         assert found["skill"] == pytest.approx(scores.skill(scores.auroc(*part), oracle))
 
 
@@ -142,6 +141,70 @@ def test_a_model_that_is_not_finite_scores_nothing_and_stops_nothing(seeds):
     broken = np.full(episode.zero.shape, np.nan)
     found = recovery.score_episode({"scaled": broken}, {"scaled": 0.0}, episode, [0])
     assert found.auroc.isnull().all()
+
+
+def with_holes(seeds, episodes):
+    """The same stores with some entries of steps 20 to 22 of these episodes (over all seeds) not finite."""
+    jacobians = [data.copy(deep=True) for data in seeds["jacobians"]]
+    sparsity = [data.copy(deep=True) for data in seeds["sparsity"]]
+    for number in episodes:
+        seed, episode = divmod(number, EPISODES)
+        jacobians[seed].jacobian[episode, 20:22, 1, 2], jacobians[seed].jacobian[episode, 22] = np.inf, np.nan
+        wrong = ~np.isfinite(jacobians[seed].jacobian)
+        sparsity[seed]["finite"], sparsity[seed]["zero"] = ~wrong, sparsity[seed].zero & ~wrong
+    return {**seeds, "jacobians": jacobians, "sparsity": sparsity}
+
+
+@pytest.mark.parametrize("part", ["training", "validation", "test"])
+def test_steps_whose_jacobian_is_not_finite_are_neither_learnt_from_nor_scored(seeds, tmp_path, part):
+    given = settings(models={"mlp": {"width": 8, "jacobian_loss": "mse"}})
+    chosen = given.model_copy(update={"training": WorldModelTraining(epochs=3, batch=32)})
+    split = split_episodes(2 * EPISODES, chosen.validation, chosen.test, 0)
+    holes = split[part][:2]
+    broken = with_holes(seeds, holes)
+
+    def made(stores, name):
+        store = report.trained_and_evaluated(chosen.models["mlp"], chosen, stores, MASSES, 0, tmp_path / name)
+        return store.assign_attrs(model="mlp", training_seed=0)
+
+    def scored(stores, model):
+        data = Transitions.of_stores(*stores.values(), change=False)
+        found = recovery.of_all([model], data, stores["sparsity"], chosen)
+        return {name: by_seed.assign_coords(episode=split["test"]) for name, (by_seed,) in found.items()}
+
+    whole, other = made(seeds, "whole"), made(broken, "broken")
+    assert all(np.isfinite(other[name]).all() for name in ("history", "jacobian", "prediction", "matched_threshold"))
+    same = np.array_equal(whole.history, other.history)
+    assert same == (part == "test"), "what is learnt depends on what is left out, and on no test episode"
+    ours, theirs = scored(broken, whole), scored(seeds, whole)
+    for name, found in ours.items():
+        assert found.auroc.sel(basis="scaled", condition="all").notnull().all(), name
+        assert (found.isnull() == theirs[name].isnull()).all().to_array().all(), name
+    if part == "test":
+        untouched = [number for number in split["test"] if number not in holes]
+        for name, found in ours.items():
+            xr.testing.assert_equal(found.sel(episode=untouched), theirs[name].sel(episode=untouched))
+        truth = ours["truth"].sel(basis="scaled")
+        assert (truth.auroc.sel(condition="all") == 1).all() and (truth.duration_distance == 0).all()
+        assert ((truth.switch_precision == 1) & (truth.switch_recall == 1)).all()
+
+
+def test_a_hole_makes_no_switch_and_is_of_no_condition(seeds):
+    broken = with_holes(seeds, [1])
+    data = Transitions.of_stores(*broken.values(), change=False)
+    assert (~data.known).sum() == 3 and np.isfinite(data.part({"training": [0, 1]}, "training").jacobian).all()
+    (whole,) = recovery.truth_of_episodes(data, seeds["sparsity"], [1])
+    (holed,) = recovery.truth_of_episodes(data, broken["sparsity"], [1])
+    assert np.flatnonzero(~holed.known).tolist() == [20, 21, 22]
+    for name, here in holed.conditions.items():
+        assert not here[20:23].any() and not (here & ~whole.conditions[name]).any(), name
+
+
+def test_nothing_to_learn_from_is_named(seeds):
+    jacobians = [xr.full_like(data, np.nan).assign(length=data.length) for data in seeds["jacobians"]]
+    data = Transitions.of_stores(seeds["rollouts"], jacobians, seeds["sparsity"], change=False)
+    with pytest.raises(UserError, match=r"no step of the training episodes \[0, 1\] has a Jacobian that is finite"):
+        data.part({"training": [0, 1]}, "training")
 
 
 def test_a_model_of_another_split_is_named(stores, seeds):

@@ -48,7 +48,7 @@ def test_the_truth_scores_one(truth):
 def test_a_constant_predictor_never_looks_good(truth):
     """However good its one Jacobian, it has no skill over what knows each entry's frequency, and none over time."""
     zero, _ = truth
-    oracle = scores.static_oracle(zero)
+    oracle = scores.static_oracle(zero, np.ones(len(zero), bool))
     assert scores.auroc(oracle, zero) > 0.7
     assert scores.auroc_by_entry(oracle, zero) == 0.5
     assert scores.skill(scores.auroc_by_entry(oracle, zero), 0.5) == 0
@@ -103,7 +103,10 @@ def test_switches_are_matched_one_to_one():
 def test_switches_are_where_any_entry_changes():
     zero = np.zeros((5, 2, 2), bool)
     zero[2:4, 1, 0] = True
-    np.testing.assert_array_equal(scores.switches(zero), [False, False, True, False, True])
+    known = np.ones(5, bool)
+    np.testing.assert_array_equal(scores.switches(zero, known), [False, False, True, False, True])
+    known[1] = False
+    np.testing.assert_array_equal(scores.switches(zero, known), [False, False, False, False, True])
 
 
 def test_durations_are_apart_by_what_must_be_moved():

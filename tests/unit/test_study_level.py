@@ -293,6 +293,20 @@ def test_the_embedding_holds_every_nth_step_and_the_sequence_that_varies_most():
     np.testing.assert_array_equal(again.x, result.x)
 
 
+def test_steps_without_a_sparsity_do_not_attract_the_sequence():
+    series = np.full((1, 40, 1, 1), 0.5)
+    series[0, 30:34] = 0.75
+    series[0, 10] = np.nan
+    data = xr.Dataset(
+        {"sparsity": (("episode", "time", "block", "threshold"), series), "length": ("episode", [40])},
+        {"block": ["[J_s J_a]"], "threshold": [1e-12]},
+        {"threshold": 1e-12},
+    )
+    first, length = embedding._sequence(data, 8)
+    assert length == 8 and 24 <= first <= 32, first
+    assert embedding._sequence(data.assign(sparsity=data.sparsity * np.nan), 8) == (0, 8)
+
+
 def test_a_figure_without_frames_says_why(usual):
     from dynamic_sparsity.figures import embedding as drawn
 

@@ -35,7 +35,7 @@ def compare(
       largest |entry| of the reference in that step;
     - `sparsity`, `reference_sparsity`: zeros / entries;
     - `disagreeing`: share of entries that are zero in one and not in the other;
-    - `same_pattern`: share of steps with exactly the same zeros;
+    - `same_pattern`: share of steps with exactly the same zeros, among those with no entry that is not finite;
     - `step_difference`: median distance of the next state that the way computes from the recorded one.
 
     Entries that are not finite in either way count in nothing but `nonfinite`, their share.
@@ -71,11 +71,13 @@ def _of_episode(ours: xr.Dataset, theirs: xr.Dataset, thresholds: Sequence[float
     difference = np.where(finite, np.abs(ours.jacobian.values - theirs.jacobian.values), 0).max(axis=(1, 2))
     largest = b.max(axis=(1, 2))
     error = np.divide(difference, largest, out=np.full_like(difference, np.nan), where=largest > 0)
+    whole_steps = finite.all(axis=(1, 2))
     rows = []
     for threshold in thresholds:
         zero, other = (a < threshold) & finite, (b < threshold) & finite
         apart = zero != other
-        rows.append([part.sum() / finite.sum() for part in (zero, other, apart)] + [(~apart.any(axis=(1, 2))).mean()])
+        same = ~apart.any(axis=(1, 2))
+        rows.append([*(_share(part, finite) for part in (zero, other, apart)), _share(same & whole_steps, whole_steps)])
     names = ("sparsity", "reference_sparsity", "disagreeing", "same_pattern")
     by_threshold = {name: ("threshold", values) for name, values in zip(names, np.array(rows).T, strict=True)}
     whole = {
@@ -85,3 +87,7 @@ def _of_episode(ours: xr.Dataset, theirs: xr.Dataset, thresholds: Sequence[float
         "nonfinite": 1 - finite.mean(),
     }
     return xr.Dataset({**by_threshold, **whole}, coords={"threshold": list(thresholds)})
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else np.nan

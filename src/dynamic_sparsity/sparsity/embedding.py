@@ -44,7 +44,9 @@ def _sequence(data: xr.Dataset, steps: int) -> tuple[int, int]:
     """First step and length of the stretch of the first episode whose sparsity has the largest variance."""
     length = int(data.length[0])
     steps = min(steps, length)
-    series = np.nan_to_num(data.sparsity.sel(block=ALL, threshold=data.attrs["threshold"])[0].values[:length])
+    series = data.sparsity.sel(block=ALL, threshold=data.attrs["threshold"])[0].values[:length]
+    known = series[~np.isnan(series)]
+    series = np.where(np.isnan(series), known.mean() if len(known) else 0, series)  # else a gap would look like a change
     variances = np.lib.stride_tricks.sliding_window_view(series, steps).var(axis=1)
     return int(variances.argmax()), steps
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings import EPISODES_TO_SPLIT
-from dynamic_sparsity.stores import IN, OUT, episodes_of
+from dynamic_sparsity.stores import episodes_of
 
 PARTS = ("training", "validation", "test")
 
@@ -35,8 +36,7 @@ class Transitions:
     ) -> Transitions:
         """All episodes of all seeds, numbered through; `change`: outputs are how the state changes, and so its Jacobian.
 
-        Raises UserError for stores of different runs, for a task whose state has orientations, and for an entry of a
-        Jacobian that is not finite.
+        Raises UserError for stores of different runs, and for a task whose state has orientations.
         """
         parts = []
         of_all = {(data.attrs["task"], data.attrs["policy"]) for data in (*rollouts, *jacobians, *sparsity)}
@@ -62,6 +62,21 @@ class Transitions:
         """The steps of some episodes."""
         return self._at(np.flatnonzero(np.isin(self.episode, episodes)))
 
+    @functools.cached_property
+    def known(self) -> Bool[np.ndarray, " step"]:
+        """Which steps have a Jacobian that is finite in every entry: others are neither learnt from nor scored."""
+        return np.asarray(np.isfinite(self.jacobian).all(axis=(1, 2)))
+
+    def part(self, split: Mapping[str, Sequence[int]], name: str) -> Transitions:
+        """The known steps of `training` or `validation`. Raises UserError where there is none."""
+        found = self.of_episodes(split[name])
+        if not found.known.any():
+            raise UserError(
+                f"no step of the {name} episodes {list(split[name])} has a Jacobian that is finite in every entry:"
+                " leave this task out of world_models.tasks, or look at its states"
+            )
+        return found._at(np.flatnonzero(found.known))
+
     def _at(self, steps: Int[np.ndarray, " chosen"]) -> Transitions:
         return Transitions(
             self.inputs[steps], self.outputs[steps], self.jacobian[steps], self.zero[steps], self.episode[steps]
@@ -69,14 +84,6 @@ class Transitions:
 
 
 def _episode(rollout: xr.Dataset, jacobian: xr.Dataset, zeros: xr.Dataset, *, change: bool) -> tuple[np.ndarray, ...]:
-    wrong = np.argwhere(~np.isfinite(jacobian.jacobian.values))
-    if len(wrong):
-        step, row, column = wrong[0]
-        raise UserError(
-            f"{rollout.attrs['task']}, seed {rollout.attrs['seed']}: {len(wrong)} entries of the Jacobians of an episode are"
-            f" not finite, first d {jacobian[OUT].values[row]} / d {jacobian[IN].values[column]} in step {step}:"
-            " leave this task out of world_models.tasks, or look at its states"
-        )
     state = np.concatenate([rollout[name].values for name in ("qpos", "qvel", "act")], axis=1, dtype=float)
     following = np.concatenate([rollout[f"next_{name}"].values for name in ("qpos", "qvel", "act")], axis=1, dtype=float)
     matrix = jacobian.jacobian.values

@@ -19,7 +19,8 @@ from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_
 from dynamic_sparsity.world_models.thresholds import matched_threshold
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
-"""Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch."""
+"""Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch.
+None holds a step whose Jacobian is not finite in every entry."""
 BASES = ("scaled", "raw", "mask")
 """Magnitudes that are scored: entries of the Jacobian times scale of input / of output, as they are, and masks."""
 _NEAR, _NEIGHBOURS = 2, 50
@@ -33,11 +34,16 @@ class Episode:
     zero: Bool[np.ndarray, "step out_dim in_dim"]
     conditions: Mapping[str, Bool[np.ndarray, " step"]]
 
+    @property
+    def known(self) -> Bool[np.ndarray, " step"]:
+        """Steps that are scored at all."""
+        return self.conditions["all"]
+
     @functools.cached_property
     def oracle(self) -> dict[str, float]:
         """AUROC of the static oracle of the steps of each condition; NaN for one without steps."""
         return {
-            name: scores.auroc(scores.static_oracle(self.zero[here]), self.zero[here]) if here.any() else np.nan
+            name: scores.auroc(scores.static_oracle(self.zero, here)[here], self.zero[here]) if here.any() else np.nan
             for name, here in self.conditions.items()
         }
 
@@ -48,15 +54,17 @@ def conditions(sparsity: xr.Dataset) -> dict[str, Bool[np.ndarray, " step"]]:
     active = {kind: sparsity.constraint_active.values[:, kinds == kind].any(axis=1) for kind in set(kinds.tolist())}
     none = np.zeros(sparsity.sizes[TIME], bool)
     limit = active.get("joint_limit", none) | active.get("tendon_limit", none)
-    switched = np.flatnonzero(scores.switches(sparsity.zero.values))
+    known = sparsity.finite.values.all(axis=(1, 2))
+    switched = np.flatnonzero(scores.switches(sparsity.zero.values, known))
     near = np.abs(np.arange(len(none))[:, None] - switched).min(axis=1, initial=len(none)) <= _NEAR
-    return {
+    found = {
         "all": ~none,
         "free": sparsity.constraint_free.values,
         "contact": active.get("contact", none),
         "limit": limit,
         "near_switch": near,
     }
+    return {condition: here & known for condition, here in found.items()}
 
 
 def score_episode(
@@ -73,11 +81,10 @@ def score_episode(
             continue
         magnitude, threshold = magnitudes[basis], thresholds[basis]
         by_condition = _by_condition(magnitude, episode, threshold)
-        found = magnitude <= threshold
-        detected = [
-            scores.switch_detection(scores.switches(found), scores.switches(episode.zero), margin) for margin in margins
-        ]
-        distance = scores.duration_distance(_durations(found), _durations(episode.zero))
+        patterns = magnitude <= threshold, episode.zero
+        ours, theirs = (scores.switches(pattern, episode.known) for pattern in patterns)
+        detected = [scores.switch_detection(ours, theirs, margin) for margin in margins]
+        distance = scores.duration_distance(*(_durations(pattern, episode.known) for pattern in patterns))
         bases.append(_dataset(by_condition, detected, distance, margins))
     return xr.concat(bases, dim="basis").assign_coords(basis=labels(BASES))
 
@@ -92,13 +99,13 @@ class Controls:
 
     def __init__(self, data: Transitions, split: Mapping[str, list[int]], labels: Sequence[Sequence[str]]) -> None:
         """`labels`: of the inputs and of the outputs."""
-        training = data.of_episodes(split["training"])
+        training = data.part(split, "training")
         self._standardise = Standardiser.of(training, *labels)
         self._training = self._standardise(training)
         inputs = self._training.inputs
         count = min(max(_NEIGHBOURS, 2 * inputs.shape[1]), len(inputs))
         self._nearest = NearestNeighbors(n_neighbors=count).fit(inputs)
-        validation = data.of_episodes(split["validation"])
+        validation = data.part(split, "validation")
         self.thresholds = {
             name: matched_threshold(magnitude, validation.zero) for name, magnitude in self(validation).items()
         }
@@ -112,7 +119,7 @@ class Controls:
         return {
             "linear": np.broadcast_to(np.abs(_slopes(training.inputs, training.outputs)), episode.zero.shape),
             "neighbours": np.abs(local),
-            "static_oracle": scores.static_oracle(episode.zero),
+            "static_oracle": scores.static_oracle(episode.zero, episode.known),
             "truth": (~episode.zero).astype(float),
         }
 
@@ -143,8 +150,10 @@ def scores_of_model(
             scores.relative_error(jacobian[here] * scale, truth.jacobian[here] * scale) if here.any() else np.nan
             for here in truth.conditions.values()
         ]
-        relative, f1 = scores.zeros_by_threshold(magnitudes["scaled"], truth.zero, settings.thresholds)
-        transitions, true = data.of_episodes([number]), float(truth.zero.mean())
+        zero = truth.zero[truth.known]
+        relative, f1 = scores.zeros_by_threshold(magnitudes["scaled"][truth.known], zero, settings.thresholds)
+        transitions, true = data.of_episodes([number]), float(zero.mean()) if len(zero) else np.nan
+        small = float((np.abs(jacobian[truth.known]) < zero_threshold).mean()) if len(zero) else np.nan
         off = (own.prediction.values - transitions.outputs) / store.output_scale.values
         in_condition = [
             float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()
@@ -155,7 +164,7 @@ def scores_of_model(
                 one_step_error=("condition", in_condition),
                 rollout_error=("horizon", own.rollout_error.values),
                 true_sparsity=((), true),
-                relative_sparsity=((), (np.abs(jacobian) < zero_threshold).mean() / true if true else np.nan),
+                relative_sparsity=((), small / true if true else np.nan),
                 relative_sparsity_at=("threshold", relative),
                 zero_f1_at=("threshold", f1),
             ).assign_coords(horizon=store.horizon.values, threshold=settings.thresholds)
@@ -230,10 +239,11 @@ _NAMES = (
 )
 
 
-def _durations(zero: Bool[np.ndarray, "step out_dim in_dim"]) -> np.ndarray:
-    """Lengths of all runs of zeros and of non-zeros of all entries."""
-    flat = zero.reshape(len(zero), -1).T
-    return np.concatenate([np.diff(np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1, [len(row)]])) for row in flat])
+def _durations(zero: Bool[np.ndarray, "step out_dim in_dim"], known: Bool[np.ndarray, " step"]) -> np.ndarray:
+    """Lengths of all runs of zeros and of non-zeros of all entries; steps that are not known are in none."""
+    value = np.where(known[:, None], zero.reshape(len(zero), -1), -1).T
+    edges = [np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1, [len(row)]]) for row in value]
+    return np.concatenate([np.diff(edge)[row[edge[:-1]] >= 0] for edge, row in zip(edges, value, strict=True)])
 
 
 def _dataset(

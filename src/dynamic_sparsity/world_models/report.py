@@ -37,15 +37,18 @@ def trained_and_evaluated(
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=change)
     truth = seeds["sparsity"][0]
     split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
-    standardise = Standardiser.of(data.of_episodes(split["training"]), list(truth[IN].values), list(truth[OUT].values))
-    parts = {part: standardise(data.of_episodes(split[part])) for part in ("training", "validation")}
+    learnt = {part: data.part(split, part) for part in ("training", "validation")}
+    if unknown := int((~data.known).sum()):
+        print(f"{unknown} of {len(data.known)} steps have a Jacobian that is not finite: neither learnt from nor scored")
+    standardise = Standardiser.of(learnt["training"], list(truth[IN].values), list(truth[OUT].values))
+    parts = {part: standardise(transitions) for part, transitions in learnt.items()}
     trained = Trainer(model, settings.training, parts, tree, seed, checkpoint).run()
     evaluator = evaluation.Evaluator(trained.network, standardise, change=change)
     episodes = [_of_episode(evaluator, data.of_episodes([number]), settings.horizons) for number in split["test"]]
     steps = max(episode.sizes[TIME] for episode in episodes)
     result = xr.concat([_padded(episode, steps) for episode in episodes], dim=EPISODE)
-    output_scale = _next_state_scale(standardise, data, split["training"], change=change)
-    validation = data.of_episodes(split["validation"])
+    output_scale = _next_state_scale(standardise, learnt["training"], change=change)
+    validation = learnt["validation"]
     raw = np.abs(evaluator.jacobians(validation))
     scaled = raw * standardise.input_scale / output_scale[:, None]
     return (
@@ -90,9 +93,8 @@ def _padded(episode: xr.Dataset, steps: int) -> xr.Dataset:
     )
 
 
-def _next_state_scale(standardise: Standardiser, data: Transitions, training: Sequence[int], *, change: bool) -> np.ndarray:
+def _next_state_scale(standardise: Standardiser, training: Transitions, *, change: bool) -> np.ndarray:
     """Standard deviation of the next state, which scaled Jacobians are in units of."""
     if not change:
         return standardise.output_scale
-    chosen = data.of_episodes(training)
-    return (chosen.outputs + chosen.inputs[:, : chosen.outputs.shape[1]]).std(axis=0)
+    return (training.outputs + training.inputs[:, : training.outputs.shape[1]]).std(axis=0)

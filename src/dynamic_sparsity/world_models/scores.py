@@ -54,9 +54,9 @@ def average_precision(magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray
     return float(metrics.average_precision_score(~zero.ravel(), magnitude.ravel()))
 
 
-def static_oracle(zero: Zeros) -> Magnitudes:
-    """How often each entry is non-zero, for every step: all that can be known without the state."""
-    return np.broadcast_to((~zero).mean(axis=0), zero.shape)
+def static_oracle(zero: Zeros, known: Bool[np.ndarray, " step"]) -> Magnitudes:
+    """How often each entry is non-zero in the known steps, for every step: all that can be known without the state."""
+    return np.broadcast_to((~zero[known]).sum(axis=0) / max(1, known.sum()), zero.shape)
 
 
 def skill(score: float, reference: float) -> float:
@@ -104,10 +104,10 @@ def relative_error(jacobian: Magnitudes, truth: Magnitudes) -> float:
     return float((errors[sizes > 0] / sizes[sizes > 0]).mean()) if (sizes > 0).any() else np.nan
 
 
-def switches(zero: Zeros) -> Bool[np.ndarray, " step"]:
-    """Steps of one episode whose pattern differs from that of the step before; False for the first."""
+def switches(zero: Zeros, known: Bool[np.ndarray, " step"]) -> Bool[np.ndarray, " step"]:
+    """Steps of one episode whose pattern differs from that of the step before, both known; False for the first."""
     changed = (zero[1:] != zero[:-1]).any(axis=(1, 2))
-    return np.concatenate([[False], changed])
+    return np.concatenate([[False], changed & known[1:] & known[:-1]])
 
 
 def switch_detection(found: Bool[np.ndarray, " step"], true: Bool[np.ndarray, " step"], margin: int) -> tuple[float, float]:

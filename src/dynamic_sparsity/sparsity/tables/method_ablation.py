@@ -10,8 +10,9 @@ of the stopped solver, the second that of the method alone.
 error: largest |difference| of a step over the largest |entry| of the reference in it, median and 99th percentile over
 the steps of an episode. step_difference: median distance of the way's next state from the recorded one. sparsity:
 zeros / entries at the threshold. disagreeing: share of entries that are zero in one and not in the other.
-same_pattern: share of steps with exactly the same zeros. Means over episodes; intervals come from resampling episodes
-within seeds. Entries that are not finite in either way count in nothing but their share, `nonfinite`.
+same_pattern: share of steps with exactly the same zeros, among the steps without an entry that is not finite. Means over
+episodes; intervals come from resampling episodes within seeds. Entries that are not finite in either way count in nothing
+but their share, `nonfinite`.
 """
 
 from __future__ import annotations

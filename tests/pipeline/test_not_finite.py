@@ -1,0 +1,97 @@
+"""Jacobians that are not finite in the middle of an episode: counted, used in nothing, bridged by nothing."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+HOLES = """
+_whole_dataset, _numbers = jacobian_dataset, iter(range(3))
+def jacobian_dataset(*given):
+    dataset = _whole_dataset(*given)
+    if next(_numbers) == 1:
+        dataset.jacobian[10:12, 1, 2] = np.inf
+        dataset.jacobian[12] = np.nan
+    return dataset
+"""
+INSIDE = (10, 11, 12)
+"""Steps of episode 1 with an entry that is not finite."""
+
+
+def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, finished):
+    module = project.path / "src/dynamic_sparsity/simulation/differentiate.py"
+    good, config = module.read_text(), (project.path / "config.yaml").read_text()
+    project.edit("simulation/differentiate.py", HOLES)
+    gated = {"network": "gated", "width": 8, "jacobian_loss": "mse"}
+    given = {"tasks": ["CartpoleBalance"], "models": {"gated": gated}, "seeds": [5, 1, 0], "horizons": [1, 20]}
+    project.change("world_models", {**given, "training": {"epochs": 2, "batch": 8}})
+    project.run()
+    assert project.cli("verify", "results").returncode == 0
+    for policy in ("expert", "noise"):
+        check_sparsity(*(opened(study, f"sparsity/CartpoleBalance/{policy}/unrolled/0") for study in (project, finished)))
+    check_durations(*(opened(study, "durations/CartpoleBalance/expert/unrolled/0") for study in (project, finished)))
+    check_tables(project, finished)
+    check_world_models(project)
+    module.write_text(good)
+    (project.path / "config.yaml").write_text(config)
+    project.run()
+    before, after = finished.fingerprint(), project.fingerprint()
+    assert {name: after[name] for name in before} == before
+
+
+def opened(study, name):
+    return xr.open_zarr(study.path / f"results/{name}.zarr", consolidated=False).load()
+
+
+def check_sparsity(ours, whole):
+    xr.testing.assert_equal(ours.isel(episode=[0, 2]), whole.isel(episode=[0, 2]))
+    here = ours.isel(episode=1)
+    entries = here.sizes["out_dim"] * here.sizes["in_dim"]
+    assert (~here.finite).sum() == 2 + entries and not (here.zero & ~here.finite).any()
+    assert here.finite_count.sum() == 25 * entries - 2 - entries
+    assert here.sparsity.isnull().any(("block", "threshold")).values.nonzero()[0].tolist() == [12]
+    steps = [step for step in range(25) if step not in INSIDE]
+    xr.testing.assert_equal(here.sparsity.isel(time=steps), whole.sparsity.isel(episode=1, time=steps))
+
+
+def check_durations(ours, whole):
+    untouched = ("ended", "cut", "unseen_start", "spanning", "paper", "runs")
+    xr.testing.assert_equal(ours[list(untouched)].isel(episode=[0, 2]), whole[list(untouched)].isel(episode=[0, 2]))
+    here = ours.isel(run=ours.run_episode == 1)
+    first, last = here.run_start.values, here.run_start.values + here.run_length.values - 1
+    hit = (here.run_out.values == 1) & (here.run_in.values == 2)
+    for step, entries in ((10, hit), (11, hit), (12, np.ones_like(hit))):
+        assert not ((first <= step) & (step <= last) & entries).any(), "no run is bridged"
+    at_the_hole = (first == 13) | (last == 11) | hit & (last == 9)
+    assert (here.run_start_censored | here.run_end_censored).values[at_the_hole].all() and at_the_hole.any()
+
+
+def check_tables(project, finished):
+    names = sorted(path.name for path in (finished.path / "results/tables").glob("*.csv"))
+    tables = {name: [pd.read_csv(study.path / "results/tables" / name) for study in (project, finished)] for name in names}
+    for name, (ours, whole) in tables.items():
+        if len(ours) == len(whole):
+            assert (ours.isna() == whole.isna()).all(axis=None), name
+    mean = tables["mean_sparsity.csv"][0].set_index(["policy", "block", "threshold"])
+    entries = 4 * 5
+    np.testing.assert_allclose(mean.nonfinite_share, (2 + entries) / (75 * entries))
+    for policy in ("expert", "noise"):
+        by_step = opened(project, f"sparsity/CartpoleBalance/{policy}/unrolled/0").sparsity.sel(threshold=1e-12, block="J_s")
+        by_hand = np.nanmean(np.nanmean(by_step.values, axis=1))
+        np.testing.assert_allclose(mean.loc[(policy, "J_s", 1e-12)].mean_sparsity, by_hand)
+    assert (tables["temporal.csv"][0].steps_without_pattern == len(INSIDE)).all()
+
+
+def check_world_models(project):
+    for seed in (5, 1, 0):  # episode 1 is for training, for validation, a test
+        store = opened(project, f"world_models/CartpoleBalance/expert/unrolled/gated/{seed}")
+        for name in ("history", "jacobian", "prediction", "matched_threshold", "input_scale", "output_scale"):
+            assert np.isfinite(store[name]).all(), name
+        assert np.isfinite(store.rollout_error).all() and store.attrs["ended"] == "all epochs"
+        log = project.path / f"results/logs/world_models/CartpoleBalance-expert-unrolled-gated-{seed}.log"
+        assert "3 of 75 steps have a Jacobian that is not finite" in log.read_text()
+    recovery = opened(project, "recovery/CartpoleBalance/expert/unrolled").sel(condition="all", basis="scaled")
+    assert np.isfinite(recovery.auroc).all() and (recovery.auroc.sel(model="truth") == 1).all()
+    assert (recovery.duration_distance.sel(model="truth") == 0).all()
+    assert np.isfinite(recovery.relative_error.sel(model="gated")) and np.isfinite(
+        recovery.one_step_error.sel(model="gated")
+    )
