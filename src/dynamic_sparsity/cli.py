@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("store", type=Path)
     inspect.set_defaults(run=_inspect)
     verify = commands.add_parser("verify", help="read every chunk of stores (and experts) and compare every file's checksum")
-    verify.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    verify.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a store, an expert, or a folder that holds some"
+    )
     verify.set_defaults(run=_verify)
     schema = commands.add_parser("schema", help="the JSON schema of config.yaml")
     schema.set_defaults(run=lambda _: print(json.dumps(study.json_schema(), indent=2)))
@@ -127,11 +130,9 @@ def _inspect(given: argparse.Namespace) -> None:
 def _verify(given: argparse.Namespace) -> None:
     from dynamic_sparsity import stores, verification
 
-    strangers = [path for path in given.stores if not (stores.is_store(path) or path.suffix == _EXPERT)]
-    if strangers:
-        raise UserError(f"{strangers[0]} is not a store of this study (no zarr.json of ours there): check the path")
+    found = [path for given_path in given.paths for path in _verifiable(given_path)]
     damaged = []
-    for path in given.stores:
+    for path in found:
         problems = _problems_of_expert(path) if path.suffix == _EXPERT else verification.verify_store(path)
         damaged += [str(path)] if problems else []
         print(f"{path}: {'damaged' if problems else 'sound'}", flush=True)
@@ -139,9 +140,31 @@ def _verify(given: argparse.Namespace) -> None:
             print(f"  {problem}")
     if damaged:
         raise UserError(
-            f"{len(damaged)} of {len(given.stores)} are damaged: delete (of shipped experts: restore, by git checkout)"
+            f"{len(damaged)} of {len(found)} are damaged: delete (of shipped experts: restore, by git checkout)"
             f" {', '.join(damaged)} and run snakemake again"
         )
+
+
+def _verifiable(path: Path) -> list[Path]:
+    """`path` itself, or the stores and experts in a folder, through links as well."""
+    from dynamic_sparsity import stores
+
+    if path.suffix == _EXPERT or _may_be_store(path) or stores.is_store(path):
+        return [path]
+    found = []
+    for folder, folders, files in os.walk(path, followlinks=True):
+        inside = [Path(folder, name) for name in folders]
+        found += [one for one in inside if _may_be_store(one)]
+        found += [Path(folder, name) for name in files if name.endswith(_EXPERT)]
+        folders[:] = [one.name for one in inside if not _may_be_store(one)]
+    if not found:
+        raise UserError(f"{path} is not a store of this study, and no folder with stores or experts in it: check the path")
+    return sorted(found)
+
+
+def _may_be_store(path: Path) -> bool:
+    """By its name: one that has lost its metadata is to be found as well."""
+    return path.suffix == ".zarr" and path.is_dir()
 
 
 def _problems_of_expert(path: Path) -> list[str]:

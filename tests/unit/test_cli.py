@@ -67,6 +67,19 @@ def test_verify_reads_experts(capsys, tmp_path):
     assert f"{good}: sound" in printed and f"{bad}: damaged" in printed and "not a whole safetensors file" in printed
 
 
+def test_verify_looks_into_folders_and_through_links(capsys, tmp_path):
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    shutil.copy(ROOT / "resources/policies/CartpoleBalance-0.safetensors", tmp_path / "elsewhere/deep/0.safetensors")
+    (tmp_path / "results/0.zarr/x.zarr").mkdir(parents=True)  # a store that has lost all but a folder
+    (tmp_path / "results/policies").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match=r"1 of 2 are damaged: .* .*/results/0.zarr"):
+        cli.main(["verify", str(tmp_path / "results")])
+    assert f"{tmp_path}/results/policies/deep/0.safetensors: sound" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="empty is not a store of this study, and no folder with stores or experts"):
+        cli.main(["verify", str(tmp_path / "empty")])
+
+
 def test_inspect_reads_an_experts_file_whatever_its_name(capsys, tmp_path):
     shutil.copy(ROOT / "resources/policies/CartpoleBalance-0.safetensors", tmp_path / "0.safetensors")
     cli.main(["inspect", str(tmp_path / "0.safetensors")])
