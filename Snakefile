@@ -22,6 +22,11 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
+# Snakemake says so itself, but in a traceback.
+onstart:
+    or_exit(check_writable, Path("results"))
+
+
 rule all:
     default_target: True
     input:

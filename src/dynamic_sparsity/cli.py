@@ -128,7 +128,7 @@ def _inspect(given: argparse.Namespace) -> None:
 
 
 def _verify(given: argparse.Namespace) -> None:
-    from dynamic_sparsity import stores, verification
+    from dynamic_sparsity import verification
 
     found = [path for given_path in given.paths for path in _verifiable(given_path)]
     damaged = []

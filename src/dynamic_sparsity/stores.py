@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import warnings
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
@@ -277,16 +278,30 @@ class _Unfinished:
         return self._beside
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            root = self._beside / layout.ROOT  # it holds the digests of the others
-            digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
-            zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = digests
-            if self._target.exists():
-                shutil.rmtree(self._target)
-            self._beside.rename(self._target)
-        else:
-            shutil.rmtree(self._beside, ignore_errors=True)
-        os.close(self._handle)
+        finished = False
+        try:
+            if kind is None:
+                self._finish()
+                finished = True
+        finally:
+            if not finished:
+                _clear(self._beside)
+            os.close(self._handle)
+
+    def _finish(self) -> None:
+        root = self._beside / layout.ROOT  # it holds the digests of the others
+        digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
+        zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = digests
+        if self._target.exists():
+            shutil.rmtree(self._target)
+        self._beside.rename(self._target)
+
+
+def _clear(directory: Path) -> None:
+    """Remove a directory. When one of zarr's threads has failed, others may be writing there still."""
+    deadline = time.monotonic() + 5
+    while directory.exists() and time.monotonic() < deadline:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

@@ -47,9 +47,16 @@ def _wrong_files(path: Path, digests: Any) -> list[str]:
         elif name not in digests:
             if not file.name.startswith("."):  # of a file manager; zarr does not read it
                 problems.append(f"{path}/{printable(name):.300} is not in the store's list of its files")
-        elif stores.sha256(file) != digests[name]:
-            problems.append(f"{path}/{printable(name):.300} has been altered")
+        elif wrong := _altered(file, digests[name]):
+            problems.append(f"{path}/{printable(name):.300} {wrong}")
     return problems
+
+
+def _altered(file: Path, digest: Any) -> str | None:
+    try:
+        return None if stores.sha256(file) == digest else "has been altered"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _read_through(array: xr.DataArray) -> None:

@@ -1,5 +1,6 @@
 """Stores: what is written comes back, whole or not at all, and damage is found."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,25 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path):
     with pytest.raises(RuntimeError, match="1 episodes written, 3 announced"), stores.EpisodeWriter(path, 3, {}) as writer:
         writer.write(an_episode(0))
     assert verify_store(path) == [] and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_a_failure_at_the_very_end_leaves_nothing(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stores, "_sha256", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "s.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match=r"s.zarr.partial cannot be locked \(No locks available\)"):
+        write(tmp_path / "s.zarr")
 
 
 def test_what_a_killed_job_left_is_cleared(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 from dynamic_sparsity import shipped_experts, sources
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
+from dynamic_sparsity.whole_files import check_writable
 
 STUDY = or_exit(
     studies.load_study,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from dynamic_sparsity.figure_settings import FigureStyle
+from dynamic_sparsity.whole_files import whole
 
 # Okabe and Ito (2008), "Color universal design".
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
@@ -49,10 +50,10 @@ def configure(style: FigureStyle) -> None:
 
 def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
     """Write both formats, without a date in them."""
-    png.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, dpi=style.dpi, metadata={"Software": None})
-    figure.set_layout_engine("none")  # as it is now: laying out takes as long as drawing
-    figure.savefig(svg, metadata={"Date": None})
+    with whole(png, svg) as (first, second):
+        figure.savefig(first, dpi=style.dpi, metadata={"Software": None})
+        figure.set_layout_engine("none")  # as it is now: laying out takes as long as drawing
+        figure.savefig(second, metadata={"Date": None})
 
 
 def title(figure: Figure, text: str, attrs: dict) -> None:

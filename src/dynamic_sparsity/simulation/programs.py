@@ -121,5 +121,8 @@ def _read(path: Path) -> jax.export.Exported | None:
 def _write(path: Path, program: jax.export.Exported) -> None:
     payload = bytes(program.serialize())
     temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

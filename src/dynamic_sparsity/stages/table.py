@@ -10,6 +10,7 @@ import pandas as pd
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity.tables import page
 from dynamic_sparsity.stages import _common
+from dynamic_sparsity.whole_files import whole
 
 
 def main() -> None:
@@ -27,10 +28,10 @@ def main() -> None:
     opened = [stores.open_store(path) for path in given.stores]
     # Pooled stores are small and read number by number, so all at once; rollouts may be larger than memory.
     frame = table.build([data if data.attrs["kind"] == "rollouts" else data.load() for data in opened], reported)
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(given.output, index=False)
     sentences = table.sentences(frame) if hasattr(table, "sentences") else []
-    given.html.write_text(page.render(frame, table.__doc__ or "", sentences))
+    with whole(given.output, given.html) as (csv, html):
+        frame.to_csv(csv, index=False)
+        html.write_text(page.render(frame, table.__doc__ or "", sentences))
 
 
 if __name__ == "__main__":
