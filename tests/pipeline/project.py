@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -90,6 +91,19 @@ class Project:
         output = process.communicate()[0]
         assert (process.returncode == 0) == ok, output[-6000:]
         return output
+
+    def wait_for(self, path: Path, process: subprocess.Popen) -> None:
+        """Until `path` is there, while `process` runs."""
+        deadline = time.monotonic() + 120
+        while not path.exists():
+            assert process.poll() is None and time.monotonic() < deadline, f"never saw {path}"
+            time.sleep(0.02)
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run `dynamic-sparsity` here."""
+        environment = {**os.environ, "PYTHONPATH": str(self.path / "src")}
+        command = [sys.executable, "-m", "dynamic_sparsity.cli", *arguments]
+        return subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
 
     def run(self, cores: int = 2, ok: bool = True) -> str:
         """Compute the study."""

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -57,10 +56,7 @@ def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
     module.write_text(quick + HELD_WRITES)  # one episode a shard, and held after the first
     process = project.popen("--cores", "2", "--rerun-triggers", "mtime", "--", JACOBIAN)
     partial = store.with_name(f".{store.name}.partial")
-    deadline = time.monotonic() + 120
-    while not (partial / "zarr.json").exists():
-        assert process.poll() is None and time.monotonic() < deadline, "never saw the store being written"
-        time.sleep(0.05)
+    project.wait_for(partial / "zarr.json", process)
     (job,) = project.children(process, "dynamic_sparsity.stages.jacobians")[-1:]
     if victim != "snakemake":
         job.kill()
@@ -89,10 +85,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(project):
     target = str(store.relative_to(project.path))
     checkpoint = store.with_suffix(".checkpoint")
     process = project.popen("--cores", "1", "--", target)
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists():
-        assert process.poll() is None and time.monotonic() < deadline, "never saw a checkpoint"
-        time.sleep(0.02)
+    project.wait_for(checkpoint, process)
     (job,) = project.children(process, "dynamic_sparsity.stages.world_models")[-1:]
     job.kill()
     assert process.wait(60) != 0 and not store.exists() and checkpoint.exists()
@@ -155,26 +148,22 @@ def test_a_wrong_config_is_one_clear_message(tmp_path, key, value, named):
 
 
 def test_the_command_line_reads_what_the_study_made(project):
-    def cli(*arguments):
-        command = [sys.executable, "-m", "dynamic_sparsity.cli", *arguments]
-        return subprocess.run(command, cwd=project.path, capture_output=True, text=True)
-
-    stores = sorted(str(path.relative_to(project.path)) for path in (project.path / "results").rglob("*.zarr"))
-    sound = cli("verify", *stores)
-    assert sound.returncode == 0 and sound.stdout.count(": sound") == len(stores) == 12
+    cli = project.cli
+    sound = cli("verify", "results")
+    assert sound.returncode == 0 and sound.stdout.count(": sound") == 12
     shown = cli("inspect", JACOBIAN).stdout
     for words in ("jacobian(episode, time, out_dim, in_dim) float64", "seed: 0", "task: CartpoleBalance", "jax 0.7.2"):
         assert words in shown
     chunk = next((project.path / JACOBIAN / "jacobian" / "c").rglob("0"))
     chunk = chunk if chunk.is_file() else next(path for path in chunk.rglob("*") if path.is_file())
     chunk.unlink()
-    damaged = cli("verify", *stores)
-    assert damaged.returncode == 1 and "is missing" in damaged.stdout and "1 of 12 are damaged" in damaged.stderr
+    damaged = cli("verify", "results/jacobians", "results/rollouts")
+    assert damaged.returncode == 1 and "is missing" in damaged.stdout and "1 of 4 are damaged" in damaged.stderr
     missing = cli("inspect", "results/nowhere.zarr")
     assert missing.returncode == 1 and "not a store" in missing.stderr and "Traceback" not in missing.stderr
     inside = cli("inspect", f"{JACOBIAN}/jacobian")
     assert inside.returncode == 1 and "not a store" in inside.stderr and "delete" not in inside.stderr
-    stranger = cli("verify", JACOBIAN, "results")
+    stranger = cli("verify", JACOBIAN, "src")
     assert stranger.returncode == 1 and "not a store" in stranger.stderr and "delete" not in stranger.stderr
 
 

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.pipeline.project import AFTER_SPARSITY, jobs, rules
+from tests.pipeline.project import AFTER_SPARSITY, Project, jobs, rules
 
 
 def test_a_second_run_does_nothing(project):
@@ -140,12 +142,14 @@ def test_a_removed_store_is_made_again_with_what_follows(project, stage):
     assert project.fingerprint() == before
 
 
-def test_other_cores_give_the_same_numbers(finished, tmp_path):
-    from tests.pipeline.project import Project
-
+def test_one_core_and_results_on_another_file_system_give_the_same_numbers(finished, tmp_path):
     alone = Project.create(tmp_path / "alone")
-    alone.run(cores=1)
-    assert alone.fingerprint() == finished.fingerprint()
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as elsewhere:
+        (alone.path / "results").symlink_to(elsewhere)
+        alone.run(cores=1)
+        assert alone.fingerprint() == finished.fingerprint() and (alone.path / "results").is_symlink()
+        assert alone.cli("verify", "results").stdout.count(": sound") == 12
 
 
 def test_other_ways_to_differentiate_are_compared_in_a_table(project):
