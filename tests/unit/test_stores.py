@@ -98,7 +98,7 @@ def test_a_failure_at_the_very_end_leaves_nothing(tmp_path, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(stores, "_sha256", full)
+    monkeypatch.setattr(stores, "sha256", full)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "s.zarr")
     assert list(tmp_path.iterdir()) == []
