@@ -9,6 +9,8 @@ accelerator: Jacobians per second on a GPU, where jax has one.
 training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
 masks: masked models beside the plain MLP on systems whose masks are known.
 memory: peak memory of the jacobians stage against the number of episodes.
+resources: memory and time that jobs ask a scheduler for beside what they used.
+scale: what a full study of 54 tasks costs, from measured unit costs, and how long it takes to plan one.
 study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
 """
 
@@ -19,7 +21,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks import accelerator, batches, cores, jacobians, masks, memory, scaling, study, training
+from tests.benchmarks import (
+    accelerator,
+    batches,
+    cores,
+    jacobians,
+    masks,
+    memory,
+    resources,
+    scale,
+    scaling,
+    study,
+    training,
+)
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
@@ -30,6 +44,8 @@ BENCHMARKS = {
     "training": training.measure,
     "masks": masks.measure,
     "memory": memory.measure,
+    "resources": resources.measure,
+    "scale": scale.measure,
     "study": study.measure,
 }
 RESULTS = Path("results/bench")

@@ -1,8 +1,8 @@
 """What a full study costs, from measured unit costs, and how long it takes to plan one.
 
-A small study of three tasks of very different size is run on one core; seconds per unit of work and bytes are read off its
-second seed, for which every program is compiled. Jacobians and rollouts grow with the number of inputs by the power that
-fits the three tasks. Sizes of tasks: `dynamic_sparsity.task_sizes`.
+Seconds per unit of work and bytes are read off the second seed of a small study, for which every program is compiled.
+Jacobians and rollouts grow with the number of inputs by the power that fits its three tasks. Sizes of tasks:
+`dynamic_sparsity.task_sizes`.
 """
 
 from __future__ import annotations
@@ -19,30 +19,17 @@ import numpy as np
 import yaml
 
 from dynamic_sparsity import stores, task_sizes
+from tests.benchmarks import small_study
 from tests.pipeline.project import Project
 
-MEASURED = ("CartpoleBalance", "CheetahRun", "HumanoidWalk")
+_LARGEST = small_study.TASKS[-1]
 POLICIES, SEEDS, EPISODES, STEPS = 5, 10, 100, 1000
-SMALL = {
-    "tasks": list(MEASURED),
-    "policies": {"noise": {}},
-    "seeds": [0, 1],
-    "rollouts": {"episodes": 3, "steps": 500},
-    "ablation": {"tasks": list(MEASURED), "variants": ["implicit"], "seeds": None},
-    "embedding": {"tasks": list(MEASURED)},
-    "world_models": {"tasks": ["CheetahRun"], "seeds": [0, 1], "training": {"epochs": 5}},
-}
 WIDENED = '    zero: ZeroPolicy | Literal[False] | None = Field(None, description="Zero actions: the passive system.")\n'
-EPOCHS = 100  # of workflow/studies/paper.yaml
 
 
 def measure() -> list[dict[str, object]]:
     """Rows: unit costs, then what they come to, then the plan of the whole study."""
-    with tempfile.TemporaryDirectory() as directory:
-        project = Project.create(Path(directory) / "project")
-        project.configure(SMALL)
-        project.snakemake("--cores", "1")
-        rows = costs(project.path / "results")
+    rows = costs(small_study.finished().path / "results")
     with tempfile.TemporaryDirectory() as directory:
         return rows + planned(Project.create(Path(directory) / "project"))
 
@@ -72,10 +59,10 @@ def widen(project: Project) -> None:
     settings.write_text(settings.read_text().replace(WIDENED, WIDENED + more))
     project.configure(
         {
-            **yaml.safe_load((project.path / "workflow/studies/paper.yaml").read_text()),
             "tasks": list(task_sizes.ALL),
             "policies": {"expert": {"source": "train"}, **{name: {} for name in ("noise", "zero", "pink", "white")}},
             "seeds": list(range(SEEDS)),
+            "comparison": {"seeds": None, "full": True},
             "rollouts": {"episodes": EPISODES, "steps": STEPS},
         }
     )
@@ -139,9 +126,9 @@ _IMPORTS_SECONDS = 3.0
 def _per_step(results: Path, stage: str) -> tuple[float, float]:
     """Slope and intercept of log(seconds per step and substep) against log(inputs), over the measured tasks."""
     kind, _, method = stage.partition("/")
-    steps = SMALL["rollouts"]["episodes"] * SMALL["rollouts"]["steps"]
+    steps = small_study.EPISODES * small_study.STEPS
     times, inputs = [], []
-    for task in MEASURED:
+    for task in small_study.TASKS:
         name = "-".join(part for part in (task, "noise", method, "1") if part)
         size = task_sizes.ALL[task]
         times.append(_seconds(results / f"logs/{kind}/{name}.log") / steps / size.substeps)
@@ -151,19 +138,18 @@ def _per_step(results: Path, stage: str) -> tuple[float, float]:
 
 
 def _largest(results: Path, stage: str) -> list[Path]:
-    return sorted((results / stage).glob(f"{MEASURED[-1]}/noise/**/*.zarr"))
+    return sorted((results / stage).glob(f"{_LARGEST}/noise/**/*.zarr"))
 
 
 def _entries(results: Path, stage: str) -> int:
     """Entries of the Jacobians behind the largest task's stores of a stage."""
     seeds = 2 if stage in ("summary", "survival", "patterns") else 1
-    small = SMALL["rollouts"]
-    return task_sizes.ALL[MEASURED[-1]].entries * small["episodes"] * small["steps"] * seeds
+    return task_sizes.ALL[_LARGEST].entries * small_study.EPISODES * small_study.STEPS * seeds
 
 
 def _per_entry(results: Path, stage: str) -> float:
     name = "" if stage in ("summary", "survival", "patterns") else "-1"
-    log = (results / f"logs/{stage}/{MEASURED[-1]}-noise-unrolled{name}.log").read_text()
+    log = (results / f"logs/{stage}/{_LARGEST}-noise-unrolled{name}.log").read_text()
     return max(0.01, float(re.search(r"used ([\d.]+) s", log)[1]) - 0.3) / _entries(results, stage)
 
 

@@ -1,0 +1,34 @@
+"""A study of three tasks of very different size on one core, for what jobs use: run once for the benchmarks that look."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.pipeline.project import Project
+
+TASKS = ("CartpoleBalance", "CheetahRun", "HumanoidWalk")
+EPISODES, STEPS = 3, 500
+CONFIG = {
+    "tasks": list(TASKS),
+    "policies": {"noise": {}},
+    "seeds": [0, 1],
+    "rollouts": {"episodes": EPISODES, "steps": STEPS},
+    "ablation": {"tasks": list(TASKS), "variants": ["implicit"], "seeds": None},
+    "embedding": {"tasks": list(TASKS)},
+    "world_models": {"tasks": ["CheetahRun"], "seeds": [0, 1], "training": {"epochs": 5}},
+}
+
+
+@functools.cache
+def finished() -> Project:
+    """The study with its results; gone when this process ends."""
+    directory = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    project = Project.create(directory / "project")
+    project.configure(CONFIG)
+    project.snakemake("--cores", "1")
+    return project
