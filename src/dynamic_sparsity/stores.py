@@ -28,7 +28,7 @@ from zarr.codecs import BloscCodec, TransposeCodec
 
 from dynamic_sparsity import __version__, layout, metadata
 from dynamic_sparsity.errors import UserError, printable, quoted
-from dynamic_sparsity.locks import lock
+from dynamic_sparsity.locks import check_not_refused, lock
 
 SCHEMA_VERSION = 1
 """Raised when the arrays or attributes of a store change their meaning."""
@@ -260,7 +260,8 @@ class _Unfinished:
     """A directory beside the target that takes the target's name when the block ends without an error.
 
     It is locked while it is written: a job that outlived its killed snakemake and the job that was started in its
-    place never write into one store. What a dead job left is cleared.
+    place never write into one store. The latter is refused, and then the former is not kept: its settings may be others.
+    What a dead job left is cleared.
     """
 
     def __init__(self, target: Path) -> None:
@@ -292,6 +293,7 @@ class _Unfinished:
         root = self._beside / layout.ROOT  # it holds the digests of the others
         digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
         zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = digests
+        check_not_refused(self._beside, str(self._target))
         if self._target.exists():
             shutil.rmtree(self._target)
         self._beside.rename(self._target)

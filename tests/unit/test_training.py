@@ -133,9 +133,12 @@ def test_two_trainings_do_not_share_checkpoints(tmp_path):
     command = [sys.executable, "-m", "dynamic_sparsity.stages.policies", "--settings", '{"training":{}}', *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: another process is writing")
-    assert "x.safetensors: wait until it ends" in done.stderr and not list(tmp_path.iterdir())
+    assert "x.safetensors: wait until it ends" in done.stderr and [path.name for path in tmp_path.iterdir()] == [".refused"]
+    with pytest.raises(UserError, match="the first is not kept"):
+        locks.check_not_refused(tmp_path, "the first")
     os.close(held)
     os.close(locks.lock(tmp_path, "the next"))
+    locks.check_not_refused(tmp_path, "the next")
 
 
 @pytest.mark.slow

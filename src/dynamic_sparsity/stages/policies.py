@@ -31,6 +31,7 @@ def main() -> None:
     expert = without_training_state(Trainer(task, given.seed, ppo, given.checkpoints).run())
     returns = evaluated(task, expert, stage.training.evaluation_episodes, episode_length(task.name))
     provenance = {**expert.provenance, "returns": returns, **stores.code_versions()}
+    locks.check_not_refused(given.checkpoints, str(given.output))
     experts.write_expert(given.output, experts.Expert(expert.tensors, provenance))
     shutil.rmtree(given.checkpoints)
 
