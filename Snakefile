@@ -22,9 +22,12 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
-# Snakemake says so itself, but in a traceback.
 onstart:
-    or_exit(check_writable, Path("results"))
+    gc.freeze()
+    gc.enable()
+    or_exit(
+        check_writable, Path("results")
+    )  # Snakemake says so itself, but in a traceback
 
 
 rule all:

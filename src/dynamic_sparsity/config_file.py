@@ -1,7 +1,8 @@
 """config.yaml as text from anywhere: what is refused before anything is built of it.
 
-Snakemake's own reader builds whatever aliases multiply to (https://en.wikipedia.org/wiki/Billion_laughs_attack), follows
-nesting by recursion, and lets the last of two equal keys win without a word. This looks at the parser's events only.
+Snakemake's own reader runs Python that stands in a file which asks for it (`__use_yte__`, https://yte-template-engine.github.io),
+builds whatever aliases multiply to (https://en.wikipedia.org/wiki/Billion_laughs_attack), follows nesting by recursion, and
+lets the last of two equal keys win without a word. This looks at the parser's events first, and builds what is left.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from dynamic_sparsity.errors import UserError
 
 MAX_BYTES, MAX_NODES, MAX_DEPTH = 2**20, 100_000, 32
 """Far more than any study needs: the default one has some 200 values, four levels deep."""
+_TEMPLATE_KEY = "__use_yte__"
 
 
 def check(path: Path) -> None:
     """Raises UserError, naming file, line and remedy, for a file that is no plain YAML mapping of moderate size.
 
-    Plain: no tags (which name Python's objects), no alias within what it stands for, no key twice.
+    Plain: no template, no tags (which name Python's objects), no alias within what it stands for, no key twice.
     """
     try:
         content = path.read_bytes()
@@ -30,7 +32,13 @@ def check(path: Path) -> None:
             raise UserError(
                 f"{path} is {len(content) / 2**20:.1f} MiB large, and at most {MAX_BYTES / 2**20:.0f} are read: shorten it"
             )
-        _check_events(path, yaml.parse(content, Loader=yaml.SafeLoader))
+        text = content.decode()
+        _check_events(path, yaml.parse(text, Loader=yaml.SafeLoader))
+        yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as that") from None
+    except ValueError as error:  # a date or a number that looks like one and is none
+        raise UserError(f"{path} holds a value that cannot be read ({error}): put it in quotes, or correct it") from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise UserError(f"{path} is not YAML ({problem}): correct it") from None
@@ -78,7 +86,7 @@ def _check_events(path: Path, parsed: Iterator[events.Event]) -> None:
 
 def _check_node(line: str, event: events.NodeEvent, stack: list[_Open], sizes: dict[str, int]) -> None:
     if not stack and not isinstance(event, events.MappingStartEvent):
-        raise UserError(f"{line}: the file must be a mapping, of keys such as `tasks:`, and this is none")
+        raise UserError(f"{line}: the file must be a mapping of keys such as `tasks:`")
     if tag := getattr(event, "tag", None):
         raise UserError(f"{line}: the tag {tag} is not allowed: write plain text, numbers, lists and mappings")
     if isinstance(event, events.AliasEvent) and event.anchor not in sizes:
@@ -88,6 +96,8 @@ def _check_node(line: str, event: events.NodeEvent, stack: list[_Open], sizes: d
         if inside.key_is_next:
             if not isinstance(event, events.ScalarEvent):
                 raise UserError(f"{line}: a key must be text")
+            if event.value == _TEMPLATE_KEY:
+                raise UserError(f"{line}: {_TEMPLATE_KEY} would run what the file says as Python: write out what is meant")
             if event.value in inside.keys and event.value != "<<":
                 raise UserError(f"{line}: {event.value!r} is here a second time in its mapping: keep one")
             inside.keys.add(event.value)

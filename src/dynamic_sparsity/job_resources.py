@@ -1,7 +1,7 @@
 """What a job asks a scheduler for: memory and run time, from the size of its problem, and an accelerator where one helps.
 
-Only the workflow and the benchmarks import this: an edit here reruns nothing. `python -m tests.benchmarks resources` holds
-the requests against what jobs used, and prints the factors below.
+Only the workflow and the benchmarks import this: an edit here reruns nothing. The numbers below are fitted by eye to what
+jobs of three tasks (5, 24 and 75 inputs) used; `python -m tests.benchmarks resources` prints how far requests exceed that.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def request(
     runs = [
         _Run(study, name, len(study.seeds_of(each)), method or study.jacobians.variant)
         for name in ([task] if task else study.tasks)
-        for each in ([policy] if policy in study.policies.names else study.policies.names)
+        for each in ([policy] if policy else study.policies.names)
     ]
     need = _NEEDS[stage]
     memory = _AROUND_MB + _SPARE * (need.base_mb + sum(need.data_mb(run) for run in runs))
@@ -78,8 +78,8 @@ class _Run:
 
     @property
     def entries(self) -> float:
-        """Those of all episodes of all seeds, in millions."""
-        return self.episode_entries * self.study.rollouts.episodes * self.seeds
+        """Those of all episodes of one seed, in millions."""
+        return self.episode_entries * self.study.rollouts.episodes
 
     @property
     def programs_seconds(self) -> float:
@@ -107,28 +107,40 @@ class _Need:
 
     base_mb: int
     seconds: int = 5
+    pooled: bool = False
+    """Whether a job reads all seeds."""
     simulates: bool = False
     writes_episodes: bool = False
-    episode_bytes: int = 0
-    """Held for each entry of an episode's Jacobians."""
-    bytes: float = 0.0
-    """Held for each entry of all episodes' Jacobians."""
-    entry_seconds: float = 0.0
-    """For a million entries of all episodes' Jacobians."""
+    bytes_per_episode_entry: int = 0
+    """Held for each entry of one episode's Jacobians."""
+    bytes_per_entry: float = 0.0
+    """Held for each entry of all Jacobians that the job reads."""
+    seconds_per_million: float = 0.0
+    """For a million of these entries."""
 
     def data_mb(self, run: _Run) -> float:
         shard = 3 * _SHARD_MB if self.writes_episodes else 0.0
         programs = 6 * run.size.inputs if self.simulates else 0.0
-        return shard + programs + self.episode_bytes * run.episode_entries + self.bytes * run.entries
+        data = self.bytes_per_episode_entry * run.episode_entries + self.bytes_per_entry * self.entries(run)
+        return shard + programs + data
 
     def work_seconds(self, run: _Run) -> float:
         simulation = run.programs_seconds + run.rollout_seconds if self.simulates else 0.0
-        return simulation + self.entry_seconds * run.entries
+        return simulation + self.seconds_per_million * self.entries(run)
+
+    def entries(self, run: _Run) -> float:
+        return run.entries * (run.seeds if self.pooled else 1)
 
 
 class _Differentiation(_Need):
     def work_seconds(self, run: _Run) -> float:
         return super().work_seconds(run) + run.jacobian_seconds
+
+
+class _Comparison(_Need):
+    def entries(self, run: _Run) -> float:
+        ways, seeds = run.study.ablation.compared, run.study.seeds[: run.study.ablation.seeds]
+        return run.entries * len(ways) * len(seeds)
 
 
 class _Learning(_Need):
@@ -137,22 +149,22 @@ class _Learning(_Need):
 
 
 _NEEDS = {
-    "policies": _Need(2000, seconds=4 * 3600),
+    "policies": _Need(2000, seconds=4 * 3600),  # four times the slowest of the shipped experts
     "rollouts": _Need(500, simulates=True, writes_episodes=True),
-    "jacobians": _Differentiation(500, simulates=True, writes_episodes=True, episode_bytes=32),
-    "sparsity": _Need(120, writes_episodes=True, episode_bytes=60, entry_seconds=0.1),
-    "durations": _Need(120, writes_episodes=True, episode_bytes=30, entry_seconds=0.1),
-    "summary": _Need(130, episode_bytes=30, entry_seconds=0.1),
-    "survival": _Need(130, episode_bytes=30, entry_seconds=0.1),
-    "patterns": _Need(130, episode_bytes=60, entry_seconds=0.5),
-    "embedding": _Need(250, seconds=120, episode_bytes=4),
+    "jacobians": _Differentiation(500, simulates=True, writes_episodes=True, bytes_per_episode_entry=32),
+    "sparsity": _Need(120, writes_episodes=True, bytes_per_episode_entry=60, seconds_per_million=0.1),
+    "durations": _Need(120, writes_episodes=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
+    "summary": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
+    "survival": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
+    "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
+    "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
-    "ablation": _Need(180, episode_bytes=60, entry_seconds=0.5),
-    "world_models": _Learning(500, bytes=40.0),
-    "recovery": _Need(500, seconds=60, bytes=60.0, entry_seconds=10.0),
-    "table": _Need(150, bytes=0.1),
-    "figure": _Need(200, episode_bytes=10, entry_seconds=0.1),
-    "study_figure": _Need(200, bytes=0.1),
+    "ablation": _Comparison(180, bytes_per_episode_entry=100, seconds_per_million=0.2),
+    "world_models": _Learning(500, pooled=True, bytes_per_entry=40.0),
+    "recovery": _Need(500, seconds=60, pooled=True, bytes_per_entry=60.0, seconds_per_million=10.0),
+    "table": _Need(150, pooled=True, bytes_per_entry=0.1),
+    "figure": _Need(200, pooled=True, bytes_per_episode_entry=10, seconds_per_million=0.1),
+    "study_figure": _Need(200, pooled=True, bytes_per_entry=0.1),
 }
 """By rule."""
 

@@ -66,6 +66,7 @@ def test_a_target_outside_results_is_none(project, target):
     ("content", "said"),
     [
         ("tasks: !!python/object/apply:os.system ['touch pwned']\n", "tag"),
+        ('__use_yte__: true\n__definitions__: [\'open("pwned", "w")\']\n', "as Python"),
         ("tasks: &a [*a]\n", "stands within"),
         ("tasks: " + "[" * 5000 + "]" * 5000, "nested deeper"),
     ],
@@ -74,3 +75,4 @@ def test_a_hostile_config_is_one_message(project, content, said):
     (project.path / "config.yaml").write_text(content)
     output = project.snakemake("--dry-run", ok=False)
     assert said in output and "Traceback" not in output and not (project.path / "results").exists()
+    assert not (project.path / "pwned").exists()

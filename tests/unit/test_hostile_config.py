@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from snakemake.common.configfile import load_configfile
 
 from dynamic_sparsity import config_file
 from dynamic_sparsity import study as studies
@@ -52,6 +53,16 @@ HOSTILE = st.sampled_from(
             "1e999",
         ),
         *(float("nan"), float("inf"), -float("inf"), 10**400, -1, 2**63, True, None, 0.1, [], {}, b"bytes"),
+        *(
+            "?__import__('os').system('touch pwned')",
+            "2024-13-45",
+            "0b_",
+            "0x_",
+            "=",
+            "<<",
+            "__use_yte__",
+            "__definitions__",
+        ),
         *("expert", "noise", "mlp", "true", "null", "CartpoleBalance", "unrolled-converged", "finite-float32"),
     ]
 )
@@ -103,6 +114,7 @@ def assert_stays_in_results(study):
 
 def tried(config):
     """The study that a configuration makes, or None where it is refused by a message."""
+    assert not Path("pwned").exists()
     try:
         study = studies.load_study(config)
     except UserError as error:
@@ -140,11 +152,38 @@ def read(path):
     except UserError as error:
         assert str(error).startswith(str(path)) and "\n" not in str(error)  # noqa: PT017
         return None
-    return tried(yaml.safe_load(path.read_bytes()))
+    return tried(load_configfile(path))
 
 
 PIECES = st.sampled_from(
-    ["&a ", "*a", "<<: *a\n", "!!python/name:os.system ", "!x ", "? ", "- ", ": ", "[", "]", "{", "}", "'", '"', "\t", "|\n"]
+    [
+        *(
+            "__use_yte__: true\n",
+            "? __use_yte__",
+            "2024-13-45",
+            "2024-01-01 99:99:99",
+            "0x_",
+            "1" * 5000,
+            "<<: 5\n",
+            "= : 1\n",
+        ),
+        "&a ",
+        "*a",
+        "<<: *a\n",
+        "!!python/name:os.system ",
+        "!x ",
+        "? ",
+        "- ",
+        ": ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "'",
+        '"',
+        "\t",
+        "|\n",
+    ]
 )
 
 
@@ -191,6 +230,12 @@ def laughs(levels):
         ("# nothing", "is empty"),
         ("a: " + "x" * 2**21, "MiB large"),
         ("tasks: [", "not YAML"),
+        ("__use_yte__: true\n__definitions__: ['import os; os.system(\"touch pwned\")']\n", "as Python"),
+        ('<<: {"\\x5f_use_yte__": true}\nx: \'?open("pwned", "w")\'\n', "as Python"),
+        ("seeds: 2024-13-45", "cannot be read"),
+        ("seeds: [0b_]", "cannot be read"),
+        (f"seeds: [{'1' * 5000}]", "cannot be read"),
+        ("<<: 5", "not YAML"),
     ],
 )
 def test_what_no_study_needs_is_refused_before_it_is_built(tmp_path, content, said):
@@ -214,6 +259,12 @@ def test_the_studies_of_this_project_pass():
 
 def test_the_patterns_of_paths_are_found():
     assert "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr" in PATTERNS and len(PATTERNS) > 40
+
+
+def test_another_encoding_is_named(tmp_path):
+    (tmp_path / "config.yaml").write_bytes("seeds: [0]".encode("utf-16"))
+    with pytest.raises(UserError, match="is not UTF-8"):
+        config_file.check(tmp_path / "config.yaml")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -57,6 +57,16 @@ def test_larger_problems_ask_for_more():
     assert fast.minutes < slow.minutes / 3
 
 
+def test_seeds_count_where_a_job_reads_all_of_them():
+    few, many = (study(seeds=list(range(count)), rollouts={"episodes": 100, "steps": 1000}) for count in (1, 10))
+    for stage in job_resources._NEEDS:
+        asked = [job_resources.request(each, stage, "HumanoidWalk", "noise") for each in (few, many)]
+        if stage in ("policies", "rollouts", "jacobians", "sparsity", "durations", "frames", "ablation"):
+            assert asked[0] == asked[1], stage
+        else:
+            assert asked[0].minutes < asked[1].minutes or asked[0].memory_mb < asked[1].memory_mb, stage
+
+
 def test_devices_are_asked_for_where_one_is_named_and_helps(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     assert job_resources.accelerators("jacobians") == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from dynamic_sparsity import shipped_experts, sources
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
+from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 from dynamic_sparsity.whole_files import check_writable
 
 STUDY = or_exit(
@@ -143,13 +144,12 @@ container: os.path.relpath(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
 
 
 wildcard_constraints:
-    task="[A-Za-z0-9]+",
-    policy="[a-z]+",
-    method="[a-z]+(-converged)?(-float32)?",
+    task="|".join(DM_CONTROL_SUITE),
+    policy="|".join(STUDY.policies.names),
+    method="(unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?",
     seed=r"\d+",
-    model="[a-z][a-z0-9_]*",
-    figure="[a-z_]+",
-    table="[a-z_]+",
+    model="|".join(STUDY.world_models.models),
+    table="|".join(TABLES),
 
 
 @functools.cache
@@ -258,27 +258,27 @@ def code(stage, *modules):
     )
 
 
-@functools.cache
-def needs(stage, *problem):
-    """What a job of a stage asks for, by its task, policy and method as far as it has them."""
-    return request(STUDY, stage, *problem)
-
-
 def memory(stage):
     """A resources function: megabytes, twice as many with every attempt."""
     return lambda wildcards, attempt: (
-        needs(stage, *problem(wildcards)).memory_mb * 2 ** (attempt - 1)
+        needs(stage, *sized_by(wildcards)).memory_mb * 2 ** (attempt - 1)
     )
 
 
 def minutes(stage):
     """A resources function: minutes, twice as many with every attempt."""
     return lambda wildcards, attempt: (
-        needs(stage, *problem(wildcards)).minutes * 2 ** (attempt - 1)
+        needs(stage, *sized_by(wildcards)).minutes * 2 ** (attempt - 1)
     )
 
 
-def problem(wildcards):
+@functools.cache
+def needs(stage, *sizing):
+    """What a job of a stage asks for, by its task, policy and method as far as it has them."""
+    return request(STUDY, stage, *sizing)
+
+
+def sized_by(wildcards):
     """Task, policy and method of a job, as far as it has them."""
     return [wildcards.get(name) for name in ("task", "policy", "method")]
 

@@ -1,4 +1,4 @@
-"""What the configuration files may look like, before Snakemake builds anything of them."""
+"""What config.yaml may look like, before Snakemake reads it; what --configfile names it has read by then."""
 
 import atexit
 import gc
@@ -6,15 +6,9 @@ import sys
 from pathlib import Path
 
 # Planning makes millions of objects that all stay: looking for garbage among them took a third of the time of a
-# study of 15,000 jobs (docs/scaling.md), at the end once more.
+# study of 15,000 jobs (docs/scaling.md), at the end once more. The Snakefile's onstart enables it again.
 gc.disable()
 atexit.register(gc.freeze)
-
-
-onstart:
-    gc.freeze()
-    gc.enable()
-
 
 SOURCE_ROOT = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE_ROOT))

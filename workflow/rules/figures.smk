@@ -28,6 +28,8 @@ rule figure:
         "results/logs/figures/{figure}-{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/figures/{figure}-{task}-{policy}-{method}.tsv"
+    wildcard_constraints:
+        figure="|".join(FIGURES),
     conda:
         ENVIRONMENT
     threads: 1
@@ -70,6 +72,8 @@ use rule figure as study_figure with:
         "results/logs/figures/{figure}.log",
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(STUDY_FIGURES),
     resources:
         mem_mb=memory("study_figure"),
         runtime=minutes("study_figure"),
