@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib
@@ -14,6 +15,7 @@ import tempfile
 import time
 import types
 import warnings
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +25,8 @@ _FUSION_SWITCH = "--xla_cpu_use_fusion_emitters=false"
 # The versions that were measured to have the switch and to gain from it; XLA aborts on a flag that it does not know.
 _JAXLIB_WITH_FUSION_SWITCH = ("0.7.",)
 
+_BEING_WRITTEN = 60
+"""Seconds since its last change after which an entry of the compile cache is not being written any more."""
 _DAMAGED_ENTRY = re.compile("Error reading persistent compilation cache entry for '([^'/*]+)'")
 
 FASTER_FUSED = ("CheetahRun", "WalkerRun", "WalkerStand", "WalkerWalk")
@@ -69,11 +73,13 @@ def names_gpu() -> bool:
 
 
 def _mend_compile_cache() -> None:
-    """Delete what XLA's cache holds of a program whose entry it cannot read, so that it is written anew.
+    """Delete damaged entries of XLA's cache when jax meets one, so that they are written anew.
 
     jax writes an entry in place and never over another one: what a killed job left half-written would be compiled again by
-    every later one. A half-written entry is never taken for a whole one (its zlib stream ends early). The text is that of
-    `jax._src.compiler._cache_read`; where a version words it differently, nothing is mended and nothing breaks.
+    every later one. jax says only the name of the program (`jit_call` is that of every task's), so all entries of that
+    name are looked at, and those go that do not decompress and are a minute old: a younger one may be in the middle of
+    being written by another job. The text is that of `jax._src.compiler._cache_read`; where a version words it
+    differently, nothing is mended and nothing breaks.
     """
     show = warnings.showwarning
 
@@ -84,10 +90,23 @@ def _mend_compile_cache() -> None:
             return
         print(f"a compiled program on disk is damaged: compiling {damaged[1]} again", flush=True)
         for entry in compiled_directory().glob(f"{damaged[1]}-*"):
-            entry.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another job mends or trims as well, or the cache is read only
+                if time.time() - entry.stat().st_mtime > _BEING_WRITTEN and not _decompresses(entry.read_bytes()):
+                    entry.unlink()
 
     warnings.filterwarnings("always", message=_DAMAGED_ENTRY.pattern)
     warnings.showwarning = mend  # ty: ignore[invalid-assignment]
+
+
+def _decompresses(content: bytes) -> bool:
+    """Whether an entry is whole: jax compresses with zlib or, where it finds a package for that, with Zstandard."""
+    from numcodecs import Zstd
+
+    for decode in (zlib.decompress, Zstd().decode):
+        with contextlib.suppress(Exception):
+            decode(content)
+            return True
+    return False
 
 
 class _LaterTrimesh(types.ModuleType):

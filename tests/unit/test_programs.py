@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 import time
+import warnings
+import zlib
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from numcodecs import Zstd
 
+from dynamic_sparsity import runtime
 from dynamic_sparsity.simulation import programs
 
 
@@ -95,29 +100,96 @@ def process(cache):
     return subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
 
 
+def entries_of(cache):
+    return sorted((cache / "compiled").rglob("*-cache"))
+
+
+def cut(entry, age=120):
+    """As a job leaves it that was killed `age` seconds ago."""
+    entry.write_bytes(entry.read_bytes()[:-20])
+    os.utime(entry, (time.time() - age,) * 2)
+
+
 def test_damaged_compiled_programs_are_compiled_again_and_replaced(tmp_path):
     first = process(tmp_path).communicate()[0]
-    entries = list((tmp_path / "compiled").rglob("*-cache"))
+    entries = entries_of(tmp_path)
     assert len(entries) > 1 and any("lambda" in entry.name for entry in entries)
     for entry in entries:
-        entry.write_bytes(entry.read_bytes()[:-20])
+        cut(entry)
     again, then = (process(tmp_path).communicate()[0] for _ in range(2))
     assert again.count("is damaged: compiling") >= 2 and again.splitlines()[-1] == first.splitlines()[-1]
     assert "damaged" not in then and then.splitlines()[-1] == first.splitlines()[-1]
 
 
+def warn(text):
+    """As jax does, in a job."""
+    runtime._mend_compile_cache()
+    warnings.warn(text, stacklevel=1)
+
+
+def test_only_old_entries_that_are_damaged_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
+    place, content = runtime.compiled_directory(), bytes(range(256)) * 40
+    place.mkdir(parents=True)
+    whole, zstd = zlib.compress(content), Zstd().encode(content)
+    written = {"whole": whole, "zstd": zstd, "cut": whole[:-5], "cutzstd": zstd[:-5], "empty": b"", "young": whole[:-5]}
+    for name, entry in written.items():
+        path = place / f"jit_call-{name}-cache"
+        path.write_bytes(entry)
+        age = 5 if name == "young" else 120
+        os.utime(path, (time.time() - age,) * 2)
+    (place / "jit_other-cut-cache").write_bytes(b"")
+    os.utime(place / "jit_other-cut-cache", (0, 0))
+    with warnings.catch_warnings():
+        warn("Error reading persistent compilation cache entry for 'jit_call': error: incomplete or truncated stream")
+    assert {path.name.split("-")[1] for path in place.glob("jit_call-*")} == {"whole", "zstd", "young"}
+    assert (place / "jit_other-cut-cache").exists()
+    assert "is damaged: compiling jit_call again" in capsys.readouterr().out
+
+
+def test_another_warning_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
+    with pytest.warns(UserWarning, match="something else"):
+        warn("something else")
+
+
 def test_concurrent_jobs_and_a_killed_one_do_not_corrupt_the_cache(tmp_path):
+    process(tmp_path).communicate()
+    half, *others = entries_of(tmp_path)
+    cut(half)
+    for entry in others:  # to be written by several at once
+        entry.unlink()
     several = [process(tmp_path) for _ in range(3)]
     killed = process(tmp_path)
-    while not list((tmp_path / "compiled").rglob("*-cache")):
+    deadline = time.monotonic() + 120
+    while not set(entries_of(tmp_path)) - {half}:
+        assert time.monotonic() < deadline, "nobody writes an entry"
         time.sleep(0.01)
     killed.kill()
+    killed.communicate()
     outputs = [each.communicate()[0] for each in several]
     assert not any(each.returncode for each in several)
+    assert any("is damaged: compiling" in output for output in outputs)
+    for entry in entries_of(tmp_path):
+        os.utime(entry, (time.time() - 120,) * 2)
     process(tmp_path).communicate()  # mends what the killed one left, if it did
     last = process(tmp_path).communicate()[0]
     assert "damaged" not in last and "traced" not in last
     assert {output.splitlines()[-1] for output in [*outputs, last]} == {last.splitlines()[-1]}
+
+
+def test_kinds_of_machines_share_no_compiled_programs(monkeypatch):
+    """By the model and what it can do, not by how many cores it has or how fast they run just now."""
+
+    def directory(text):
+        monkeypatch.setattr(Path, "read_text", lambda path: text if path == Path("/proc/cpuinfo") else None)
+        return runtime.compiled_directory()
+
+    core = "processor: {}\nmodel name: {}\ncpu MHz: {}\nflags: fpu {}\n"
+    one = directory(core.format(0, "A", 2000, "avx2"))
+    assert directory(core.format(0, "A", 2500, "avx2") + core.format(1, "A", 2100, "avx2")) == one
+    others = {directory(core.format(0, "B", 2000, "avx2")), directory(core.format(0, "A", 2000, "avx2 avx512f"))}
+    assert len(others | {one}) == 3
 
 
 def test_the_least_recently_used_files_go_when_the_cache_is_full(tmp_path):
