@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import importlib
 import importlib.metadata
+import itertools
 import os
 import platform
 import re
@@ -156,18 +157,22 @@ def claim_cores(threads: int) -> set[int]:
 def claim_device() -> str | None:
     """Show this process one NVIDIA device that no other process of this study uses, waiting for one; returns its name.
 
-    Two jax processes on one device do not both find its memory. The devices are those of CUDA_VISIBLE_DEVICES, else the
-    machine's; None where there are none. A scheduler may give the same name to different devices of its jobs.
+    Two jax processes on one device do not both find its memory. The devices are those of CUDA_VISIBLE_DEVICES (as for CUDA,
+    up to a -1), else the machine's; None where there are none. A scheduler may give the same name to different devices of
+    its jobs.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     found = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
-    devices = found if visible is None else [name for name in visible.split(",") if name]
+    named = [name.strip() for name in (visible or "").split(",")]
+    devices = found if visible is None else [name for name in itertools.takewhile("-1".__ne__, named) if name]
     scope = os.environ.get("SLURM_JOB_ID", "")
-    while devices:
+    for attempt in itertools.count() if devices else ():
         for device in devices:
             if _lock(f"device{scope}-{device}"):
                 os.environ["CUDA_VISIBLE_DEVICES"] = device
                 return device
+        if attempt == 0:
+            print(f"waiting for a device: other processes of this study use {', '.join(devices)}", flush=True)
         time.sleep(1)
     return None
 

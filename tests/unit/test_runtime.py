@@ -56,26 +56,28 @@ def test_a_schedulers_binding_is_respected(cores, monkeypatch, tmp_path):
 
 def test_one_job_per_device(tmp_path):
     claim = CLAIM.replace("sorted(runtime.claim_cores(1))", "runtime.claim_device(), os.environ['CUDA_VISIBLE_DEVICES']")
-    given = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0,GPU-5a"}
+    given = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0, GPU-5a ,-1,1"}
     first, second, third = python(claim, **given), python(claim, **given), python(claim, **given)
     other = python(claim, **given, SLURM_JOB_ID="17")
     assert other.stdout.readline() == "0 0\n", "a scheduler's jobs have devices of their own, whatever their names"
     waiting, names = {process.stdout: process for process in (first, second, third)}, {}
-    while len(names) < 2:
+    while waiting:
         for output in select.select(list(waiting), [], [])[0]:
             names[output.readline()] = waiting.pop(output)
-    assert sorted(names) == ["0 0\n", "GPU-5a GPU-5a\n"]
-    (output,) = waiting
-    assert not select.select([output], [], [], 2)[0], "the third waits"
+    says = "waiting for a device: other processes of this study use 0, GPU-5a\n"
+    assert sorted(names) == ["0 0\n", "GPU-5a GPU-5a\n", says]
+    output = names[says].stdout
+    assert not select.select([output], [], [], 2)[0], "the third waits, and says so once"
     names["0 0\n"].kill()
     assert output.readline() == "0 0\n"
-    for process in (names["GPU-5a GPU-5a\n"], waiting[output], other):
+    for process in (names["GPU-5a GPU-5a\n"], names[says], other):
         process.communicate("\n")
 
 
-def test_without_a_device_none_is_claimed(tmp_path):
+@pytest.mark.parametrize("visible", ["", "-1", " -1,0", ","])
+def test_without_a_device_none_is_claimed(tmp_path, visible):
     claim = "from dynamic_sparsity import runtime; print(runtime.claim_device())"
-    assert python(claim, TMPDIR=str(tmp_path), CUDA_VISIBLE_DEVICES="").communicate()[0] == "None\n"
+    assert python(claim, TMPDIR=str(tmp_path), CUDA_VISIBLE_DEVICES=visible).communicate()[0] == "None\n"
 
 
 def test_jax_is_configured_before_it_is_imported():
