@@ -140,26 +140,37 @@ def _verify(given: argparse.Namespace) -> None:
             print(f"  {problem}")
     if damaged:
         raise UserError(
-            f"{len(damaged)} of {len(found)} are damaged: delete (of shipped experts: restore, by git checkout)"
-            f" {', '.join(damaged)} and run snakemake again"
+            f"{len(damaged)} of {len(found)} are damaged: delete {', '.join(damaged)} and run snakemake again."
+            " Restore shipped experts by git checkout instead."
         )
 
 
 def _verifiable(path: Path) -> list[Path]:
-    """`path` itself, or the stores and experts in a folder, through links as well."""
+    """`path` itself, or the stores and experts in a folder, through links as well; each directory once."""
     from dynamic_sparsity import stores
 
     if path.suffix == _EXPERT or _may_be_store(path) or stores.is_store(path):
         return [path]
-    found = []
+    found, seen = [], set()
     for folder, folders, files in os.walk(path, followlinks=True):
-        inside = [Path(folder, name) for name in folders]
+        seen.add(_identity(Path(folder)))
+        inside = []
+        for one in (Path(folder, name) for name in sorted(folders)):
+            if (identity := _identity(one)) not in seen:  # links may lead in circles, and several to one store
+                seen.add(identity)
+                inside.append(one)
         found += [one for one in inside if _may_be_store(one)]
         found += [Path(folder, name) for name in files if name.endswith(_EXPERT)]
         folders[:] = [one.name for one in inside if not _may_be_store(one)]
     if not found:
         raise UserError(f"{path} is not a store of this study, and no folder with stores or experts in it: check the path")
     return sorted(found)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of a file or directory, whatever links lead there."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def _may_be_store(path: Path) -> bool:

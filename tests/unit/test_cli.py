@@ -72,12 +72,27 @@ def test_verify_looks_into_folders_and_through_links(capsys, tmp_path):
     shutil.copy(ROOT / "resources/policies/CartpoleBalance-0.safetensors", tmp_path / "elsewhere/deep/0.safetensors")
     (tmp_path / "results/0.zarr/x.zarr").mkdir(parents=True)  # a store that has lost all but a folder
     (tmp_path / "results/policies").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SystemExit, match=r"1 of 2 are damaged: .* .*/results/0.zarr"):
+    with pytest.raises(SystemExit, match=r"1 of 2 are damaged: delete [^ ]*/results/0.zarr and run snakemake again\. R"):
         cli.main(["verify", str(tmp_path / "results")])
     assert f"{tmp_path}/results/policies/deep/0.safetensors: sound" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="empty is not a store of this study, and no folder with stores or experts"):
         cli.main(["verify", str(tmp_path / "empty")])
+
+
+def test_verify_follows_no_circle_and_reads_nothing_twice(capsys, tmp_path):
+    policies = tmp_path / "results/policies"
+    policies.mkdir(parents=True)
+    shutil.copy(ROOT / "resources/policies/CartpoleBalance-0.safetensors", policies / "0.safetensors")
+    (tmp_path / "results/0.zarr").mkdir()
+    (tmp_path / "results/again.zarr").symlink_to("0.zarr")
+    (tmp_path / "results/more").symlink_to("policies")
+    (policies / "up").symlink_to("..")
+    (policies / "self").symlink_to(".")
+    (policies / "nowhere").symlink_to("gone")
+    with pytest.raises(SystemExit, match="1 of 2 are damaged"):
+        cli.main(["verify", str(tmp_path / "results")])
+    assert capsys.readouterr().out.count("/0.safetensors: sound") == 1
 
 
 def test_inspect_reads_an_experts_file_whatever_its_name(capsys, tmp_path):
