@@ -20,7 +20,9 @@ from dynamic_sparsity.errors import quoted
 from dynamic_sparsity.metadata import ArrayMetadata, ShardConfiguration, parsed, problem
 
 ROOT = "zarr.json"
-_LARGEST_METADATA = 2**29
+_LARGEST_METADATA = 2**26
+"""Bytes; what is made of them takes up to 40 times as much memory (`[[[]],[[]],…`), 2.5 GB. The root's list of files needs
+100 bytes for each: that is room for 600,000 shards, six arrays of the 100,000 episodes that config.yaml allows."""
 _LARGEST_PIECE = 2**31
 """Bytes that are decoded at a time: Blosc, with which every large array is compressed, takes no more. An array may be of any
 size on disk: masks of nothing but zeros take no bytes, so the ratio to the announced size says nothing."""

@@ -300,10 +300,16 @@ class _Unfinished:
 
 
 def _clear(directory: Path) -> None:
-    """Remove a directory. When one of zarr's threads has failed, others may be writing there still."""
+    """Remove a directory. When one of zarr's threads has failed, others may be writing there still.
+
+    Nothing is waited for where nothing can be removed: on a disk that has become read-only.
+    """
     deadline = time.monotonic() + 5
     while directory.exists() and time.monotonic() < deadline:
         shutil.rmtree(directory, ignore_errors=True)
+        if not os.access(directory, os.W_OK):  # gone, or not to be had
+            return
+        time.sleep(0.05)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

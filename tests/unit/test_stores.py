@@ -1,16 +1,18 @@
 """Stores: what is written comes back, whole or not at all, and damage is found."""
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity import stores
+from dynamic_sparsity import layout, stores
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.stores import labels
 from dynamic_sparsity.verification import verify_store
@@ -132,6 +134,35 @@ def test_two_writers_of_one_store_never_mix(tmp_path):
     assert list(tmp_path.iterdir()) == [], "nobody knows which settings the first one had"
     write(path, episodes=3)
     assert stores.open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_clearing_waits_for_other_threads_but_not_for_a_disk_that_is_read_only(tmp_path, monkeypatch):
+    busy, turns = tmp_path / "busy", []
+
+    def remove(path, ignore_errors):
+        turns.append(path)
+        if len(turns) == 3:
+            path.rmdir()
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    busy.mkdir()
+    started = time.monotonic()
+    stores._clear(busy)
+    assert not busy.exists() and len(turns) == 3 and time.monotonic() - started > 0.09
+    busy.mkdir()
+    monkeypatch.setattr(stores.os, "access", lambda *_: False)  # root may write everywhere
+    stores._clear(busy)
+    assert len(turns) == 4
+
+
+def test_metadata_too_large_for_any_store_is_not_read(tmp_path):
+    write(tmp_path / "s.zarr")
+    listed = f'      "jacobian/c/99999/0/0/0": "{"0" * 64}",\n'
+    assert f'\n{listed.partition("99999")[0]}0/0/0/0": "' in (tmp_path / "s.zarr/zarr.json").read_text()
+    assert 6 * 100_000 * len(listed) < layout._LARGEST_METADATA
+    os.truncate(tmp_path / "s.zarr/zarr.json", 2**26 + 1)  # sparse: it takes no room
+    with pytest.raises(UserError, match="67108865 bytes, at most 67108864 are read"):
+        stores.open_store(tmp_path / "s.zarr")
 
 
 def chunk_of(path):
