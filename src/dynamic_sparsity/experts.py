@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from safetensors.numpy import save
 
 from dynamic_sparsity import metadata
 from dynamic_sparsity.errors import UserError, printable, quoted
+from dynamic_sparsity.whole_files import whole
 
 SCHEMA_VERSION = 1
 """Raised when the tensors or the provenance of a file change their meaning."""
@@ -64,17 +64,12 @@ class Expert:
 
 
 def write_expert(path: Path, expert: Expert) -> None:
-    """Write the file beside its place, then rename it; the checksum covers tensors and provenance."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the file, whole or not at all; the checksum covers tensors and provenance."""
     provenance = {**expert.provenance, "schema_version": SCHEMA_VERSION}
     provenance[_CHECKSUM] = _checksum(expert.tensors, provenance)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        tensors = {name: np.ascontiguousarray(array) for name, array in expert.tensors.items()}
-        unfinished.write_bytes(save(tensors, metadata={_HEADER: json.dumps(provenance, sort_keys=True)}))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    tensors = {name: np.ascontiguousarray(array) for name, array in expert.tensors.items()}
+    with whole(path) as (beside,):
+        beside.write_bytes(save(tensors, metadata={_HEADER: json.dumps(provenance, sort_keys=True)}))
 
 
 def read_expert(path: Path, task: str | None = None, remedy: str = REMEDY) -> Expert:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,13 +15,12 @@ from dynamic_sparsity.errors import UserError
 def whole(*paths: Path) -> Generator[list[Path], None, None]:
     """Where to write instead: beside `paths`, whose names these files take when the block ends without an error.
 
-    After an error they are gone. What a killed job left is cleared.
+    After an error they are gone. What a process left that is gone (on this machine) is cleared.
     """
-    beside = [path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}") for path in paths]
+    beside = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
-            left.unlink(missing_ok=True)
+        _clear(path)
     try:
         yield beside
         for written, path in zip(beside, paths, strict=True):
@@ -28,6 +28,23 @@ def whole(*paths: Path) -> Generator[list[Path], None, None]:
     finally:
         for path in beside:
             path.unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    partial = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.partial")
+    for left in path.parent.iterdir():
+        if (found := partial.fullmatch(left.name)) and not _runs(int(found[1])):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def check_writable(directory: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -15,7 +17,7 @@ def test_files_take_their_names_together_at_the_end(tmp_path):
     with whole(csv, html) as (first, second):
         first.write_text("1")
         second.write_text("2")
-        assert first.suffix == ".csv" and not csv.exists() and not html.exists()
+        assert not csv.exists() and not html.exists()
     assert csv.read_text() == "1" and html.read_text() == "2" and len(list(csv.parent.iterdir())) == 2
 
 
@@ -29,11 +31,32 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path):
 
 
 def test_what_a_killed_job_left_is_cleared(tmp_path):
-    (tmp_path / ".a.123.partial.csv").write_text("half")
-    (tmp_path / ".ab.123.partial.csv").write_text("another's")
-    with whole(tmp_path / "a.csv") as (beside,):
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        killed.wait()
+    runs = os.getppid()
+    others = [f".a[b].csv.{runs}.partial", f".ab.csv.{killed.pid}.partial", f".c.a[b].csv.{killed.pid}.partial"]
+    for name in (*others, f".a[b].csv.{killed.pid}.partial", f".a[b].csv.{10**30}.partial"):
+        (tmp_path / name).write_text("half")
+    with whole(tmp_path / "a[b].csv") as (beside,):
         beside.write_text("whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.123.partial.csv", "a.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a[b].csv"])
+
+
+def test_a_writer_that_runs_keeps_what_it_has_written(tmp_path):
+    path = tmp_path / "a.csv"
+    code = (
+        "import pathlib, sys; from dynamic_sparsity.whole_files import whole\n"
+        "with whole(pathlib.Path(sys.argv[1])) as (beside,):\n"
+        "    beside.write_text('first'); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        first.stdout.readline()
+        with whole(path) as (beside,):
+            beside.write_text("second")
+        assert path.read_text() == "second"
+        first.communicate("\n")
+    assert first.returncode == 0 and path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):

@@ -51,9 +51,9 @@ def configure(style: FigureStyle) -> None:
 def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
     """Write both formats, without a date in them."""
     with whole(png, svg) as (first, second):
-        figure.savefig(first, dpi=style.dpi, metadata={"Software": None})
+        figure.savefig(first, format="png", dpi=style.dpi, metadata={"Software": None})
         figure.set_layout_engine("none")  # as it is now: laying out takes as long as drawing
-        figure.savefig(second, metadata={"Date": None})
+        figure.savefig(second, format="svg", metadata={"Date": None})
 
 
 def title(figure: Figure, text: str, attrs: dict) -> None:

@@ -23,6 +23,7 @@ import jax.scipy.linalg
 
 from dynamic_sparsity import sources
 from dynamic_sparsity.runtime import cache_directory
+from dynamic_sparsity.whole_files import whole
 
 _VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
 _DIGEST_BYTES = 32
@@ -120,9 +121,5 @@ def _read(path: Path) -> jax.export.Exported | None:
 
 def _write(path: Path, program: jax.export.Exported) -> None:
     payload = bytes(program.serialize())
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as (beside,):
+        beside.write_bytes(hashlib.sha256(payload).digest() + payload)

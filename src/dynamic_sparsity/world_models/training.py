@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from safetensors.numpy import save
 
 from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
+from dynamic_sparsity.whole_files import whole
 from dynamic_sparsity.world_models.data import Transitions
 from dynamic_sparsity.world_models.losses import jacobian_loss, prediction_and_columns, random_columns
 from dynamic_sparsity.world_models.networks import NETWORKS, Network
@@ -173,15 +173,10 @@ class Trainer:
     def _keep(self) -> None:
         if self._checkpoint is None:
             return
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         tensors = {str(number): np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(self._state))}
         about = {"identity": self._identity, "history": json.dumps(self._history), "seconds": str(self._seconds)}
-        unfinished = self._checkpoint.with_name(f".{self._checkpoint.name}.{os.getpid()}.partial")
-        try:
-            unfinished.write_bytes(save(tensors, metadata=about))
-            unfinished.replace(self._checkpoint)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole(self._checkpoint) as (beside,):
+            beside.write_bytes(save(tensors, metadata=about))
 
     def _resume(self) -> None:
         if self._checkpoint is None or not self._checkpoint.exists():
