@@ -13,7 +13,7 @@ report: $(VENV)/.study
 	$(BIN)/snakemake --report results/report.html
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --ignore tests/cluster
+	$(BIN)/python -m pytest -rs --numprocesses logical --dist loadfile --ignore tests/cluster
 
 # On a Slurm of its own on this machine; says why where there can be none.
 test-cluster: $(VENV)/.slurm

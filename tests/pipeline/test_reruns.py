@@ -146,6 +146,8 @@ def test_one_core_and_results_on_another_file_system_give_the_same_numbers(finis
     alone = Project.create(tmp_path / "alone")
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as elsewhere:
+        if Path(elsewhere).stat().st_dev == alone.path.stat().st_dev:
+            pytest.skip(f"{elsewhere} is on the same file system as {alone.path}: there is no other one to try")
         (alone.path / "results").symlink_to(elsewhere)
         alone.run(cores=1)
         assert alone.fingerprint() == finished.fingerprint() and (alone.path / "results").is_symlink()
