@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +34,8 @@ AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "stu
 
 class Project:
     """A checkout with its results."""
+
+    _started: ClassVar[list[subprocess.Popen]] = []
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,9 +86,24 @@ class Project:
         """Start snakemake here, as a user would: no coverage of the test process's own binding or path."""
         environment = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
         command = [sys.executable, "-m", "snakemake", *arguments]
-        return subprocess.Popen(
-            command, cwd=self.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-        )
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        # A session of its own, by which `end_all` knows what has outlived its parent.
+        process = subprocess.Popen(command, cwd=self.path, env=environment, start_new_session=True, **output, **options)
+        self._started.append(process)
+        return process
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Kill what is left of all that any project has started."""
+        sessions = {process.pid for process in cls._started}
+        left = [process for process in psutil.process_iter() if sessions and _session(process.pid) in sessions]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for process in cls._started:
+            process.wait(10)
+            process.stdout.close()
+        cls._started.clear()
 
     def snakemake(self, *arguments: str, ok: bool = True) -> str:
         """Run snakemake to its end and return what it printed."""
@@ -124,6 +144,20 @@ class Project:
                 result[name] = hashlib.sha256(content).hexdigest()
         assert result
         return result
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_test():
+    """Where it is imported, what a test has started ends with it."""
+    yield
+    Project.end_all()
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:  # gone, or not ours
+        return None
 
 
 def jobs(output: str) -> list[tuple[str, str]]:

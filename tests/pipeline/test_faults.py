@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 
 from tests.pipeline.project import AFTER_SPARSITY, Project, rules
+from tests.pipeline.project import nothing_outlives_its_test as nothing_outlives_its_test
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
@@ -35,10 +36,10 @@ def test_a_failed_job_leaves_nothing_stale(project):
 HELD_WRITES = """
 import time as _time
 _SHARD_BYTES = 1
-_quick_flush = EpisodeWriter._flush
+_quick_flush, _held_until = EpisodeWriter._flush, _time.monotonic() + 120
 def _held_flush(self):
     _quick_flush(self)
-    while self._attrs["kind"] == "jacobians" and Path("hold").exists():
+    while self._attrs["kind"] == "jacobians" and Path("hold").exists() and _time.monotonic() < _held_until:
         _time.sleep(0.1)
 EpisodeWriter._flush = _held_flush
 """
