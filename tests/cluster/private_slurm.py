@@ -1,8 +1,11 @@
 """A Slurm of its own on this machine: two nodes and a fake GPU, gone when the block ends.
 
-Debian's daemons are installed where they are missing, which needs root. Everything that is started is stopped by its
-pid, and the configuration is removed: a `slurm.conf` that is left behind makes every later `snakemake` wait for a
-controller.
+Debian's daemons are installed where they are missing, which needs root. They are started from here and stopped by their
+pids; nothing outside the given directory is touched but /etc/slurm, where the executor makes every client look. What was
+made there is removed: a `slurm.conf` that is left behind makes every later `snakemake` wait for a controller.
+
+Slurm hands out cores here but binds nothing to them (TaskPlugin=task/none): what a job does with cores that it is bound to
+is tested in tests/unit/test_runtime.py.
 """
 
 from __future__ import annotations
@@ -10,22 +13,27 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 NODES = ("n1", "n2")
+SLURMD_TIMEOUT = 15
+"""Seconds after which a node that does not answer is down."""
 CONFIGURATION = Path("/etc/slurm")  # the executor strips SLURM_CONF from the environment
-_MUNGE_KEY = Path("/etc/munge/munge.key")
-_MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
+DAEMONS = ("slurmctld", "slurmd", "slurmstepd", "munged")
+_OWNER = "# of a test, process {process}, in {directory}"
+_POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's packages whether their daemons may be started
 
 
 class UnavailableError(Exception):
@@ -33,54 +41,50 @@ class UnavailableError(Exception):
 
 
 class PrivateSlurm:
-    """Controller and nodes; a context manager. Raises UnavailableError, with the reason, where they cannot run."""
+    """Controller and nodes; a context manager.
+
+    Raises UnavailableError, with the reason, where there can be none, and RuntimeError, with the end of the daemons' logs,
+    where it is installed but does not start.
+    """
 
     def __init__(self, directory: Path) -> None:
         """`directory`: for logs, state and the fake GPU."""
         self._directory = directory
         self._daemons: dict[str, subprocess.Popen] = {}
-        self._made: list[Path] = []
+        self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> PrivateSlurm:
+        _check_allowed()
         _install()
-        if (CONFIGURATION / "slurm.conf").exists():
-            raise UnavailableError(
-                f"{CONFIGURATION}/slurm.conf belongs to another Slurm; remove it to test with one of our own"
-            )
-        try:
+        _remove_stale()
+        with contextlib.ExitStack() as self._undo:  # last in, first out, and all of it whatever one of them raises
             self._configure()
+            self._undo.callback(kill_all_of, self._directory)
+            self._undo.callback(self._stop_daemons)
             self._start_munge()
             self._start("slurmctld", "slurmctld", "-D", "-c")
-            for node in NODES:
-                self.start_node(node)
-            _wait_until(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60, f"the nodes are {self.states()}")
-        except BaseException:
-            self.__exit__()
-            raise
+            self._undo.callback(self.cancel_jobs)
+            self.recover()
+            self._undo = self._undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "slurmctld" in self._daemons and _runs(self._daemons["slurmctld"]):
-            subprocess.run(["scancel", "--full", "--signal=KILL", "--user=root"], capture_output=True)
-        for daemon in reversed(self._daemons.values()):
-            _stop(daemon)
-        for path in reversed(self._made):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self._daemons, self._made = {}, []
+        self._undo.close()
 
     def start_node(self, node: str) -> None:
-        """Start the slurmd of a node that is not running."""
-        self._start(node, "slurmd", "-D", "-N", node)
+        """Start the slurmd of a node where it is not running."""
+        if node not in self._daemons:
+            self._start(node, "slurmd", "-D", "-N", node)
 
     def kill_node(self, node: str) -> None:
         """SIGKILL to a node's slurmd; the jobs that it has started live on."""
-        self._daemons.pop(node).kill()
+        daemon = self._daemons.pop(node)
+        daemon.kill()
+        daemon.wait()
 
     def states(self) -> dict[str, str]:
         """What sinfo says of each node: idle, mixed, allocated, down, … (with * where it does not answer)."""
-        done = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%N %T"], capture_output=True, text=True)
-        return dict(line.split() for line in done.stdout.splitlines())
+        return dict(line.split() for line in _ask("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines())
 
     def jobs(self) -> list[dict[str, str]]:
         """What scontrol says of every job so far, in the order of their numbers (JobId, JobState, TimeLimit, …)."""
@@ -88,95 +92,209 @@ class PrivateSlurm:
         found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in output.splitlines() if line.startswith("JobId=")]
         return sorted(found, key=lambda job: int(job["JobId"]))
 
+    def start_now(self, job: str) -> None:
+        """Start a job that was requeued without Slurm's wait of two minutes."""
+        subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
+
+    def cancel_jobs(self) -> None:
+        """End all jobs; returns when none is left, or after 10 s."""
+        deadline = time.monotonic() + 10
+        _ask("scancel", "--user=root")
+        while _ask("squeue", "--noheader") and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def recover(self) -> None:
+        """Nothing runs, and all nodes do."""
+        self.cancel_jobs()
+        for node in NODES:
+            self.start_node(node)
+        self.wait_until(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60, "not all nodes are idle")
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+        """Raises RuntimeError, with the end of the daemons' logs, where `condition` does not come true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                logs = [f"{log.name}:\n{log.read_text()[-1500:]}" for log in sorted(self._directory.glob("*.log"))]
+                raise RuntimeError("\n".join([f"Slurm: after {seconds:.0f} s {otherwise}; {self.states()}", *logs]))
+            time.sleep(0.2)
+
     def _start(self, name: str, *command: str) -> None:
-        log = (self._directory / f"{name}.log").open("a")
-        path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")} | {"PATH": path}
-        self._daemons[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self._directory)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")} | {"PATH": _search_path()}
+        with (self._directory / f"{name}.log").open("a") as log:
+            self._daemons[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self._directory)
+
+    def _stop_daemons(self) -> None:
+        with contextlib.ExitStack() as each:
+            for daemon in self._daemons.values():
+                each.callback(_stop, daemon)
+        self._daemons = {}
 
     def _start_munge(self) -> None:
-        if not _MUNGE_KEY.exists():
-            raise UnavailableError(f"munge has no key at {_MUNGE_KEY}")
-        if not _munge_answers():
-            _MUNGE_SOCKET.parent.mkdir(exist_ok=True)
-            for directory in (_MUNGE_SOCKET.parent, Path("/var/log/munge"), Path("/var/lib/munge")):
-                shutil.chown(directory, "munge", "munge")
-                directory.chmod(0o755)
-            self._start("munge", "setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", "munged", "-F", "--force")
-            _wait_until(_munge_answers, 20, "munge does not answer")
+        """A munge with a key and a socket of its own: one that runs already is none of our business."""
+        key = self._directory / "munge.key"
+        key.touch(mode=0o400, exist_ok=False)
+        key.write_bytes(secrets.token_bytes(128))  # root may
+        own = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "messages.log", "seed-file": "seed"}
+        options = [f"--{option}={self._directory}/munge.{name}" for option, name in own.items()]
+        self._start("munge", "munged", "--foreground", "--force", *options)  # --force: as root, in root's directory
+        answers = ["munge", "--no-input", f"--socket={self._directory}/munge.socket"]
+        self.wait_until(lambda: subprocess.run(answers, capture_output=True).returncode == 0, 20, "munge does not answer")
 
     def _configure(self) -> None:
-        cores = len(os.sched_getaffinity(0))
-        memory = psutil.virtual_memory().available // 2**20
-        controller, *nodes = _free_ports(1 + len(NODES))
         gpu = self._directory / "gpu0"
-        os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-        for path in (self._directory / "state", self._directory / "spool"):
-            path.mkdir()
-        host = socket.gethostname()
-        per_node = f"CPUs={max(1, cores // len(NODES))} RealMemory={memory // len(NODES)}"
-        lines = [
-            "ClusterName=private",
-            f"SlurmctldHost={host}(127.0.0.1)",
-            f"SlurmctldPort={controller}",
-            f"SlurmctldPidFile={self._directory}/slurmctld.pid",
-            f"SlurmdPidFile={self._directory}/%n.pid",
-            f"StateSaveLocation={self._directory}/state",
-            f"SlurmdSpoolDir={self._directory}/spool/%n",
-            "SlurmUser=root",
-            "AuthType=auth/munge",
-            "ProctrackType=proctrack/linuxproc",
-            "TaskPlugin=task/none",
-            "SelectType=select/cons_tres",
-            "SelectTypeParameters=CR_Core_Memory",
-            "SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer=0",
-            "SlurmdParameters=config_overrides",
-            "JobAcctGatherType=jobacct_gather/linux",  # there are no cgroups to hold a job to its memory, so Slurm looks
-            "JobAcctGatherFrequency=task=1",
-            "JobAcctGatherParams=OverMemoryKill",
-            "AccountingStorageType=accounting_storage/none",
-            "MpiDefault=none",
-            "MinJobAge=3600",
-            "ReturnToService=2",
-            "SlurmdTimeout=15",
-            "KillWait=1",
-            "GresTypes=gpu",
-            *(
-                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {per_node} Gres=gpu:{number}"
-                for number, (node, port) in enumerate(zip(NODES, nodes, strict=True))
-            ),
-            f"PartitionName=cpu Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP",
-        ]
+        try:
+            os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        except PermissionError as error:
+            raise UnavailableError(f"a device cannot be made here ({error})") from None
+        self._undo.callback(gpu.unlink, missing_ok=True)
+        for name in ("state", "spool"):
+            (self._directory / name).mkdir()
+            self._undo.callback(shutil.rmtree, self._directory / name, ignore_errors=True)
         if not CONFIGURATION.exists():
+            self._undo.callback(_remove_empty, CONFIGURATION)
             CONFIGURATION.mkdir()
-            self._made.append(CONFIGURATION)
-        for name, text in {
-            "slurm.conf": "\n".join(lines),
-            "gres.conf": f"NodeName={NODES[1]} Name=gpu File={gpu}",
+        owner = _OWNER.format(process=os.getpid(), directory=self._directory)
+        for name, lines in {
+            "slurm.conf": _configuration(self._directory),
+            "gres.conf": [f"NodeName={NODES[1]} Name=gpu File={gpu}"],
         }.items():
-            (CONFIGURATION / name).write_text(f"{text}\n")
-            self._made.append(CONFIGURATION / name)
+            with (CONFIGURATION / name).open("x") as file:
+                self._undo.callback((CONFIGURATION / name).unlink, missing_ok=True)
+                file.write("\n".join([owner, *lines, ""]))
+
+
+def processes_of(directory: Path) -> list[psutil.Process]:
+    """What runs in `directory` or names it, as a Slurm's daemons do, with all that these have started."""
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            names = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            if any(name.startswith(f"{directory}/") or f"={directory}/" in name for name in [f"{names[0]}/", *names[1:]]):
+                found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [process for pid, process in found.items() if pid not in spared]
+
+
+def kill_all_of(directory: Path) -> None:
+    """SIGKILL to what is left of the Slurm in `directory`."""
+    left = processes_of(directory)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def _configuration(directory: Path) -> list[str]:
+    cores = len(os.sched_getaffinity(0))
+    memory = psutil.virtual_memory().available // 2**20
+    controller, *nodes = _free_ports(1 + len(NODES))
+    host = socket.gethostname()
+    per_node = f"CPUs={max(1, cores // len(NODES))} RealMemory={memory // len(NODES)}"
+    return [
+        "ClusterName=private",
+        f"SlurmctldHost={host}(127.0.0.1)",
+        f"SlurmctldPort={controller}",
+        f"SlurmctldPidFile={directory}/slurmctld.pid",
+        f"SlurmdPidFile={directory}/%n.pid",
+        f"StateSaveLocation={directory}/state",
+        f"SlurmdSpoolDir={directory}/spool/%n",
+        "SlurmUser=root",
+        "AuthType=auth/munge",
+        f"AuthInfo=socket={directory}/munge.socket",
+        "CredType=cred/munge",
+        "ProctrackType=proctrack/linuxproc",
+        "TaskPlugin=task/none",
+        "SelectType=select/cons_tres",
+        "SelectTypeParameters=CR_Core_Memory",
+        "SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer=0",
+        "SlurmdParameters=config_overrides",
+        "JobAcctGatherType=jobacct_gather/linux",  # there are no cgroups to hold a job to its memory, so Slurm looks
+        "JobAcctGatherFrequency=task=1",
+        "JobAcctGatherParams=OverMemoryKill",
+        "AccountingStorageType=accounting_storage/none",
+        "MpiDefault=none",
+        "MinJobAge=3600",
+        "ReturnToService=2",
+        f"SlurmdTimeout={SLURMD_TIMEOUT}",
+        "KillWait=1",
+        "GresTypes=gpu",
+        *(
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {per_node} Gres=gpu:{number}"
+            for number, (node, port) in enumerate(zip(NODES, nodes, strict=True))
+        ),
+        f"PartitionName=cpu Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP",
+    ]
+
+
+def _check_allowed() -> None:
+    if sys.platform != "linux":
+        raise UnavailableError(f"Slurm needs Linux, this is {sys.platform}")
+    if os.geteuid() != 0:
+        raise UnavailableError("this is not root, and Slurm's daemons must be")
 
 
 def _install() -> None:
-    needed = ("slurmctld", "slurmd", "sbatch", "munged", "setpriv")
-    search = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    missing = [name for name in needed if not shutil.which(name, path=search)]
-    if os.geteuid() != 0:
-        raise UnavailableError("this is not root, and Slurm's daemons must be")
+    needed = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
+    missing = [name for name in needed if not shutil.which(name, path=_search_path())]
     if not missing:
         return
     if not shutil.which("apt-get"):
         raise UnavailableError(f"{', '.join(missing)} missing, and no apt-get to install Debian's packages with")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        done = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise UnavailableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
+    with _no_daemons():
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
+            done = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
+            if done.returncode:
+                raise UnavailableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
 
 
-def _munge_answers() -> bool:
-    return subprocess.run(["munge", "--no-input"], capture_output=True).returncode == 0
+@contextlib.contextmanager
+def _no_daemons() -> Iterator[None]:
+    """Packages that are installed in the block do not start their daemons. A policy of the machine's own is left alone."""
+    if _POLICY.exists():
+        yield
+        return
+    try:
+        with _POLICY.open("x") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        _POLICY.chmod(0o755)
+        yield
+    finally:
+        _POLICY.unlink(missing_ok=True)
+
+
+def _remove_stale() -> None:
+    """Remove what a test that was killed has left in /etc/slurm and running. Raises UnavailableError for all others'."""
+    mark = re.compile(_OWNER.format(process=r"(\d+)", directory=r"(/.+)"))
+    for path in (CONFIGURATION / name for name in ("slurm.conf", "gres.conf", "cgroup.conf")):
+        if not path.exists():
+            continue
+        owner = mark.match(path.read_text())
+        if not owner:
+            raise UnavailableError(f"{path} belongs to another Slurm; remove it to test with one of our own")
+        with contextlib.suppress(psutil.NoSuchProcess):  # its number may have been given to another since
+            if psutil.Process(int(owner[1])).create_time() <= path.stat().st_mtime:
+                raise UnavailableError(f"{path} belongs to a test that runs, process {owner[1]}; wait for its end")
+        kill_all_of(Path(owner[2]))
+        path.unlink()
+
+
+def _remove_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
+def _search_path() -> str:
+    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def _ask(*command: str) -> str:
+    """What a client prints; nothing where the controller does not answer."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def _free_ports(count: int) -> list[int]:
@@ -187,25 +305,14 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _runs(process: subprocess.Popen) -> bool:
-    return process.poll() is None
-
-
 def _stop(process: subprocess.Popen) -> None:
     """End a daemon and what it started: SIGTERM, then SIGKILL."""
-    if not _runs(process):
-        return
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    family = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(family, timeout=10)
     for each in alive:
-        each.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
     process.wait(10)
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise UnavailableError(f"Slurm does not start: {otherwise}")
-        time.sleep(0.2)

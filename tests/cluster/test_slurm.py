@@ -1,9 +1,12 @@
 """The smoke study on a real Slurm: the same numbers, requests that hold, and what is killed starts again."""
 
+import contextlib
 import re
 import time
 
-from tests.cluster.conftest import SMOKE, SUBMIT
+from tests.cluster.conftest import SMOKE, SMOKE_BOUND_S, SUBMIT
+from tests.cluster.private_slurm import SLURMD_TIMEOUT, processes_of
+from tests.pipeline.project import AFTER_SPARSITY
 from tests.pipeline.test_faults import HELD_WRITES
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
@@ -21,10 +24,10 @@ def megabytes(job):
     return float(number) * {"M": 1, "G": 1024}[unit]
 
 
-def test_the_smoke_study_gives_what_a_local_run_gives(slurm, reference, project):
+def test_the_smoke_study_gives_what_a_local_run_gives(slurm, reference, project, record_property):
     before, started = slurm.jobs(), time.perf_counter()
     project.submit(*SMOKE)
-    print(f"smoke study on Slurm: {time.perf_counter() - started:.0f} s")
+    record_property("smoke study on Slurm", (time.perf_counter() - started, SMOKE_BOUND_S))
     assert project.fingerprint() == reference.fingerprint()
     jobs = jobs_since(slurm, before)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
@@ -41,7 +44,9 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
         stage = log.relative_to(reference.path / "results/logs").parts[0]
         used[stage] = max(used.get(stage, 0), int(peak[1]))
     output = reference.snakemake("--dry-run", "--forceall", *SMOKE)
-    for rule, resources in re.findall(r"^ *rule ((?!all)\w+):\n(?: .*\n)*? *resources: (.*)$", output, re.MULTILINE):
+    planned = re.findall(r"^ *rule ((?!all)\w+):\n(?: .*\n)*? *resources: (.*)$", output, re.MULTILINE)
+    assert {rule for rule, _ in planned} == {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY
+    for rule, resources in planned:
         folder = {"figure": "figures", "study_figure": "figures", "table": "tables"}.get(rule, rule)
         asked = int(re.search(r"mem_mb=(\d+)", resources)[1])
         assert used[folder] < asked <= 20 * used[folder], rule
@@ -62,28 +67,67 @@ def test_a_job_that_needs_more_memory_than_it_asked_for_gets_it(slurm, reference
     assert names and {name: project.fingerprint()[name] for name in names}.items() <= reference.fingerprint().items()
 
 
-def test_a_killed_slurmd_loses_nothing(slurm, reference, project):
+@contextlib.contextmanager
+def held_job(slurm, project, *arguments):
+    """A jacobians job whose store has all but its name, until the end of the block: snakemake, job, node."""
     hold = project.path / "hold"
     hold.touch()
-    project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", ""))  # held with all but the name written
-    process = project.popen(*SUBMIT, *SMOKE, "--", JACOBIAN)
-    partial = (project.path / JACOBIAN).with_name(".0.zarr.partial")
-    deadline = time.monotonic() + 180
-    while not (partial / "zarr.json").exists():
-        assert process.poll() is None and time.monotonic() < deadline, "never saw the store being written"
-        time.sleep(0.1)
-    busy = [node for node, state in slurm.states().items() if state != "idle"]
-    for node in busy:
-        slurm.kill_node(node)
-    time.sleep(2)
-    for node in busy:
-        slurm.start_node(node)
-    hold.unlink()
-    output = process.communicate()[0]
-    assert process.returncode == 0, output[-3000:]
-    assert not partial.exists()
+    project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", ""))
+    process = project.popen(*SUBMIT, *SMOKE, *arguments, "--", JACOBIAN)
+    project.wait_for(partial_of(project) / "zarr.json", process)
+    (running,) = [job for job in slurm.jobs() if job["JobState"] == "RUNNING"]
+    node = running["NodeList"]
+    assert slurm.states()[node] in ("mixed", "allocated")
+    try:
+        yield process, running["JobId"], node
+    finally:
+        hold.unlink()
+
+
+def partial_of(project):
+    """Where the store is written before it has its name."""
+    store = project.path / JACOBIAN
+    return store.with_name(f".{store.name}.partial")
+
+
+def check_result(project, reference):
+    """The store is there with the reference's numbers, and nothing half-written beside it."""
     made = project.fingerprint()
     assert any(name.startswith(JACOBIAN) for name in made) and made.items() <= reference.fingerprint().items()
+    assert not list((project.path / "results").rglob("*partial*"))
+
+
+def test_a_killed_slurmd_that_comes_back_loses_nothing(slurm, reference, project):
+    before = slurm.jobs()
+    with held_job(slurm, project) as (process, held, node):
+        slurm.kill_node(node)
+        time.sleep(2)
+        assert process.poll() is None
+        slurm.start_node(node)
+    output = process.communicate()[0]
+    assert process.returncode == 0, output[-3000:]
+    first, second = jobs_since(slurm, before)
+    assert "rollouts" in first["StdOut"] and "jacobians" in second["StdOut"] and second["JobId"] == held
+    assert {(job["JobState"], job["Restarts"]) for job in (first, second)} == {("COMPLETED", "0")}
+    check_result(project, reference)
+
+
+def test_a_slurmd_that_stays_away_costs_its_job_and_no_more(slurm, reference, project):
+    before = slurm.jobs()
+    with held_job(slurm, project, "--retries", "0") as (process, held, node):
+        slurm.kill_node(node)
+        slurm.wait_until(lambda: slurm.states()[node].startswith("down"), 4 * SLURMD_TIMEOUT, "its node is not down")
+        assert process.poll() is None
+        slurm.start_now(held)  # on the other node, while what it started here lives on
+        output = process.communicate()[0]
+    assert process.returncode != 0 and "another process is writing" in output, output[-3000:]
+    job = jobs_since(slurm, before)[-1]
+    assert (job["JobId"], job["JobState"], job["Restarts"]) == (held, "FAILED", "1") and job["NodeList"] != node
+    slurm.wait_until(lambda: not processes_of(project.path), 60, "the first job's processes live on")
+    assert not (project.path / JACOBIAN).exists(), "kept though nobody waits for it"
+    slurm.start_node(node)
+    project.submit(*SMOKE, "--", JACOBIAN)
+    check_result(project, reference)
 
 
 DEVICES = """
@@ -100,12 +144,17 @@ def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project,
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     before = slurm.jobs()
     project.submit(*SMOKE, "--", JACOBIAN, JACOBIAN.replace("noise", "expert"))
-    asked = [(job["Comment"].split("_")[1], job.get("TresPerJob")) for job in jobs_since(slurm, before)]
-    assert asked == [("rollouts", None), ("jacobians", "gres:gpu:1"), ("jacobians", "gres:gpu:1")]
+    jobs = jobs_since(slurm, before)
+    assert [job.get("TresPerJob") for job in jobs] == [None, "gres:gpu:1", "gres:gpu:1"]
+    assert [rule in job["StdOut"] for rule, job in zip(("rollouts", "jacobians", "jacobians"), jobs, strict=True)] == [
+        True
+    ] * 3
+    first, second = sorted(jobs[1:], key=lambda job: job["StartTime"])
+    assert first["EndTime"] <= second["StartTime"], "one after the other: there is one device"
     logs = {log.name: log.read_text() for log in (project.path / "results/logs").rglob("*.log")}
     said = {name: re.findall(r"device (\S+) of job (\S+)", text) for name, text in logs.items()}
     claimed = [found for name, found in said.items() if "unrolled" in name]
     assert [[device for device, _ in found] for found in claimed] == [["0"], ["0"]]
-    assert len({job for found in claimed for _, job in found}) == 2, "one after the other: there is one device"
+    assert {job for found in claimed for _, job in found} == {first["JobId"], second["JobId"]}
     assert not any(found for name, found in said.items() if "unrolled" not in name)
     assert project.fingerprint().items() <= reference.fingerprint().items()
