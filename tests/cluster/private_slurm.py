@@ -111,12 +111,14 @@ class PrivateSlurm:
         self.wait_until(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60, "not all nodes are idle")
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-        """Raises RuntimeError, with the end of the daemons' logs, where `condition` does not come true."""
-        deadline = time.monotonic() + seconds
+        """Raises RuntimeError, with the end of the daemons' logs, where `condition` does not come true or a daemon ends."""
+        started = time.monotonic()
         while not condition():
-            if time.monotonic() > deadline:
+            ended = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
+            if ended or time.monotonic() > started + seconds:
+                found = f"after {time.monotonic() - started:.0f} s {otherwise}; nodes: {self.states()}, ended: {ended}"
                 logs = [f"{log.name}:\n{log.read_text()[-1500:]}" for log in sorted(self._directory.glob("*.log"))]
-                raise RuntimeError("\n".join([f"Slurm: after {seconds:.0f} s {otherwise}; {self.states()}", *logs]))
+                raise RuntimeError("\n".join([f"Slurm: {found}", *logs]))
             time.sleep(0.2)
 
     def _start(self, name: str, *command: str) -> None:
