@@ -8,7 +8,8 @@ import time
 import psutil
 import pytest
 
-from tests.cluster.private_slurm import CONFIGURATION, DAEMONS, PrivateSlurm, UnavailableError, processes_of
+from tests.cluster.install import UnavailableError
+from tests.cluster.private_slurm import CONFIGURATION, DAEMONS, PrivateSlurm, processes_of
 from tests.pipeline.project import ROOT, Project
 
 SMOKE = ["--configfile", "workflow/studies/smoke.yaml"]

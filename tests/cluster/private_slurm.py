@@ -19,25 +19,20 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+from tests.cluster.install import UnavailableError, install, search_path
+
 NODES = ("n1", "n2")
 SLURMD_TIMEOUT = 15
 """Seconds after which a node that does not answer is down."""
 CONFIGURATION = Path("/etc/slurm")  # the executor strips SLURM_CONF from the environment
-DAEMONS = ("slurmctld", "slurmd", "slurmstepd", "munged")
+DAEMONS = ("slurmctld", "slurmd", "slurmstepd")
 _OWNER = "# of a test, process {process}, in {directory}"
-_POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's packages whether their daemons may be started
-
-
-class UnavailableError(Exception):
-    """Why there can be no Slurm here."""
 
 
 class PrivateSlurm:
@@ -54,8 +49,7 @@ class PrivateSlurm:
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> PrivateSlurm:
-        _check_allowed()
-        _install()
+        install()
         _remove_stale()
         with contextlib.ExitStack() as self._undo:  # last in, first out, and all of it whatever one of them raises
             self._configure()
@@ -122,7 +116,7 @@ class PrivateSlurm:
             time.sleep(0.2)
 
     def _start(self, name: str, *command: str) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")} | {"PATH": _search_path()}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")} | {"PATH": search_path()}
         with (self._directory / f"{name}.log").open("a") as log:
             self._daemons[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self._directory)
 
@@ -229,43 +223,6 @@ def _configuration(directory: Path) -> list[str]:
     ]
 
 
-def _check_allowed() -> None:
-    if sys.platform != "linux":
-        raise UnavailableError(f"Slurm needs Linux, this is {sys.platform}")
-    if os.geteuid() != 0:
-        raise UnavailableError("this is not root, and Slurm's daemons must be")
-
-
-def _install() -> None:
-    needed = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
-    missing = [name for name in needed if not shutil.which(name, path=_search_path())]
-    if not missing:
-        return
-    if not shutil.which("apt-get"):
-        raise UnavailableError(f"{', '.join(missing)} missing, and no apt-get to install Debian's packages with")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_daemons():
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-            done = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
-            if done.returncode:
-                raise UnavailableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
-
-
-@contextlib.contextmanager
-def _no_daemons() -> Iterator[None]:
-    """Packages that are installed in the block do not start their daemons. A policy of the machine's own is left alone."""
-    if _POLICY.exists():
-        yield
-        return
-    try:
-        with _POLICY.open("x") as file:
-            file.write("#!/bin/sh\nexit 101\n")
-        _POLICY.chmod(0o755)
-        yield
-    finally:
-        _POLICY.unlink(missing_ok=True)
-
-
 def _remove_stale() -> None:
     """Remove what a test that was killed has left in /etc/slurm and running. Raises UnavailableError for all others'."""
     mark = re.compile(_OWNER.format(process=r"(\d+)", directory=r"(/.+)"))
@@ -285,10 +242,6 @@ def _remove_stale() -> None:
 def _remove_empty(directory: Path) -> None:
     with contextlib.suppress(OSError):
         directory.rmdir()
-
-
-def _search_path() -> str:
-    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
 def _ask(*command: str) -> str:

@@ -1,0 +1,62 @@
+"""Debian's Slurm, installed where it is missing; what is installed starts no daemons by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+_POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's packages whether their daemons may be started
+
+
+class UnavailableError(Exception):
+    """Why there can be no Slurm here."""
+
+
+def install() -> None:
+    """Install what is missing. Raises UnavailableError, with the reason, where that cannot be done or would be of no use."""
+    _check_allowed()
+    needed = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
+    missing = [name for name in needed if not shutil.which(name, path=search_path())]
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise UnavailableError(f"{', '.join(missing)} missing, and no apt-get to install Debian's packages with")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_daemons():
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
+            done = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
+            if done.returncode:
+                raise UnavailableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
+
+
+def search_path() -> str:
+    """The PATH with the directories of daemons."""
+    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def _check_allowed() -> None:
+    if sys.platform != "linux":
+        raise UnavailableError(f"Slurm needs Linux, this is {sys.platform}")
+    if os.geteuid() != 0:
+        raise UnavailableError("this is not root, and Slurm's daemons must be")
+
+
+@contextlib.contextmanager
+def _no_daemons() -> Iterator[None]:
+    """Packages that are installed in the block do not start their daemons. A policy of the machine's own is left alone."""
+    if _POLICY.exists():
+        yield
+        return
+    with _POLICY.open("x") as file:
+        file.write("#!/bin/sh\nexit 101\n")
+    try:
+        _POLICY.chmod(0o755)
+        yield
+    finally:
+        _POLICY.unlink(missing_ok=True)
