@@ -72,9 +72,9 @@ def held_job(slurm, project, *arguments):
     """A jacobians job whose store has all but its name, until the end of the block: snakemake, job, node."""
     hold = project.path / "hold"
     hold.touch()
-    project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", ""))
+    project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", "").replace("+ 120", "+ 300"))
     process = project.popen(*SUBMIT, *SMOKE, *arguments, "--", JACOBIAN)
-    project.wait_for(partial_of(project) / "zarr.json", process)
+    project.wait_for(partial_of(project) / "zarr.json", process, seconds=300)
     (running,) = [job for job in slurm.jobs() if job["JobState"] == "RUNNING"]
     node = running["NodeList"]
     assert slurm.states()[node] in ("mixed", "allocated")

@@ -112,9 +112,9 @@ class Project:
         assert (process.returncode == 0) == ok, output[-6000:]
         return output
 
-    def wait_for(self, path: Path, process: subprocess.Popen) -> None:
+    def wait_for(self, path: Path, process: subprocess.Popen, seconds: float = 120) -> None:
         """Until `path` is there, while `process` runs."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + seconds
         while not path.exists():
             assert process.poll() is None and time.monotonic() < deadline, f"never saw {path}"
             time.sleep(0.02)
