@@ -3,6 +3,7 @@
 import contextlib
 import re
 import time
+from pathlib import Path
 
 from tests.cluster.conftest import SMOKE, SMOKE_BOUND_S, SUBMIT
 from tests.cluster.private_slurm import SLURMD_TIMEOUT, processes_of
@@ -13,9 +14,9 @@ ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
 
 
-def jobs_since(slurm, before):
-    """Jobs that Slurm did not know of before."""
-    return slurm.jobs()[len(before) :]
+def jobs_of(slurm, project):
+    """Jobs of a project: whoever else submits jobs on this machine meanwhile has them run here too."""
+    return [job for job in slurm.jobs() if Path(job["WorkDir"]) == project.path]
 
 
 def megabytes(job):
@@ -25,11 +26,11 @@ def megabytes(job):
 
 
 def test_the_smoke_study_gives_what_a_local_run_gives(slurm, reference, project, record_property):
-    before, started = slurm.jobs(), time.perf_counter()
+    started = time.perf_counter()
     project.submit(*SMOKE)
     record_property("smoke study on Slurm", (time.perf_counter() - started, SMOKE_BOUND_S))
     assert project.fingerprint() == reference.fingerprint()
-    jobs = jobs_since(slurm, before)
+    jobs = jobs_of(slurm, project)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     computed = re.findall(r"^ *rule \w+:$", project.submit("--dry-run", "--forceall", *SMOKE), re.MULTILINE)
     assert len(computed) > 30 and len(jobs) < len(computed) / 3, "small ones share a job"
@@ -55,9 +56,8 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
 
 def test_a_job_that_needs_more_memory_than_it_asked_for_gets_it(slurm, reference, project):
     project.edit("job_resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake, not for the job
-    before = slurm.jobs()
     project.submit(*SMOKE, "--", ROLLOUT)
-    jobs = jobs_since(slurm, before)
+    jobs = jobs_of(slurm, project)
     states = [job["JobState"] for job in jobs]
     assert len(jobs) in (2, 3) and states[-1] == "COMPLETED" and "COMPLETED" not in states[:-1]
     assert [megabytes(job) for job in jobs] == [400 * 2**attempt for attempt in range(len(jobs))]
@@ -75,7 +75,7 @@ def held_job(slurm, project, *arguments):
     project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", "").replace("+ 120", "+ 300"))
     process = project.popen(*SUBMIT, *SMOKE, *arguments, "--", JACOBIAN)
     project.wait_for(partial_of(project) / "zarr.json", process, seconds=300)
-    (running,) = [job for job in slurm.jobs() if job["JobState"] == "RUNNING"]
+    (running,) = [job for job in jobs_of(slurm, project) if job["JobState"] == "RUNNING" and "jacobians" in job["StdOut"]]
     node = running["NodeList"]
     assert slurm.states()[node] in ("mixed", "allocated")
     try:
@@ -98,7 +98,6 @@ def check_result(project, reference):
 
 
 def test_a_killed_slurmd_that_comes_back_loses_nothing(slurm, reference, project):
-    before = slurm.jobs()
     with held_job(slurm, project) as (process, held, node):
         slurm.kill_node(node)
         time.sleep(2)
@@ -106,14 +105,13 @@ def test_a_killed_slurmd_that_comes_back_loses_nothing(slurm, reference, project
         slurm.start_node(node)
     output = process.communicate()[0]
     assert process.returncode == 0, output[-3000:]
-    first, second = jobs_since(slurm, before)
+    first, second = jobs_of(slurm, project)
     assert "rollouts" in first["StdOut"] and "jacobians" in second["StdOut"] and second["JobId"] == held
     assert {(job["JobState"], job["Restarts"]) for job in (first, second)} == {("COMPLETED", "0")}
     check_result(project, reference)
 
 
 def test_a_slurmd_that_stays_away_costs_its_job_and_no_more(slurm, reference, project):
-    before = slurm.jobs()
     with held_job(slurm, project, "--retries", "0") as (process, held, node):
         slurm.kill_node(node)
         slurm.wait_until(lambda: slurm.states()[node].startswith("down"), 4 * SLURMD_TIMEOUT, "its node is not down")
@@ -121,7 +119,7 @@ def test_a_slurmd_that_stays_away_costs_its_job_and_no_more(slurm, reference, pr
         slurm.start_now(held)  # on the other node, while what it started here lives on
         output = process.communicate()[0]
     assert process.returncode != 0 and "another process is writing" in output, output[-3000:]
-    job = jobs_since(slurm, before)[-1]
+    job = jobs_of(slurm, project)[-1]
     assert (job["JobId"], job["JobState"], job["Restarts"]) == (held, "FAILED", "1") and job["NodeList"] != node
     slurm.wait_until(lambda: not processes_of(project.path), 60, "the first job's processes live on")
     assert not (project.path / JACOBIAN).exists(), "kept though nobody waits for it"
@@ -142,9 +140,8 @@ def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project,
     project.edit("runtime.py", DEVICES)
     monkeypatch.setattr("tests.pipeline.project.FORGOTTEN", ("PYTHONPATH", "XLA_FLAGS"))
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    before = slurm.jobs()
     project.submit(*SMOKE, "--", JACOBIAN, JACOBIAN.replace("noise", "expert"))
-    jobs = jobs_since(slurm, before)
+    jobs = jobs_of(slurm, project)
     assert [job.get("TresPerJob") for job in jobs] == [None, "gres:gpu:1", "gres:gpu:1"]
     assert [rule in job["StdOut"] for rule, job in zip(("rollouts", "jacobians", "jacobians"), jobs, strict=True)] == [
         True
