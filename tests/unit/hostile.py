@@ -13,7 +13,7 @@ from dynamic_sparsity import cli
 from dynamic_sparsity.errors import UserError
 
 SECRET = "secret-of-somebody-else"
-GONE = object()
+GONE = Ellipsis  # with a name that is the same in every process, as pytest-xdist wants
 """Among mutations: the key is deleted."""
 
 ODD = ["", "..", "/etc/passwd", f"../{SECRET}", "a\nb", "\x1b[2J", "\ud800", "x" * 5000, "NaN", "policy/0/kernel"]
