@@ -22,12 +22,11 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
+# Snakemake says itself where it cannot write, but in a traceback.
 onstart:
     gc.freeze()
     gc.enable()
-    or_exit(
-        check_writable, Path("results")
-    )  # Snakemake says so itself, but in a traceback
+    or_exit(check_writable, Path("results"))
 
 
 rule all:
