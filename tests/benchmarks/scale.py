@@ -121,7 +121,7 @@ def costs(results: Path) -> list[dict[str, object]]:
     for stage in ("sparsity", "durations", "summary", "survival", "patterns"):
         hours[stage] = entries * _per_entry(results, stage) / 3600
     minutes = [
-        read_expert(path).provenance["minutes"] for path in sorted((ROOT / "resources/policies").glob("*.safetensors"))
+        read_expert(path).provenance.get("minutes") for path in sorted((ROOT / "resources/policies").glob("*.safetensors"))
     ]
     hours["policies"] = len(task_sizes.ALL) * SEEDS * float(np.mean([value for value in minutes if value])) / 60
     models = WorldModelsSettings()
