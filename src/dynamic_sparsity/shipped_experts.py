@@ -8,19 +8,20 @@ from pathlib import Path
 
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.experts import check_finished, check_sizes, read_expert
+from dynamic_sparsity.task_sizes import DM_CONTROL_SUITE
 
 LIST = "SHA256SUMS"
-SIZES = {
-    "BallInCup": (8, 2),
-    "CartpoleBalance": (5, 1),
-    "CheetahRun": (17, 6),
-    "FingerSpin": (9, 2),
-    "FingerTurnEasy": (12, 2),
-    "ReacherHard": (6, 2),
-    "SwimmerSwimmer6": (25, 5),
-    "WalkerRun": (24, 6),
+OBSERVATIONS = {
+    "BallInCup": 8,
+    "CartpoleBalance": 5,
+    "CheetahRun": 17,
+    "FingerSpin": 9,
+    "FingerTurnEasy": 12,
+    "ReacherHard": 6,
+    "SwimmerSwimmer6": 25,
+    "WalkerRun": 24,
 }
-"""Observations and actions of tasks, known without importing a simulator (a test holds them against Playground)."""
+"""Lengths of tasks' observations, known without importing a simulator (a test holds them against Playground)."""
 _LINE = re.compile(r"[0-9a-f]{64}\s+[A-Za-z0-9_]+-[0-9]+\.safetensors\s*")
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 
@@ -53,8 +54,8 @@ def _check(path: Path, task: str, checksum: str) -> None:
         raise UserError(f"policies.expert: {path} is not the file whose checksum {LIST} has: {_REMEDY}")
     expert = read_expert(path, task, _REMEDY)
     check_finished(path, expert, _REMEDY)
-    if sizes := SIZES.get(task):  # of another task: by the job, before it simulates
-        check_sizes(path, expert, *sizes, _REMEDY)
+    if task in OBSERVATIONS:  # another task: by the job, before it simulates
+        check_sizes(path, expert, OBSERVATIONS[task], DM_CONTROL_SUITE[task].nu, _REMEDY)
 
 
 def _checksums(directory: Path) -> dict[Path, str]:

@@ -26,3 +26,10 @@ def finished(tmp_path_factory):
 def project(finished, tmp_path):
     """A copy of the finished study."""
     return finished.copy(tmp_path / "project")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_outlives_its_test():
+    """What a test has started ends with it."""
+    yield
+    Project.end_all()

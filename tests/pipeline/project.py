@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import psutil
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,13 +143,6 @@ class Project:
                 result[name] = hashlib.sha256(content).hexdigest()
         assert result
         return result
-
-
-@pytest.fixture(autouse=True)
-def nothing_outlives_its_test():
-    """Where it is imported, what a test has started ends with it."""
-    yield
-    Project.end_all()
 
 
 def _session(pid: int) -> int | None:

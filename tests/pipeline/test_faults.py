@@ -12,7 +12,6 @@ import xarray as xr
 import zarr
 
 from tests.pipeline.project import AFTER_SPARSITY, Project, rules
-from tests.pipeline.project import nothing_outlives_its_test as nothing_outlives_its_test
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"

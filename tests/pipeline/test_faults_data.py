@@ -6,7 +6,6 @@ import shutil
 import subprocess
 
 from tests.pipeline.project import ROOT
-from tests.pipeline.project import nothing_outlives_its_test as nothing_outlives_its_test
 
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
 SPARSITY = "results/sparsity/CartpoleBalance/expert/unrolled/0.zarr"

@@ -6,10 +6,11 @@ from jax.experimental import disable_x64
 
 from dynamic_sparsity.experts import read_expert
 from dynamic_sparsity.settings import ExpertPolicy
-from dynamic_sparsity.shipped_experts import SIZES
+from dynamic_sparsity.shipped_experts import OBSERVATIONS
 from dynamic_sparsity.simulation.evaluation import episode_returns
 from dynamic_sparsity.simulation.policies import TrainedExpert
 from dynamic_sparsity.simulation.tasks import load_task
+from dynamic_sparsity.task_sizes import DM_CONTROL_SUITE
 from tests.unit.test_experts import SHIPPED, SUMS
 
 EPISODES = 4
@@ -25,7 +26,8 @@ def test_a_shipped_experts_return_reproduces(name):
     with disable_x64():  # as rollouts are
         policy = TrainedExpert(ExpertPolicy(beta=0.0), expert)
         loaded = load_task(task)
-        assert SIZES[task] == (loaded.environment.observation_size, loaded.environment.action_size)
+        assert OBSERVATIONS[task] == loaded.environment.observation_size
+        assert DM_CONTROL_SUITE[task].nu == loaded.environment.action_size
         returns = episode_returns(loaded, policy, EPISODES, recorded["steps"])
     same = np.abs(returns - recorded["stochastic"]["each"][:EPISODES]) <= 0.1 * recorded["steps"]
     assert same.sum() >= EPISODES - 1, f"{returns} instead of {recorded['stochastic']['each'][:EPISODES]}"

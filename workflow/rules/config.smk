@@ -5,8 +5,8 @@ import gc
 import sys
 from pathlib import Path
 
-# Planning makes millions of objects that all stay: looking for garbage among them took a third of the time of a
-# study of 15,000 jobs (docs/scaling.md), at the end once more. The Snakefile's onstart enables it again.
+# Planning makes millions of objects that all stay: looking for garbage among them took a quarter of the time of a
+# study of 15,000 jobs (docs/scaling.md), some of it at the end. The Snakefile's onstart enables it again.
 gc.disable()
 atexit.register(gc.freeze)
 
