@@ -19,7 +19,7 @@ from pydantic import (
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
-Method = Literal["unrolled", "implicit", "finite"]
+Method = Literal["exact", "unrolled", "implicit", "differences", "finite"]
 Solver = Literal["playground", "converged"]
 Variant = Annotated[str, Field(pattern=r"^((unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?)$")]
 Precision = Literal["float32", "float64"]

@@ -14,6 +14,8 @@ from mujoco.mjx._src.collision_driver import geom_pairs
 from mujoco.mjx._src.constraint import make_efc_address, make_efc_type
 from mujoco.mjx._src.types import ConstraintType
 
+from dynamic_sparsity.simulation.substep import has_converged
+
 CONTACT, JOINT_LIMIT, TENDON_LIMIT = "contact", "joint_limit", "tendon_limit"
 KINDS = (CONTACT, JOINT_LIMIT, TENDON_LIMIT)
 
@@ -88,20 +90,23 @@ class Constraints:
                 active.append((rows[at] != 0).any(-1))
                 loaded.append(active[-1] & pushing[at])
         nothing = jnp.zeros((0,), bool)
-        return Activity(jnp.concatenate([nothing, *active]), jnp.concatenate([nothing, *loaded]))
+        converged = has_converged(model, data)
+        return Activity(jnp.concatenate([nothing, *active]), jnp.concatenate([nothing, *loaded]), converged)
 
 
 class Activity(NamedTuple):
-    """What each constraint does."""
+    """What each constraint does, and their solver."""
 
     active: Bool[Any, "*batch constraint"]
     """It takes part in the solver: the contact is closed, the limit is reached."""
     loaded: Bool[Any, "*batch constraint"]
     """It carries a force. An active constraint whose sides part fast enough carries none and constrains nothing."""
+    converged: Bool[Any, "*batch"]
+    """The solver ended within its tolerance (`substep.has_converged`)."""
 
-    def any(self) -> Activity:
-        """Over the first axis: in any substep."""
-        return Activity(self.active.any(0), self.loaded.any(0))
+    def of_substeps(self) -> Activity:
+        """Over the first axis: active or loaded in any substep, converged in all."""
+        return Activity(self.active.any(0), self.loaded.any(0), self.converged.all(0))
 
 
 def _contact_rows(model: mjx.Model, dim: np.ndarray, types: np.ndarray) -> list[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property, partial
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from dynamic_sparsity.settings import Method, Solver
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
 from dynamic_sparsity.simulation.finite import FiniteDifferences
-from dynamic_sparsity.simulation.jacobian import Differentiated, jacobian_of
+from dynamic_sparsity.simulation.jacobian import Differentiated, in_closed_form, jacobian_of
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.replay import step_difference
 from dynamic_sparsity.simulation.tasks import Task, with_converged_solver
@@ -23,13 +24,16 @@ LARGE_CHUNK_STEPS = 1000
 """Control steps side by side on an accelerator, which fills only with many."""
 
 _BATCHES = {
+    "exact": ((40, 48), (10_000, 16)),
     "unrolled": ((12, 16), (40, 4), (10_000, 1)),
     "implicit": ((40, 48), (10_000, 16)),
+    "differences": ((10_000, 1),),
     "finite": ((10_000, CHUNK_STEPS),),
 }
 """By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
 measures it again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
-operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` holds matrices and gains up to larger sizes."""
+operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` and
+`exact` hold matrices and gain up to larger sizes; `differences` has a batch of its own in every step."""
 
 
 def batch_size(method: Method, inputs: int, backend: str) -> int:
@@ -49,29 +53,49 @@ class Differentiator:
         self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
         self._chunk = max(CHUNK_STEPS, self._batch)
         self._differences = FiniteDifferences(self._task) if method == "finite" else None
-        self._program = load_program(
-            "jacobian", self._build, owner=__name__, task=task.name, method=method, solver=solver, batch=self._batch
-        )
+        self._solver = solver
+        # Most steps of most tasks converge: all are differentiated as such first, then those again that have not.
+        self._splits = method == "exact" and in_closed_form(self._task, method)
+        self._program = self._load("implicit" if self._splits else method)
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
-        pieces = [self._program(*chunk) for chunk in recorded_chunks(start, self._chunk)]
-        jacobian, qpos, qvel, act, *activity = join_chunks(pieces, len(start.qpos))
-        after = NextState(qpos, qvel, act)
+        result = self._run(self._program, start)
         if self._differences is not None:  # the program has only told what the constraints did
             jacobian, after = self._differences(start)
-        return Differentiated(jacobian, after, Activity(*activity))
+            return result._replace(jacobian=jacobian, next_state=after)
+        unfinished = np.flatnonzero(~result.activity.converged)
+        if self._splits and len(unfinished):
+            again = self._run(self._with_iterations, Recorded(*(part[unfinished] for part in start)))
+            result.jacobian[unfinished] = again.jacobian
+        return result
 
-    def _build(self) -> tuple[Callable, tuple]:
-        jacobian = jacobian_of(self._task, self._method)
+    @cached_property
+    def _with_iterations(self) -> Callable:
+        """Loaded only where a step asks for it."""
+        return self._load("exact")
+
+    def _run(self, program: Callable, start: Recorded) -> Differentiated:
+        pieces = [program(*chunk) for chunk in recorded_chunks(start, self._chunk)]
+        jacobian, *others = join_chunks(pieces, len(start.qpos))
+        after, activity = len(NextState._fields), len(Activity._fields)
+        roughness = others[after + activity] if len(others) > after + activity else None
+        return Differentiated(jacobian, NextState(*others[:after]), Activity(*others[after:][:activity]), roughness)
+
+    def _load(self, method: Method) -> Callable:
+        build = partial(self._build, method)
+        identity = {"task": self._task.name, "method": method, "solver": self._solver, "batch": self._batch}
+        return load_program("jacobian", build, owner=__name__, **identity)
+
+    def _build(self, method: Method) -> tuple[Callable, tuple]:
+        jacobian = jacobian_of(self._task, method)
         batch, chunk = self._batch, self._chunk
 
         def program(*recorded: jax.Array) -> tuple:
             # Not lax.map(batch_size=…): it cannot batch arrays of width 0 (a task without activations).
             batches = [array.reshape(chunk // batch, batch, array.shape[1]) for array in recorded]
             result = jax.lax.map(jax.vmap(jacobian), Recorded(*batches))
-            result = jax.tree.map(lambda array: array.reshape(chunk, *array.shape[2:]), result)
-            return (result.jacobian, *result.next_state, *result.activity)
+            return tuple(array.reshape(chunk, *array.shape[2:]) for array in jax.tree.leaves(result))
 
         return program, recorded_shapes(self._task, chunk)
 
@@ -80,7 +104,8 @@ def jacobian_dataset(result: Differentiated, recorded: NextState, task: Task, st
     """One episode's Jacobians with their labels, and what constraints did in any substep of each step.
 
     `step_difference`: how far the step that was differentiated, in its own precision, ends from the recorded next
-    state: the largest |difference| / (1 + |recorded|) over the state.
+    state: the largest |difference| / (1 + |recorded|) over the state. `solver_converged`: the constraint solver ended within
+    its tolerance in all substeps. `roughness`, of method `differences` alone: how far differences of two widths are apart.
     """
     constraints, coordinates = Constraints.of(task.model), task.coordinates
     length = len(result.jacobian)
@@ -96,9 +121,12 @@ def jacobian_dataset(result: Differentiated, recorded: NextState, task: Task, st
     arrays = {
         "jacobian": ((TIME, OUT, IN), padded(result.jacobian, steps), {"units": "unit of out_dim / unit of in_dim"}),
         "step_difference": ((TIME,), padded(step_difference(result.next_state, recorded), steps), {"units": "1"}),
+        "solver_converged": ((TIME,), padded(result.activity.converged, steps), {"units": "1"}),
         "constraint_active": ((TIME, CONSTRAINT), padded(result.activity.active, steps), {"units": "1"}),
         "constraint_loaded": ((TIME, CONSTRAINT), padded(result.activity.loaded, steps), {"units": "1"}),
     }
+    if result.roughness is not None:
+        arrays["roughness"] = ((TIME,), padded(result.roughness, steps), {"units": "1"})
     coords = {
         OUT: labels(coordinates.state_labels),
         IN: labels(coordinates.input_labels),

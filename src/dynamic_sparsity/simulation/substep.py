@@ -1,11 +1,14 @@
-"""One physics step whose derivative passes the constraint solver at its solution instead of through its iterations."""
+"""One physics step whose derivative passes the constraint solver at its solution, where the solver has reached one."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 from mujoco import mjx
-from mujoco.mjx._src import forward, solver
+from mujoco.mjx._src import forward, math, solver, support
 from mujoco.mjx._src.types import IntegratorType, SolverType
+
+from dynamic_sparsity.simulation.stagewise import rotations
 
 
 def accelerated(model: mjx.Model, data: mjx.Data) -> mjx.Data:
@@ -23,6 +26,37 @@ def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
     data = solved(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
     data = INTEGRATORS[model.opt.integrator](model, data)
     return data.replace(qacc_warmstart=jax.lax.stop_gradient(data.qacc_warmstart))  # a solution does not depend on it
+
+
+def exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """MJX's physics step, whose derivative passes the solver at its solution where it converged, else through its iterations.
+
+    Values are those of `mjx.step`, but for its sensors (docs/decisions/0012-exact.md).
+    """
+    with rotations.smooth():
+        return _exact_step(model, data)
+
+
+def _exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    data = _unconstrained(model, data)
+    if data._impl.efc_J.size:
+        ended, solution = solver.solve(model, data), solved(model, data)
+        converged = has_converged(model, ended)
+        data = jax.tree.map(lambda end, at_solution: jnp.where(converged, at_solution, end), ended, solution)
+    else:
+        data = data.replace(qacc=data.qacc_smooth)
+    return INTEGRATORS[model.opt.integrator](model, data)
+
+
+def has_converged(model: mjx.Model, data: mjx.Data) -> jax.Array:
+    """Whether the solver ended with a gradient below the model's tolerance, measured as MJX does (MuJoCo, `opt.tolerance`).
+
+    MJX's norm takes a gradient of which no element is above 1e-8 for zero, and then runs no iteration.
+    """
+    if not data._impl.efc_J.size:
+        return jnp.array(True)
+    gradient = support.mul_m(model, data, data.qacc) - data.qfrc_smooth - data.qfrc_constraint
+    return solver._rescale(model, data, math.norm(gradient)) < model.opt.tolerance
 
 
 def solved(model: mjx.Model, data: mjx.Data) -> mjx.Data:
@@ -49,8 +83,8 @@ def solved(model: mjx.Model, data: mjx.Data) -> mjx.Data:
 
 def _newton_step(model: mjx.Model, data: mjx.Data, context: solver.Context, residual: jax.Array) -> jax.Array:
     """H⁻¹ residual, with the Hessian of the cost at `context`."""
-    context = context.replace(Ma=residual, qfrc_constraint=jax.numpy.zeros_like(residual))
-    return solver._update_gradient(model, data.replace(qfrc_smooth=jax.numpy.zeros_like(residual)), context).Mgrad
+    context = context.replace(Ma=residual, qfrc_constraint=jnp.zeros_like(residual))
+    return solver._update_gradient(model, data.replace(qfrc_smooth=jnp.zeros_like(residual)), context).Mgrad
 
 
 def _unconstrained(model: mjx.Model, data: mjx.Data) -> mjx.Data:

@@ -62,4 +62,4 @@ class Transition:
 
         carry = ((start.qpos, start.qvel, start.act, start.qacc_warmstart), tangents)
         ((qpos, qvel, act, _), tangents), activity = jax.lax.scan(scanned, carry, None, self.task.substeps)
-        return NextState(qpos, qvel, act), activity.any(), tangents
+        return NextState(qpos, qvel, act), activity.of_substeps(), tangents

@@ -1,8 +1,8 @@
-"""Derivatives of the constraint force, and the Hessian of the constraint solver's cost.
+"""Derivatives of constraint rows and of the constraint force, and the Hessian of the constraint solver's cost.
 
-The solver finds the acceleration a at which M a = Q + Jᵀ f(J a - aref), with aref = -b J v - k r (MuJoCo, "Computation",
-"Constraint model": stiffness k, damping b, impedance r times the row's position). The force is linear in the row's weight
-D(r), so df = -K d(J a - aref) + f d(log D), with K = -df/dx: D on active rows, or the Hessian of an elliptic cone.
+The solver looks for the acceleration a at which M a = Q + Jᵀ f(x), with x = J a - aref and aref = -b J v - k r (MuJoCo,
+"Computation", "Constraint model": stiffness k, damping b, impedance r times the row's position). The force is linear in the
+row's weight D(r), so df = -K dx + f d(log D), with K = -df/dx: D on active rows, or the Hessian of an elliptic cone.
 """
 
 from __future__ import annotations
@@ -16,12 +16,49 @@ import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
 from mujoco.mjx._src import constraint, solver
-from mujoco.mjx._src.types import ConeType, SolverType
+from mujoco.mjx._src.types import ConeType
 
-from dynamic_sparsity.simulation.stagewise.contacts import RowTangents, contacts, repeated, row_count
+from dynamic_sparsity.simulation.stagewise.contacts import ContactRows, repeated, row_count
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry, contact_rows, other_rows
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies
 from dynamic_sparsity.simulation.stagewise.tree import Tree
+
+
+class Rows:
+    """How the constraint rows of a model change with the position, in MJX's order; made once at a position."""
+
+    def __init__(self, model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies, curved: Geometry | None) -> None:
+        others, touching = other_rows(model, data), contact_rows(model, data)
+        parts = []
+        laws = []
+        if others is not None:
+            parts.append(_OtherRows(data, others, curved))
+            laws.append(_row_law(model, others))
+        if touching is not None:
+            parts.append(ContactRows(model, data, tree, body))
+            laws.append(_contact_law(model, data, touching))
+        self._parts, self._split = parts, 0 if others is None else len(others.J)
+        damping, stiff_reach, stiff_place, weight = (jnp.concatenate(each) for each in zip(*laws, strict=True))
+        reach, place = (jnp.concatenate([getattr(part, name) for part in parts]) for name in ("reach", "place"))
+        self.by_velocity: Float[Array, "row nv"] = damping[:, None] * data._impl.efc_J
+        """Derivative of x by the velocity."""
+        self.log_weight: Float[Array, "row nv"] = weight[:, None] * place
+        """Derivative of log D by the position."""
+        self._speed = self.motion(data.qvel)
+        self._still = damping[:, None] * self._speed + stiff_reach[:, None] * reach + stiff_place[:, None] * place
+
+    def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
+        """(dJ / dq) speed."""
+        return jnp.concatenate([part.motion(speed) for part in self._parts])
+
+    def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
+        """(dJᵀ / dq) efc_force."""
+        pieces = [efc_force] if len(self._parts) == 1 else [efc_force[: self._split], efc_force[self._split :]]
+        return sum(part.pull(piece) for part, piece in zip(self._parts, pieces, strict=True))
+
+    def by_position(self, acceleration: Float[Array, " nv"]) -> Float[Array, "row nv"]:
+        """Derivative of x by the position, at a fixed acceleration."""
+        return self.motion(acceleration) + self._still
 
 
 class ConstraintForce(NamedTuple):
@@ -32,48 +69,37 @@ class ConstraintForce(NamedTuple):
     hessian: Float[Array, "nv nv"]
 
 
-def constraint_force(model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies, curved: Geometry | None) -> ConstraintForce:
-    """Derivatives of the constraint force at the acceleration where the solver ended."""
-    acceleration, matrix = data.qacc, data._impl.efc_J
-    newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
-    context = solver.Context.create(newton, data, grad=False)
-    others, touching = other_rows(model, data), contact_rows(model, data)
-    split = 0 if others is None else len(others.J)
-    tangents, laws = [], []
-    if others is not None:
-        tangents.append(_other_tangents(data, others, curved, context.efc_force[:split]))
-        laws.append(_row_law(model, others))
-    if touching is not None:
-        tangents.append(contacts(model, data, tree, body, acceleration, context.efc_force[split:]))
-        laws.append(_contact_law(model, data, touching))
-    damping, stiff_reach, stiff_place, weight = (jnp.concatenate(parts) for parts in zip(*laws, strict=True))
-    *by_row, turned = zip(*tangents, strict=True)
-    whole = RowTangents(*(jnp.concatenate(parts) for parts in by_row), jnp.sum(jnp.stack(turned), axis=0))
-    change = whole.acceleration + damping[:, None] * whole.velocity + stiff_reach[:, None] * whole.reach
-    change += stiff_place[:, None] * whole.place
-    pull = _pull(model, data, context, matrix)  # Jᵀ K
+def constraint_force(model: mjx.Model, data: mjx.Data, rows: Rows, context: solver.Context) -> ConstraintForce:
+    """Derivatives of the constraint force at the acceleration of `context`."""
+    matrix, force = data._impl.efc_J, context.efc_force
+    pull = _stiffness(model, data, context, matrix)  # Jᵀ K
+    by_position = rows.pull(force) - pull @ rows.by_position(context.qacc)
     return ConstraintForce(
-        by_position=whole.force - pull @ change + matrix.T @ ((context.efc_force * weight)[:, None] * whole.place),
-        by_velocity=-pull @ (damping[:, None] * matrix),
+        by_position=by_position + matrix.T @ (force[:, None] * rows.log_weight),
+        by_velocity=-pull @ rows.by_velocity,
         hessian=pull @ matrix,
     )
 
 
-def _other_tangents(
-    data: mjx.Data, rows: constraint._Efc, curved: Geometry | None, force: Float[Array, " row"]
-) -> RowTangents:
-    """Derivatives of the rows that are no contacts."""
-    if curved is None or curved.rows is None:  # J is constant, and the derivative of the position; friction has none
-        reach, still = rows.J.at[: data._impl.nf].set(0), jnp.zeros_like(rows.J)
-        return RowTangents(reach, reach, still, still, jnp.zeros((rows.J.shape[1],) * 2, rows.J.dtype))
-    turned = curved.rows.J  # [row, dof, dof that moves]
-    return RowTangents(
-        reach=curved.rows.pos_aref,
-        place=curved.rows.pos_imp,
-        acceleration=jnp.einsum("rvi,v->ri", turned, data.qacc),
-        velocity=jnp.einsum("rvi,v->ri", turned, data.qvel),
-        force=jnp.einsum("rvi,r->vi", turned, force),
-    )
+class _OtherRows:
+    """The rows that are no contacts, with the names of `ContactRows`."""
+
+    def __init__(self, data: mjx.Data, rows: constraint._Efc, curved: Geometry | None) -> None:
+        self._matrix, self._turned = rows.J, None if curved is None or curved.rows is None else curved.rows.J
+        if self._turned is None:  # J is constant, and the derivative of the position; friction has none
+            self.reach = self.place = rows.J.at[: data._impl.nf].set(0)
+        else:
+            self.reach, self.place = curved.rows.pos_aref, curved.rows.pos_imp
+
+    def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
+        if self._turned is None:
+            return jnp.zeros_like(self._matrix)
+        return jnp.einsum("rvi,v->ri", self._turned, speed)
+
+    def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
+        if self._turned is None:
+            return jnp.zeros((self._matrix.shape[1],) * 2, self._matrix.dtype)
+        return jnp.einsum("rvi,r->vi", self._turned, efc_force)
 
 
 def _row_law(model: mjx.Model, rows: constraint._Efc) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -102,7 +128,7 @@ def _contact_law(model: mjx.Model, data: mjx.Data, rows: constraint._Efc) -> tup
     return tuple(repeated(model, contact, part) for part in _row_law(model, first))
 
 
-def _pull(
+def _stiffness(
     model: mjx.Model, data: mjx.Data, context: solver.Context, matrix: Float[Array, "row nv"]
 ) -> Float[Array, "nv row"]:
     """Jᵀ K."""

@@ -6,8 +6,6 @@ angular velocity of the second geom's body against the first one's. Its rows are
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,85 +22,71 @@ _CROSS = np.cross(np.eye(3)[:, None], np.eye(3)[None]).transpose(2, 0, 1)
 """[x, z, y]: (a x b)_x = sum of _CROSS[x, z, y] a_z b_y."""
 
 
-class RowTangents(NamedTuple):
-    """What the derivative of the constraint force asks of constraint rows, in MJX's order."""
+class ContactRows:
+    """How the rows of all contacts change with the position: linear in what they are applied to.
 
-    reach: Float[Array, "row nv"]
-    """Derivative of the row's position: the distance, or nothing for friction of an elliptic cone."""
-    place: Float[Array, "row nv"]
-    """Derivative of the position that the row's impedance depends on: the distance."""
-    acceleration: Float[Array, "row nv"]
-    """(d J / d q) acceleration."""
-    velocity: Float[Array, "row nv"]
-    """(d J / d q) velocity."""
-    force: Float[Array, "nv nv"]
-    """(d Jᵀ / d q) efc_force."""
+    Made once at a position; the solver's iterations apply it to one acceleration after another.
+    """
 
+    def __init__(self, model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies) -> None:
+        contact, dtype = data._impl.contact, body.axes.dtype
+        self._model, self._tree, self._body = model, tree, body
+        self._active = (contact.dist < contact.includemargin).astype(dtype)
+        self._moving = jnp.asarray(tree.body_moved[model.geom_bodyid], dtype)[contact.geom]  # [contact, side, dof]
+        self._side = self._moving[:, 1] - self._moving[:, 0]  # [contact, dof]
+        self._place, self._turn, distance = _tangents(model, data, tree, body)
+        self._arm = contact.pos.T - body.point[:, None]  # [3, contact]
+        self._axes = contact.frame.transpose(1, 2, 0)  # [row, 3, contact]
+        self._groups = _groups(contact)
+        self._turning = max(condim for condim, _ in self._groups) > 3
+        self.place: Float[Array, "row nv"] = repeated(model, contact, distance * self._active[:, None])
+        """Derivative of the position that a row's impedance depends on: the distance."""
+        self.reach: Float[Array, "row nv"] = self.place * _has_reach(model, self._groups)[:, None]
+        """Derivative of the row's position: the distance, or nothing for friction of an elliptic cone."""
 
-def contacts(
-    model: mjx.Model,
-    data: mjx.Data,
-    tree: Tree,
-    body: Bodies,
-    acceleration: Float[Array, " nv"],
-    efc_force: Float[Array, " row"],
-) -> RowTangents:
-    """Derivatives of the contact rows by the position, at fixed velocity, acceleration and force."""
-    contact, dtype = data._impl.contact, body.axes.dtype
-    active = (contact.dist < contact.includemargin).astype(dtype)
-    moving = jnp.asarray(tree.body_moved[model.geom_bodyid], dtype)[contact.geom]  # [contact, side, dof]
-    place, turn, distance = _tangents(model, data, tree, body)
-    arm = contact.pos.T - body.point[:, None]  # [3, contact]
-    axes = contact.frame.transpose(1, 2, 0)  # [row, 3, contact]
-    side = moving[:, 1] - moving[:, 0]  # [contact, dof]
-    groups = _groups(contact)
-    turning = max(condim for condim, _ in groups) > 3
-
-    def relative(speed: Float[Array, " nv"]) -> Float[Array, "basis contact nv"]:
-        """d (Jc speed) / d q: the relative motion at the contact, in the frame of the contact."""
+    def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
+        """(d J / d q) speed: the relative motion at the contacts, in the frames of the contacts, by the position."""
+        body, moving, side, turn = self._body, self._moving, self._side, self._turn
         motions = body.axes * speed
         first, second = (motions @ moving[:, number].T for number in (0, 1))  # [6, contact]
-        carrying = (motions @ tree.before.astype(dtype).T)[:, None]  # [6, 1, dof]
+        carrying = (motions @ self._tree.before.astype(body.axes.dtype).T)[:, None]  # [6, 1, dof]
         swept = second[..., None] * moving[:, 1] - first[..., None] * moving[:, 0] - carrying * side
         change = spatial.motion_cross(body.axes[:, None], swept)  # [6, contact, dof]
         difference = second - first
-        linear = difference[3:] + spatial.cross(difference[:3], arm)
+        linear = difference[3:] + spatial.cross(difference[:3], self._arm)
         change_linear = (
             change[3:]
-            + spatial.cross(change[:3], arm[..., None])
-            + spatial.cross(difference[:3, :, None], place)
+            + spatial.cross(change[:3], self._arm[..., None])
+            + spatial.cross(difference[:3, :, None], self._place)
             - spatial.cross(turn, linear[..., None])
         )
-        in_frame = lambda vector: jnp.sum(axes[..., None] * vector, axis=1)  # noqa: E731
-        if not turning:
-            return in_frame(change_linear)
-        change_angular = change[:3] - spatial.cross(turn, difference[:3, :, None])
-        return jnp.concatenate([in_frame(change_linear), in_frame(change_angular)])
+        basis = self._in_frame(change_linear)
+        if self._turning:
+            change_angular = change[:3] - spatial.cross(turn, difference[:3, :, None])
+            basis = jnp.concatenate([basis, self._in_frame(change_angular)])
+        return _rows(self._model, self._groups, basis * self._active[:, None])
 
-    by_row = lambda basis: _rows(model, groups, basis * active[:, None])  # noqa: E731
-    wrench = _wrench(model, groups, efc_force) * active  # in the frame of the contact
-    force, torque = wrench[:3], wrench[3 : 6 if turning else 3]
-    push = jnp.sum(axes * force[:, None], axis=0)
-    twist = jnp.sum(axes[: len(torque)] * torque[:, None], axis=0)
-    change_push = spatial.cross(turn, push[..., None])
-    change_torque = (
-        spatial.cross(turn, twist[..., None])
-        + spatial.cross(place, push[..., None])
-        + spatial.cross(arm[..., None], change_push)
-    )
-    at_point = jnp.concatenate([twist + spatial.cross(arm, push), push])  # [6, contact]
-    changed = jnp.concatenate([change_torque, change_push])  # [6, contact, dof]
-    carried = spatial.force_cross(body.axes, at_point @ side)  # [6, dof k]
-    turned = jnp.where(tree.axis_moved, spatial.dots(carried, body.axes), 0)
-    pushed = _contracted(body.axes, side, changed)
-    place_of_rows = repeated(model, contact, distance * active[:, None])
-    return RowTangents(
-        reach=place_of_rows * _has_reach(model, groups)[:, None],
-        place=place_of_rows,
-        acceleration=by_row(relative(acceleration)),
-        velocity=by_row(relative(data.qvel)),
-        force=turned + pushed,
-    )
+    def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
+        """(d Jᵀ / d q) efc_force."""
+        axes, turn, arm = self._axes, self._turn, self._arm
+        wrench = _wrench(self._model, self._groups, efc_force) * self._active  # in the frame of the contact
+        force, torque = wrench[:3], wrench[3 : 6 if self._turning else 3]
+        push = jnp.sum(axes * force[:, None], axis=0)
+        twist = jnp.sum(axes[: len(torque)] * torque[:, None], axis=0)
+        change_push = spatial.cross(turn, push[..., None])
+        change_torque = (
+            spatial.cross(turn, twist[..., None])
+            + spatial.cross(self._place, push[..., None])
+            + spatial.cross(arm[..., None], change_push)
+        )
+        at_point = jnp.concatenate([twist + spatial.cross(arm, push), push])  # [6, contact]
+        changed = jnp.concatenate([change_torque, change_push])  # [6, contact, dof]
+        carried = spatial.force_cross(self._body.axes, at_point @ self._side)  # [6, dof k]
+        turned = jnp.where(self._tree.axis_moved, spatial.dots(carried, self._body.axes), 0)
+        return turned + _contracted(self._body.axes, self._side, changed)
+
+    def _in_frame(self, vector: Float[Array, "3 contact nv"]) -> Float[Array, "3 contact nv"]:
+        return jnp.sum(self._axes[..., None] * vector, axis=1)
 
 
 def _contracted(

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import forward, passive
+from mujoco.mjx._src import forward, math
 from mujoco.mjx._src.types import BiasType, DisableBit, GainType
 
 from dynamic_sparsity.simulation.coordinates import Coordinates
-from dynamic_sparsity.simulation.stagewise.geometry import PLAIN_JOINTS, Geometry
+from dynamic_sparsity.simulation.stagewise.geometry import Geometry
+from dynamic_sparsity.simulation.stagewise.rotations import right_jacobian_inverse
 
 
 class Forces(NamedTuple):
@@ -100,15 +101,15 @@ def _depends_on_motion(model: mjx.Model) -> bool:
 
 
 def _springs(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Float[Array, "nv nv"]:
-    """Joint springs; quaternions are the reason for not just writing the stiffness down."""
-    if np.isin(model.jnt_type, PLAIN_JOINTS).all():
-        return -jnp.diag(model.jnt_stiffness[model.dof_jntid])
-
-    def spring(tangent: Float[Array, " nv"]) -> Float[Array, " nv"]:
-        still = data.replace(qpos=coordinates.moved(data.qpos, tangent), qvel=jnp.zeros_like(tangent))
-        return passive._spring_damper(model, still.tree_replace({"_impl.ten_J": jnp.zeros_like(data._impl.ten_J)}))
-
-    return jax.jacfwd(spring)(jnp.zeros_like(data.qvel))
+    """Joint springs: the stiffness, and for a quaternion how its distance from the spring's rest turns with it."""
+    stiffness = model.jnt_stiffness[model.dof_jntid]
+    slope = -jnp.diag(stiffness)
+    for quaternion, dof in coordinates.quaternions:
+        place = slice(quaternion, quaternion + 4)
+        turn = math.quat_sub(data.qpos[place], model.qpos_spring[place])
+        own = slice(dof, dof + 3)
+        slope = slope.at[own, own].set(-stiffness[dof] * right_jacobian_inverse(turn))
+    return slope
 
 
 def _tendon_springs(model: mjx.Model, length: Float[Array, " ntendon"]) -> Float[Array, " ntendon"]:

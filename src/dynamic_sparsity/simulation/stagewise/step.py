@@ -10,15 +10,17 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import derivative, forward, math, support
-from mujoco.mjx._src.types import DisableBit, GainType, IntegratorType
+from mujoco.mjx._src import derivative, forward, solver, support
+from mujoco.mjx._src.types import DisableBit, GainType, IntegratorType, SolverType
 
-from dynamic_sparsity.simulation.stagewise.constraints import constraint_force
+from dynamic_sparsity.simulation.stagewise.constraints import Rows, constraint_force
 from dynamic_sparsity.simulation.stagewise.forces import forces
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry, geometry_tangents, is_curved
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies, bodies, inertial_force, inverse_dynamics
+from dynamic_sparsity.simulation.stagewise.iterations import Inputs, iterated_acceleration
+from dynamic_sparsity.simulation.stagewise.rotations import right_jacobian, turned_by
 from dynamic_sparsity.simulation.stagewise.tree import Tree
-from dynamic_sparsity.simulation.substep import INTEGRATORS, accelerated
+from dynamic_sparsity.simulation.substep import INTEGRATORS, accelerated, has_converged
 from dynamic_sparsity.simulation.tasks import Task
 
 
@@ -30,19 +32,23 @@ class Tangents(NamedTuple):
     act: Float[Array, "na in_dim"]
     ctrl: Float[Array, "nu in_dim"]
     """Constant: the control is held."""
+    warmstart: Float[Array, "nv in_dim"]
+    """Of `qacc_warmstart`: nothing at the start, where it is held fixed."""
 
 
 def first_tangents(model: mujoco.MjModel, dtype: np.dtype) -> Tangents:
     """At the start of the control step, where the input is (position, velocity, act, ctrl)."""
     widths = (model.nv, model.nv, model.na, model.nu)
-    return Tangents(*jnp.split(jnp.eye(sum(widths), dtype=dtype), np.cumsum(widths)[:-1]))
+    parts = jnp.split(jnp.eye(sum(widths), dtype=dtype), np.cumsum(widths)[:-1])
+    return Tangents(*parts, warmstart=jnp.zeros_like(parts[1]))
 
 
 class StagewiseStep:
     """A physics step that carries tangents by matrix products; for the models without an `obstacle`."""
 
-    def __init__(self, task: Task) -> None:
-        self._coordinates = task.coordinates
+    def __init__(self, task: Task, *, iterations: bool = False) -> None:
+        """`iterations`: where the solver has not converged, differentiate its iterations instead of a solution."""
+        self._coordinates, self._iterations = task.coordinates, iterations
         self._tree, self._curved = Tree.of(task.model), is_curved(task.model)
 
     def __call__(self, model: mjx.Model, data: mjx.Data, tangents: Tangents) -> tuple[mjx.Data, Tangents]:
@@ -58,21 +64,35 @@ class StagewiseStep:
         force = forces(model, data, self._coordinates, curved)
         position = inertia.by_position - force.by_position
         velocity = inertia.by_velocity - force.by_velocity
-        hessian = mass = support.full_m(model, data) if support.is_sparse(model) else data._impl.M
-        if data._impl.efc_J.size:
-            constrained = constraint_force(model, data, self._tree, body, curved)
+        hessian = mass = support.full_m(model, data)
+        by_control = force.by_act @ tangents.act + force.by_ctrl @ tangents.ctrl
+        balance = position @ tangents.position + velocity @ tangents.velocity - by_control if self._iterations else None
+        rows = Rows(model, data, self._tree, body, curved) if data._impl.efc_J.size else None
+        if rows is not None:
+            newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
+            constrained = constraint_force(model, data, rows, solver.Context.create(newton, data, grad=False))
             position -= constrained.by_position
             velocity -= constrained.by_velocity
             hessian += constrained.hessian
-        residual = (
-            position @ tangents.position
-            + velocity @ tangents.velocity
-            - force.by_act @ tangents.act
-            - force.by_ctrl @ tangents.ctrl
-        )
+        residual = position @ tangents.position + velocity @ tangents.velocity - by_control
         acceleration = -_solve(hessian, residual)
+        gradient = jnp.zeros_like(residual)  # of F along the acceleration's tangents: none at a solution
+        if self._iterations and rows is not None:
+            inputs = Inputs(
+                mass,
+                rows,
+                tangents.position,
+                lambda motion: inertial_force(self._tree, body, motion),
+                rows.log_weight @ tangents.position,
+            )
+            end = rows.by_position(data.qacc) @ tangents.position + rows.by_velocity @ tangents.velocity
+            iterated = iterated_acceleration(model, data, inputs, balance, end, tangents.warmstart)
+            converged = has_converged(model, data)
+            acceleration = jnp.where(converged, acceleration, iterated)
+            gradient = jnp.where(converged, 0, residual + hessian @ iterated)
+        tangents = tangents._replace(warmstart=acceleration)
         if not (model.opt.integrator == IntegratorType.EULER and model.opt.disableflags & DisableBit.EULERDAMP):
-            acceleration = self._damped(model, data, body, curved, mass, acceleration, tangents)
+            acceleration = self._damped(model, data, body, curved, mass, acceleration, gradient, tangents)
         return INTEGRATORS[model.opt.integrator](model, data), self._advanced(model, data, acceleration, tangents)
 
     def _damped(
@@ -83,11 +103,12 @@ class StagewiseStep:
         curved: Geometry | None,
         mass: Float[Array, "nv nv"],
         acceleration: Float[Array, "nv in_dim"],
+        gradient: Float[Array, "nv in_dim"],
         tangents: Tangents,
     ) -> Float[Array, "nv in_dim"]:
         """Tangents of the acceleration a' that the integrator uses: (M - h G) a' = Q + Jᵀ f, with implicit damping G.
 
-        With d(Q + Jᵀ f) = dM a + M da from F = 0, da' = (M - h G)⁻¹ (dM (a - a') + h dG a' + M da).
+        With d(Q + Jᵀ f) = dM a + M da - dF, da' = (M - h G)⁻¹ (dM (a - a') + h dG a' + M da - dF).
         """
         step = model.opt.timestep
         implicit = model.opt.integrator == IntegratorType.IMPLICITFAST
@@ -96,7 +117,7 @@ class StagewiseStep:
             return acceleration
         matrix = mass - step * damping
         used = _solve(matrix, data.qfrc_smooth + data.qfrc_constraint)
-        right = inertial_force(self._tree, body, data.qacc - used) @ tangents.position + mass @ acceleration
+        right = inertial_force(self._tree, body, data.qacc - used) @ tangents.position + mass @ acceleration - gradient
         if implicit and (curved is not None or _gains_by_velocity(model)):
             right += step * _damping_tangents(model, data, curved, used, tangents)
         return _solve(matrix, right)
@@ -110,11 +131,13 @@ class StagewiseStep:
         position = tangents.position + step * velocity
         if self._coordinates.quaternions:
             speed = INTEGRATORS[model.opt.integrator](model, data).qvel
-            for quaternion, dof in self._coordinates.quaternions:
+            for _, dof in self._coordinates.quaternions:
                 own = slice(dof, dof + 3)
-                by_turn, by_speed = _turned(data.qpos[quaternion : quaternion + 4], speed[own], step)
-                position = position.at[own].set(by_turn @ tangents.position[own] + by_speed @ velocity[own])
-        return Tangents(position, velocity, _activation_tangents(model, data, tangents), tangents.ctrl)
+                turn = step * speed[own]
+                turned = turned_by(turn) @ tangents.position[own] + step * right_jacobian(turn) @ velocity[own]
+                position = position.at[own].set(turned)
+        act = _activation_tangents(model, data, tangents)
+        return tangents._replace(position=position, velocity=velocity, act=act)
 
 
 def obstacle(model: mujoco.MjModel) -> str | None:
@@ -133,17 +156,6 @@ def obstacle(model: mujoco.MjModel) -> str | None:
 def _solve(matrix: Float[Array, "nv nv"], right: Float[Array, "nv ..."]) -> Float[Array, "nv ..."]:
     """matrix⁻¹ right, for a symmetric positive definite matrix."""
     return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor((matrix + matrix.T) / 2), right)
-
-
-def _turned(quaternion: Float[Array, " 4"], speed: Float[Array, " 3"], step: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Derivatives of a turned orientation, in its own rotation coordinates, by those of the orientation and by the speed."""
-    after = math.quat_integrate(quaternion, speed, step)
-
-    def turned(turn: Float[Array, " 3"], speed: Float[Array, " 3"]) -> Float[Array, " 3"]:
-        start = quaternion + math.quat_mul(quaternion, jnp.concatenate([jnp.zeros(1, turn.dtype), turn / 2]))
-        return 2 * math.quat_mul(math.quat_inv(after), math.quat_integrate(start, speed, step))[1:]
-
-    return jax.jacfwd(turned, argnums=(0, 1))(jnp.zeros_like(speed), speed)
 
 
 def _activation_tangents(model: mjx.Model, data: mjx.Data, tangents: Tangents) -> Float[Array, "na in_dim"]:

@@ -1,0 +1,51 @@
+"""Method `differences`: central differences of MJX's own control step, of two widths. The truth beside every method.
+
+Written from the step alone, without a derivative of anything. Where the two widths agree they are the derivative of the step as
+implemented, to rounding; where they do not, the step is rough: within the wider one it has a kink or bends too much, and no
+derivative to speak of.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from dynamic_sparsity.simulation.constraints import Activity
+from dynamic_sparsity.simulation.tasks import Task
+from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
+
+WIDTHS = (1e-6, 1e-5)
+"""Steps to each side. In float64 the narrower one errs by some 1e-10 of values by rounding, and by 1e-12 of third derivatives."""
+
+
+def central_differences(task: Task, recorded: Recorded) -> tuple[jax.Array, jax.Array, NextState, Activity]:
+    """Jacobian by differences of the first width, roughness, next state and constraint activity of one recorded step.
+
+    Roughness: largest difference of an entry between the two widths over the largest entry.
+    """
+    coordinates, transition = task.coordinates, Transition(task)
+    nv, na, size = task.model.nv, task.model.na, len(task.coordinates.input_labels)
+
+    def moved(x: Float[Array, " in_dim"]) -> Recorded:
+        tangent, qvel, act, ctrl = jnp.split(x, [nv, 2 * nv, 2 * nv + na])
+        return recorded._replace(
+            qpos=coordinates.moved(recorded.qpos, tangent),
+            qvel=recorded.qvel + qvel,
+            act=recorded.act + act,
+            ctrl=recorded.ctrl + ctrl,
+        )
+
+    # One batch: the step itself, then each width to both sides of each input.
+    sides = np.concatenate([np.zeros((1, size)), *(side * width * np.eye(size) for width in WIDTHS for side in (1, -1))])
+    after, activity = jax.vmap(lambda x: transition(moved(x)))(jnp.asarray(sides))
+    here, activity = jax.tree.map(lambda part: part[0], (after, activity))
+
+    def state(end: NextState) -> Float[Array, " out_dim"]:
+        return jnp.concatenate([coordinates.difference(end.qpos, here.qpos), end.qvel, end.act])
+
+    above, below = jnp.moveaxis(jax.vmap(state)(after)[1:].reshape(len(WIDTHS), 2, size, -1), 1, 0)
+    narrow, wide = jnp.moveaxis(above - below, -1, -2) / (2 * jnp.asarray(WIDTHS)[:, None, None])
+    largest = jnp.abs(narrow).max()
+    return narrow, jnp.abs(narrow - wide).max() / largest, here, activity

@@ -1,0 +1,111 @@
+"""Derivatives of rotations, right at rest as well.
+
+MJX computes an axis and an angle, and takes rotations below 1e-8 for none: automatic differentiation of it finds no slope
+there (`mujoco.mjx._src.math.norm`). Written down, with the series of their coefficients near zero, they have no such hole.
+Coordinates and formulas are those of Sola, Deray & Atchuthan 2018, arXiv 1812.01537, section 4.1 and appendix B.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from mujoco.mjx._src import math
+
+_SMALL = 1e-4
+"""Squared angle below which the coefficients are taken from their series: the next terms are below 1e-16 there."""
+
+
+def turned_by(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
+    """Derivative of q ∘ exp(rotation) by q, in the rotation coordinates of both: exp(-rotation) as a matrix."""
+    hat, square = _hat(rotation), rotation @ rotation
+    sine, cosine, _, _ = _coefficients(square)
+    return jnp.eye(3, dtype=rotation.dtype) - sine * hat + cosine * hat @ hat
+
+
+def right_jacobian(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
+    """Derivative of exp(rotation) by `rotation`, in the rotation coordinates of the result: 1 at rest."""
+    hat, square = _hat(rotation), rotation @ rotation
+    _, cosine, cubic, _ = _coefficients(square)
+    return jnp.eye(3, dtype=rotation.dtype) - cosine * hat + cubic * hat @ hat
+
+
+def right_jacobian_inverse(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
+    """Derivative of log q by the rotation coordinates of q, at log q = `rotation`, an angle below a half turn."""
+    hat, square = _hat(rotation), rotation @ rotation
+    *_, inverse = _coefficients(square)
+    return jnp.eye(3, dtype=rotation.dtype) + hat / 2 + inverse * hat @ hat
+
+
+@contextlib.contextmanager
+def smooth() -> Generator[None, None, None]:
+    """What is traced in this block differentiates MJX's rotations right at rest as well, with the same values."""
+    with mock.patch.multiple(math, quat_integrate=_integrated, quat_sub=_subtracted):
+        yield
+
+
+_quat_integrate, _quat_sub = math.quat_integrate, math.quat_sub
+
+
+@jax.custom_jvp
+def _integrated(quaternion: Float[Array, " 4"], speed: Float[Array, " 3"], step: jax.Array) -> Float[Array, " 4"]:
+    return _quat_integrate(quaternion, speed, step)
+
+
+@_integrated.defjvp
+def _integrated_jvp(at: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    quaternion, speed, step = at
+    after = _quat_integrate(quaternion, speed, step)
+    turn = step * speed
+    moved = turned_by(turn) @ _coordinates(quaternion, tangents[0])
+    moved += right_jacobian(turn) @ (step * tangents[1] + tangents[2] * speed)
+    return after, math.quat_mul(after, jnp.concatenate([jnp.zeros(1, turn.dtype), moved / 2]))
+
+
+@jax.custom_jvp
+def _subtracted(quaternion: Float[Array, " 4"], origin: Float[Array, " 4"]) -> Float[Array, " 3"]:
+    return _quat_sub(quaternion, origin)
+
+
+@_subtracted.defjvp
+def _subtracted_jvp(at: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    quaternion, origin = at
+    turn = _quat_sub(quaternion, origin)
+    moved = _coordinates(quaternion, tangents[0]) - turned_by(turn) @ _coordinates(origin, tangents[1])
+    return turn, right_jacobian_inverse(turn) @ moved
+
+
+def _coordinates(quaternion: Float[Array, " 4"], tangent: Float[Array, " 4"]) -> Float[Array, " 3"]:
+    """Rotation coordinates of a tangent of a quaternion."""
+    return 2 * math.quat_mul(math.quat_inv(quaternion), tangent)[1:] / jnp.sum(quaternion**2)
+
+
+def _hat(vector: Float[Array, " 3"]) -> Float[Array, "3 3"]:
+    x, y, z = vector
+    zero = jnp.zeros_like(x)
+    return jnp.stack([jnp.stack(row) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero))])
+
+
+def _coefficients(square: Float[Array, ""]) -> tuple[Float[Array, ""], ...]:
+    """Of the squared angle t²: sin t / t, (1 - cos t) / t², (t - sin t) / t³, 1 / t² - (1 + cos t) / (2 t sin t)."""
+    small = square < _SMALL
+    away = jnp.where(small, 1.0, square)
+    angle = jnp.sqrt(away)
+    sine, versine = jnp.sin(angle), 2 * jnp.sin(angle / 2) ** 2
+    exact = (
+        sine / angle,
+        versine / away,
+        (angle - sine) / (away * angle),
+        1 / away - (2 - versine) / (2 * angle * sine),
+    )
+    series = (
+        1 - square / 6 * (1 - square / 20 * (1 - square / 42)),
+        (1 - square / 12 * (1 - square / 30)) / 2,
+        (1 - square / 20 * (1 - square / 42)) / 6,
+        (1 + square / 60 * (1 + square / 42)) / 12,
+    )
+    return tuple(jnp.where(small, near, far) for near, far in zip(series, exact, strict=True))
