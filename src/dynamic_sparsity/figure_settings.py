@@ -93,6 +93,12 @@ class MethodAblationFigure(Section):
     smallest_error: float = Field(1e-16, gt=0, lt=1, description="Errors below this are drawn at it.")
 
 
+class RoughnessFigure(Section):
+    """How many steps have no derivative to speak of."""
+
+    smallest: float = Field(1e-12, gt=0, lt=1, description="Roughness below this is drawn at it.")
+
+
 class RecoveryFigure(Section):
     """World models: errors, zeros, and recovery."""
 
@@ -137,6 +143,7 @@ class FigureSettings(Section):
     pattern_timeline: PatternTimelineFigure = Field(default_factory=PatternTimelineFigure)
     threshold_sweep: ThresholdSweepFigure = Field(default_factory=ThresholdSweepFigure)
     method_ablation: MethodAblationFigure = Field(default_factory=MethodAblationFigure)
+    roughness: RoughnessFigure = Field(default_factory=RoughnessFigure)
     recovery: RecoveryFigure = Field(default_factory=RecoveryFigure)
     recovery_conditions: RecoveryConditionsFigure = Field(default_factory=RecoveryConditionsFigure)
     recovery_thresholds: RecoveryThresholdsFigure = Field(default_factory=RecoveryThresholdsFigure)

@@ -21,7 +21,9 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["exact", "unrolled", "implicit", "differences", "finite"]
 Solver = Literal["playground", "converged"]
-Variant = Annotated[str, Field(pattern=r"^((unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?)$")]
+VARIANT = r"(exact|unrolled|implicit)(-converged)?(-float32)?|(differences|finite)(-converged)?"
+"""Names of ways to differentiate, as a regular expression: a method and what is not the default."""
+Variant = Annotated[str, Field(pattern=f"^({VARIANT})$")]
 Precision = Literal["float32", "float64"]
 
 
@@ -179,10 +181,10 @@ class JacobianSettings(Section):
     """How the transition is differentiated."""
 
     method: Method = Field(
-        "unrolled",
-        description="unrolled: automatic differentiation of the step as implemented; implicit: with the constraint solver's"
-        " solution differentiated instead of its iterations, several times faster; finite: central differences of MuJoCo's C"
-        " engine.",
+        "exact",
+        description="exact: the step as implemented, the constraint solver's solution differentiated where it converged, its"
+        " iterations elsewhere; unrolled: automatic differentiation of all iterations; implicit: the solution everywhere;"
+        " differences: central differences of the step; finite: central differences of MuJoCo's C engine.",
     )
     solver: Solver = Field(
         "playground",
@@ -193,13 +195,16 @@ class JacobianSettings(Section):
 
     @model_validator(mode="after")
     def _differences_are_double(self) -> JacobianSettings:
-        if self.method == "finite" and self.precision == "float32":
-            raise ValueError("precision = 'float32' does not go with method = 'finite', which is C's: use float64")
+        if self.method in ("finite", "differences") and self.precision == "float32":
+            raise ValueError(
+                f"precision = 'float32' does not go with method = {self.method!r}, whose differences need the digits of"
+                " float64: use that"
+            )
         return self
 
     @property
     def variant(self) -> str:
-        """`implicit`, `unrolled-converged-float32`: the method and what is not the default; its stores' folder."""
+        """`exact`, `unrolled-converged-float32`: the method and what is not the default; its stores' folder."""
         return "-".join([self.method, *(part for part in (self.solver, self.precision) if part not in _DEFAULTS)])
 
     @classmethod
@@ -265,20 +270,32 @@ class EmbeddingSettings(Section):
         return self
 
 
+REFERENCE, CONVERGED_REFERENCE = "differences", "differences-converged"
+"""What ways to differentiate are held against: the truth of the step, and of that with the converged solver."""
+ROUGH = 1e-3
+"""A step is rough where central differences of two widths are further apart than this share of the largest entry."""
+
+
 class AblationSettings(Section):
     """How much the result depends on how a step is differentiated."""
 
     tasks: TaskNames = Field(
-        default=["FingerSpin"],
+        default=["FingerSpin", "WalkerRun", "BallInCup"],
         description="Tasks of the study to differentiate in other ways as well; others here are skipped.",
     )
+    policies: list[Literal["expert", "noise", "zero"]] = Field(
+        default=["expert", "noise"], description="Policies of the study whose steps these are; others here are skipped."
+    )
     variants: list[Variant] = Field(
-        default=["unrolled-converged", "unrolled-float32", "implicit", "implicit-converged", "finite", "finite-converged"],
-        description="Ways beside `unrolled`, which they are compared with: a method, -converged for the converged solver,"
-        " -float32 for single precision.",
+        default=["exact", "unrolled", "implicit", "finite"],
+        description="Ways to differentiate that are compared with `differences`: a method, -converged for the converged"
+        " solver, -float32 for single precision.",
         min_length=1,
     )
     seeds: int | None = Field(1, ge=1, description="In how many of the seeds, the first ones; null: in all.")
+    steps: int | None = Field(
+        40, ge=1, description="Steps of each episode, at even distances: each costs four steps of the simulator per input."
+    )
     thresholds: list[Threshold] = Field(
         default=[1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2],
         description="Thresholds at which zeros are compared.",
@@ -286,21 +303,16 @@ class AblationSettings(Section):
         max_length=100,
     )
 
-    @field_validator("variants", "thresholds")
+    @field_validator("policies", "variants", "thresholds")
     @classmethod
     def _distinct(cls, values: list[Any]) -> list[Any]:
         return without_repeats(values)
 
     @property
-    def compared(self) -> list[str]:
-        """All ways to differentiate: `unrolled` first."""
-        return list(dict.fromkeys(["unrolled", *self.variants]))
-
-    @model_validator(mode="after")
-    def _something_to_compare(self) -> AblationSettings:
-        if len(self.compared) < 2:
-            raise ValueError("variants = ['unrolled'] leaves nothing to compare it with: add 'implicit', or list no tasks")
-        return self
+    def ways(self) -> list[str]:
+        """All ways to differentiate, what they are held against first."""
+        converged = [CONVERGED_REFERENCE] if any("-converged" in way for way in self.variants) else []
+        return list(dict.fromkeys([REFERENCE, *converged, *self.variants]))
 
 
 class WorldModelSettings(Section):
@@ -515,10 +527,15 @@ class TableStage(Section):
     upstream: dict[str, Any]
 
 
-class AblationStage(RolloutStage):
-    """What the comparison of ways to differentiate depends on."""
+class AblationJacobianStage(RolloutStage):
+    """What the Jacobians of a sample of steps by all ways to differentiate depend on."""
 
     ablation: AblationSettings
+
+
+class AblationStage(AblationJacobianStage):
+    """What the comparison of ways to differentiate depends on."""
+
     resampling: ResamplingSettings
 
 
@@ -532,6 +549,7 @@ STAGES: dict[str, type[RolloutStage]] = {
     "patterns": TemporalStage,
     "embedding": EmbeddingStage,
     "frames": FrameStage,
+    "ablation_jacobians": AblationJacobianStage,
     "ablation": AblationStage,
     "world_models": WorldModelStage,
     "recovery": WorldModelStage,

@@ -12,29 +12,37 @@ from matplotlib.figure import Figure
 
 from dynamic_sparsity.figure_settings import MethodAblationFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings import REFERENCE
 
-_METHOD_COLOURS = {"unrolled": style.GREY, "implicit": style.BLUE, "finite": style.VERMILION}
+_METHOD_COLOURS = {
+    "exact": style.GREEN,
+    "unrolled": style.GREY,
+    "implicit": style.BLUE,
+    "finite": style.VERMILION,
+    "differences": "black",
+}
 
 
 def draw(stores: Sequence[xr.Dataset], settings: MethodAblationFigure) -> Figure:
-    """Three panels a task, from the ablation stores: sparsity, steps with the same zeros, errors."""
-    pairs = max((store.sizes["pair"] for store in stores), default=1)
-    figure = Figure(figsize=(10.5, 0.8 + max(2.2, 0.28 * pairs) * len(stores)))
+    """Three panels a task and policy, from the ablation stores: sparsity, steps with the same zeros, errors."""
+    pairs = max((int((store.reference == REFERENCE).sum()) for store in stores), default=1)
+    figure = Figure(figsize=(10.5, 0.8 + max(2.0, 0.28 * pairs) * len(stores)))
     grid = figure.subplots(len(stores), 3, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.3]})
     for row, (data, (sparsity, same, errors)) in enumerate(zip(stores, grid, strict=True)):
-        _draw_sparsity(sparsity, data)
-        _draw_same_pattern(same, data)
-        _draw_errors(errors, data, settings.smallest_error)
-        sparsity.set_ylabel(f"{data.attrs['task']}\nmean sparsity of $[J_s\\ J_a]$")
-        same.set_ylabel("steps with the same zeros")
+        truth = _against(data, REFERENCE)
+        _draw_sparsity(sparsity, truth)
+        _draw_same_pattern(same, truth)
+        _draw_errors(errors, truth, settings.smallest_error)
+        sparsity.set_ylabel(f"{data.attrs['task']}, {data.attrs['policy']}\nmean sparsity of $[J_s\\ J_a]$")
+        same.set_ylabel("smooth steps with\nthe same zeros")
         last = row == len(stores) - 1
         for axes in (sparsity, same):
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel("threshold on |entry|" if last else "")
-        errors.set_xlabel("|difference| / largest |entry|\n• median and | 99th percentile over steps" if last else "")
-    figure.legend(*_legend(grid), loc="outside lower center", ncols=4)
-    figure.suptitle("The same steps, differentiated in other ways and compared with unrolled", x=0.01, ha="left")
+        errors.set_xlabel("|error| / largest |entry|\n• median and | 99th percentile over smooth steps" if last else "")
+    figure.legend(*_legend(grid), loc="outside lower center", ncols=5)
+    figure.suptitle("Ways to differentiate a step, beside central differences of the same step", x=0.01, ha="left")
     return figure
 
 
@@ -48,18 +56,19 @@ def _against(data: xr.Dataset, reference: str) -> xr.Dataset:
     return data.isel(pair=[number for number, name in enumerate(data.reference.values) if str(name) == reference])
 
 
-def _draw_sparsity(axes: Axes, data: xr.Dataset) -> None:
-    data = _against(data, "unrolled")
-    axes.plot(data.threshold, data.reference_sparsity.isel(pair=0), label="unrolled", **_look("unrolled"))
-    for way, one in _ways(data):
-        axes.plot(data.threshold, one.sparsity, label=way, **_look(way))
+def _draw_sparsity(axes: Axes, truth: xr.Dataset) -> None:
+    axes.plot(truth.threshold, truth.reference_sparsity.isel(pair=0), label=REFERENCE, **_look(REFERENCE))
+    for way, one in _ways(truth):
+        axes.plot(truth.threshold, one.sparsity, label=way, **_look(way))
 
 
-def _draw_same_pattern(axes: Axes, data: xr.Dataset) -> None:
-    for way, one in _ways(_against(data, "unrolled")):
+def _draw_same_pattern(axes: Axes, truth: xr.Dataset) -> None:
+    for way, one in _ways(truth):
         look = _look(way)
-        axes.plot(data.threshold, one.same_pattern, label=way, **look)
-        axes.fill_between(data.threshold, one.same_pattern_low, one.same_pattern_high, color=look["color"], alpha=0.12, lw=0)
+        axes.plot(truth.threshold, one.same_pattern, label=way, **look)
+        axes.fill_between(
+            truth.threshold, one.same_pattern_low, one.same_pattern_high, color=look["color"], alpha=0.12, lw=0
+        )
 
 
 def _draw_errors(axes: Axes, data: xr.Dataset, smallest: float) -> None:
@@ -70,7 +79,7 @@ def _draw_errors(axes: Axes, data: xr.Dataset, smallest: float) -> None:
         axes.plot([middle, high], [height, height], color=colour, linewidth=1)
         axes.plot([middle], [height], "o", color=colour, markersize=4)
         axes.plot([high], [height], "|", color=colour, markersize=9)
-    names = [f"{way} / {reference}" for way, reference in zip(data.way.values, data.reference.values, strict=True)]
+    names = [f"{way} ({share:.0%} off by 1 %)" for way, share in zip(data.way.values, data.off_1.values, strict=True)]
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xscale("log")

@@ -1,8 +1,8 @@
 """Method `differences`: central differences of MJX's own control step, of two widths. The truth beside every method.
 
-Written from the step alone, without a derivative of anything. Where the two widths agree they are the derivative of the step as
-implemented, to rounding; where they do not, the step is rough: within the wider one it has a kink or bends too much, and no
-derivative to speak of.
+Written from the step alone, without a derivative of anything. Where the two widths agree they are the derivative of
+the step as implemented, to rounding; where they do not, the step is rough: within the wider one it has a kink or
+bends too much, and no derivative to speak of.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
 
 WIDTHS = (1e-6, 1e-5)
-"""Steps to each side. In float64 the narrower one errs by some 1e-10 of values by rounding, and by 1e-12 of third derivatives."""
+"""To each side. In float64 the narrower one errs by some 1e-10 of values (rounding) and 1e-12 of third derivatives."""
 
 
 def central_differences(task: Task, recorded: Recorded) -> tuple[jax.Array, jax.Array, NextState, Activity]:

@@ -32,11 +32,11 @@ class Differentiated(NamedTuple):
 def jacobian_of(task: Task, method: str) -> Callable[[Recorded], Differentiated]:
     """The Jacobian of a task's control step by the name of the method that config.yaml uses.
 
-    `exact`: of the step as it is implemented, with the solver's solution differentiated in the substeps in which the solver
-    converged and its iterations in the others; `unrolled`: with the iterations in all of them; `implicit`: with the solution in
-    all of them; `differences`: central differences of the step; `finite`: none, only what the constraints do (the derivative is
-    C's, see `finite`).
-    `exact` and `implicit` go stage by stage in closed form where `stagewise` knows all that the model has.
+    `exact`: of the step as it is implemented, with the solver's solution differentiated in the substeps in which the
+    solver converged and its iterations in the others; `unrolled`: with the iterations in all of them; `implicit`:
+    with the solution in all of them; `differences`: central differences of the step; `finite`: none, only what the
+    constraints do (the derivative is C's, see `finite`). `exact` and `implicit` go stage by stage in closed form
+    where `stagewise` knows all that the model has.
     """
     if method == "finite":
         transition = Transition(task)

@@ -29,7 +29,7 @@ def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
 
 
 def exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    """MJX's physics step, whose derivative passes the solver at its solution where it converged, else through its iterations.
+    """MJX's physics step, whose derivative passes the solver at its solution if it converged, else through iterations.
 
     Values are those of `mjx.step`, but for its sensors (docs/decisions/0012-exact.md).
     """

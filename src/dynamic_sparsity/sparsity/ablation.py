@@ -1,93 +1,122 @@
-"""The same recorded steps differentiated in several ways: how far their Jacobians and zeros are apart."""
+"""The same recorded steps differentiated in several ways: how far their Jacobians and zeros are from the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import AblationSettings, ResamplingSettings
+from dynamic_sparsity.settings import CONVERGED_REFERENCE, REFERENCE, ROUGH, AblationSettings, ResamplingSettings
 from dynamic_sparsity.sparsity.resampling import with_intervals
-from dynamic_sparsity.stores import EPISODE, episodes_of, labels
+from dynamic_sparsity.sparsity.zeros import finite_mask, zero_mask
+from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
 
-REFERENCE, CONVERGED_REFERENCE = "unrolled", "unrolled-converged"
-PAIR = "pair"
-
-
-def pairs_of(variants: Sequence[str]) -> list[tuple[str, str]]:
-    """(way, reference): each way against `unrolled`, and what runs the solver to convergence against that of `unrolled`."""
-    ways = [way for way in variants if way != REFERENCE]
-    converged = [way for way in ways if "-converged" in way and way != CONVERGED_REFERENCE]
-    same_solver = converged if CONVERGED_REFERENCE in variants else []
-    return [(way, REFERENCE) for way in ways] + [(way, CONVERGED_REFERENCE) for way in same_solver]
+DEFAULT = "exact"
+"""What patterns are compared with at thresholds below the rounding of differences."""
+PAIR, WAY = "pair", "way"
+_ENTRIES = (OUT, IN)
 
 
-def compare(
-    jacobians: Mapping[str, Sequence[xr.Dataset]], settings: AblationSettings, resampling: ResamplingSettings
-) -> xr.Dataset:
+def pairs_of(ways: Sequence[str]) -> list[tuple[str, str]]:
+    """(way, reference): each way against central differences and against `exact`.
+
+    What runs the solver to convergence is held against differences of that step as well.
+    """
+    others = [way for way in ways if way not in (REFERENCE, CONVERGED_REFERENCE)]
+    pairs = [(way, REFERENCE) for way in others]
+    pairs += [(way, CONVERGED_REFERENCE) for way in others if "-converged" in way]
+    return pairs + [(way, DEFAULT) for way in others if DEFAULT in others and way != DEFAULT]
+
+
+def compare(jacobians: Sequence[xr.Dataset], settings: AblationSettings, resampling: ResamplingSettings) -> xr.Dataset:
     """Means over episodes, with intervals from resampling episodes within seeds.
 
-    `jacobians`: for each way to differentiate (`JacobianSettings.variant`) its stores, one per seed, of the same rollouts.
-    Dims `pair` (coords `way`, `reference`) and `threshold`. Of each episode, then over episodes:
+    `jacobians`: one store of the stage `ablation_jacobians` per seed. Dims `pair` (coords `way`, `reference`) and
+    `threshold`. A step is rough where the reference's differences of two widths are more than `ROUGH` apart; against
+    `exact` none is. Of each episode, then over episodes, with `low` and `high` ends of intervals:
 
-    - `error_median`, `error_99`: median and 99th percentile over steps of the largest |difference| of a step over the
-      largest |entry| of the reference in that step;
+    - `rough`: share of rough steps; all that follows is of the others, with no entry that is not finite in either way;
+    - `off_1`, `off_10`: share of steps whose largest |difference| is above 1 %, 10 % of the reference's largest |entry|;
+    - `error_median`, `error_99`: median and 99th percentile over steps of that ratio;
     - `sparsity`, `reference_sparsity`: zeros / entries;
-    - `disagreeing`: share of entries that are zero in one and not in the other;
-    - `same_pattern`: share of steps with exactly the same zeros, among those with no entry that is not finite;
+    - `disagreeing`: entries that are zero in one and not in the other / entries;
+    - `same_pattern`: share of steps with exactly the same zeros;
+    - `pattern_off_1`, `pattern_off_10`: share of steps in which more than 1 %, 10 % of the entries disagree;
     - `step_difference`: median distance of the next state that the way computes from the recorded one.
 
-    Entries that are not finite in either way count in nothing but `nonfinite`, their share.
+    `nonfinite` is the share of steps with an entry that is not finite in either way. `roughness`, `constrained` and
+    `unconverged` (dim `sample`) are of every step: how far the two widths of `differences` are apart, whether a
+    constraint was active, whether the solver stopped before it had converged.
     """
-    pairs = pairs_of(list(jacobians))
-    seeds = [
-        _of_seed(dict(zip(jacobians, stores, strict=True)), pairs, settings.thresholds)
-        for stores in zip(*jacobians.values(), strict=True)
-    ]
+    pairs = pairs_of([str(way) for way in jacobians[0][WAY].values])
+    seeds, samples = zip(*(_of_seed(data, pairs, settings.thresholds) for data in jacobians), strict=True)
     ways, references = zip(*pairs, strict=True)
-    steps = sum(int(seed.length.sum()) for seed in jacobians[REFERENCE])
+    sample = xr.concat(samples, dim="sample")
     return (
         with_intervals(seeds, resampling)
-        .assign(steps=((), np.int64(steps)))
+        .merge(sample)
+        .assign(steps=((), np.int64(sample.sizes["sample"])))
         .assign_coords(way=(PAIR, labels(ways)), reference=(PAIR, labels(references)))
     )
 
 
-def _of_seed(ways: Mapping[str, xr.Dataset], pairs: Sequence[tuple[str, str]], thresholds: Sequence[float]) -> xr.Dataset:
-    """The measures of every episode and pair; an episode of all ways is in memory at a time."""
-    episodes = []
-    for several in zip(*map(episodes_of, ways.values()), strict=True):
-        by_way = dict(zip(ways, several, strict=True))
-        measures = [_of_episode(by_way[way], by_way[reference], thresholds) for way, reference in pairs]
+def _of_seed(
+    jacobians: xr.Dataset, pairs: Sequence[tuple[str, str]], thresholds: Sequence[float]
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """The measures of every episode and pair, and those of every step; one episode is in memory at a time."""
+    episodes, samples = [], []
+    for episode in episodes_of(jacobians):
+        measures = [_of_episode(episode.sel(way=way), episode.sel(way=other), thresholds) for way, other in pairs]
         episodes.append(xr.concat(measures, dim=PAIR))
-    return xr.concat(episodes, dim=EPISODE)
+        sample = {
+            "roughness": episode.roughness.sel(way=REFERENCE, drop=True),
+            "constrained": episode.constraint_active.any(CONSTRAINT),
+            "unconverged": ~episode.solver_converged,
+        }
+        samples.append(xr.Dataset(sample).rename({TIME: "sample"}))
+    return xr.concat(episodes, dim=EPISODE), xr.concat(samples, dim="sample")
 
 
-def _of_episode(ours: xr.Dataset, theirs: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
-    a, b = ours.jacobian.values, theirs.jacobian.values
-    finite = np.isfinite(a) & np.isfinite(b)
-    a, b = np.where(finite, np.abs(a), 0), np.where(finite, np.abs(b), 0)
-    difference = np.where(finite, np.abs(ours.jacobian.values - theirs.jacobian.values), 0).max(axis=(1, 2))
-    largest = b.max(axis=(1, 2))
-    error = np.divide(difference, largest, out=np.full_like(difference, np.nan), where=largest > 0)
-    whole_steps = finite.all(axis=(1, 2))
-    rows = []
-    for threshold in thresholds:
-        zero, other = (a < threshold) & finite, (b < threshold) & finite
-        apart = zero != other
-        same = ~apart.any(axis=(1, 2))
-        rows.append([*(_share(part, finite) for part in (zero, other, apart)), _share(same & whole_steps, whole_steps)])
-    names = ("sparsity", "reference_sparsity", "disagreeing", "same_pattern")
-    by_threshold = {name: ("threshold", values) for name, values in zip(names, np.array(rows).T, strict=True)}
-    whole = {
-        "error_median": np.nanmedian(error),
-        "error_99": np.nanquantile(error, 0.99),
-        "step_difference": np.nanmedian(ours.step_difference.values),
-        "nonfinite": 1 - finite.mean(),
+def _of_episode(ours: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
+    """The measures of one way beside one reference in one episode."""
+    a, b = ours.jacobian.drop_vars(WAY), reference.jacobian.drop_vars(WAY)
+    finite = (finite_mask(a) & finite_mask(b)).all(_ENTRIES)
+    known = reference.roughness.notnull().drop_vars(WAY)
+    rough = known & (reference.roughness.drop_vars(WAY) > ROUGH)
+    smooth = finite & ~rough
+    largest = abs(b).max(_ENTRIES)
+    error = (abs(a - b).max(_ENTRIES) / largest.where(largest > 0)).where(smooth)
+    measures = {
+        "rough": rough.where(known).mean(TIME),
+        "off_1": _share(error > 0.01, smooth),
+        "off_10": _share(error > 0.1, smooth),
+        "error_median": error.quantile(0.5, TIME).drop_vars("quantile"),
+        "error_99": error.quantile(0.99, TIME).drop_vars("quantile"),
+        "step_difference": ours.step_difference.drop_vars(WAY).median(TIME),
+        "nonfinite": 1 - finite.mean(TIME),
     }
-    return xr.Dataset({**by_threshold, **whole}, coords={"threshold": list(thresholds)})
+    by_threshold = [_zeros(a, b, smooth, threshold) for threshold in thresholds]
+    swept = xr.concat(by_threshold, dim=xr.DataArray(list(thresholds), dims="threshold", name="threshold"))
+    return swept.assign(measures)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> float:
-    return float(part.sum() / whole.sum()) if whole.any() else np.nan
+def _zeros(a: xr.DataArray, b: xr.DataArray, steps: xr.DataArray, threshold: float) -> xr.Dataset:
+    """How the zeros of two Jacobians agree in the given steps."""
+    zero, other = zero_mask(a, threshold), zero_mask(b, threshold)
+    apart = (zero != other).mean(_ENTRIES)
+    return xr.Dataset(
+        {
+            "sparsity": zero.mean(_ENTRIES).where(steps).mean(TIME),
+            "reference_sparsity": other.mean(_ENTRIES).where(steps).mean(TIME),
+            "disagreeing": apart.where(steps).mean(TIME),
+            "same_pattern": _share(apart == 0, steps),
+            "pattern_off_1": _share(apart > 0.01, steps),
+            "pattern_off_10": _share(apart > 0.1, steps),
+        }
+    )
+
+
+def _share(part: xr.DataArray, steps: xr.DataArray) -> xr.DataArray:
+    """Of the steps, those in `part`; NaN where there are none."""
+    return part.where(steps).mean(TIME)

@@ -1,8 +1,8 @@
 """Derivative of the constraint solver's iterations, as many as were run: Newton's method with MJX's line search.
 
-One iteration goes from an acceleration a to a + s p, with the search direction p = -H⁻¹ g, the gradient g = M a - Q - Jᵀ f(x),
-its Hessian H = M + Jᵀ K J and the step length s that the line search finds along p. With e = M a - Q, x = J a - aref and all
-derivatives along the inputs of the control step,
+One iteration goes from an acceleration a to a + s p: p = -H⁻¹ g is the search direction, g = M a - Q - Jᵀ f(x) the
+gradient, H = M + Jᵀ K J its Hessian and s the step length that the line search finds along p. With e = M a - Q,
+x = J a - aref and all derivatives by the inputs of the control step,
 
     dg = de - dJᵀ f - Jᵀ df,              df = -K dx + f d(log D),
     dp = -H⁻¹ (dg + dH p),                dH p = dM p + dJᵀ K J p + Jᵀ (K dJ p + K J p d(log D)),

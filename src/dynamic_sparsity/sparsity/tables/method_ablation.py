@@ -1,18 +1,21 @@
 """Whether the result depends on how a step is differentiated.
 
-The same recorded steps, differentiated in several ways. `unrolled` is automatic differentiation of the step as
-Playground runs it, in float64: the default. `implicit` differentiates the constraint solver's solution instead of its
-iterations; `finite` takes central differences of MuJoCo's C engine. With `-converged` the solver goes on until it has
-converged, which changes the step itself; `-float32` computes in single precision. Each way is compared with
-`unrolled`, and what runs the converged solver also with `unrolled-converged`: the first comparison holds the effect
-of the stopped solver, the second that of the method alone.
+A sample of recorded steps, differentiated in several ways. The truth is `differences`: central differences of the
+same step of MJX in float64. A step where differences of two widths (1e-6 and 1e-5) are more than 0.1 % of the largest
+entry apart is rough: it has no derivative to speak of, and counts in nothing but `rough`, the share of such steps.
+`exact` is the default: the solver's solution is differentiated where it converged, its iterations elsewhere;
+`unrolled` differentiates all iterations, `implicit` the solution in all steps; `finite` takes central differences of
+MuJoCo's C engine. With `-converged` the solver goes on until it has converged, which changes the step itself;
+`-float32` computes in single precision. `differences-converged` is the truth of the step with the converged solver.
+Against `exact`, zeros can be compared below the rounding of differences (1e-8 and less).
 
-error: largest |difference| of a step over the largest |entry| of the reference in it, median and 99th percentile over
-the steps of an episode. step_difference: median distance of the way's next state from the recorded one. sparsity:
-zeros / entries at the threshold. disagreeing: share of entries that are zero in one and not in the other.
-same_pattern: share of steps with exactly the same zeros, among the steps without an entry that is not finite. Means over
-episodes; intervals come from resampling episodes within seeds. Entries that are not finite in either way count in nothing
-but their share, `nonfinite`.
+off_1, off_10: share of the smooth steps whose largest |difference| is above 1 %, 10 % of the largest |entry| of the
+reference. error: that ratio, median and 99th percentile over the steps of an episode. sparsity: zeros / entries at
+the threshold. disagreeing: share of entries that are zero in one and not in the other. same_pattern: share of steps
+with exactly the same zeros; pattern_off_1, pattern_off_10: share of steps in which more than 1 %, 10 % of the entries
+disagree. step_difference: median distance of the way's next state from the recorded one. Means over episodes;
+intervals come from resampling episodes within seeds. Steps with an entry that is not finite in either way count in
+nothing but their share, `nonfinite`.
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
+from dynamic_sparsity.settings import REFERENCE
+
 ESTIMATES = (
-    *("error_median", "error_99", "step_difference", "sparsity", "reference_sparsity"),
-    *("disagreeing", "same_pattern", "nonfinite"),
+    *("rough", "off_1", "off_10", "error_median", "error_99", "step_difference", "sparsity", "reference_sparsity"),
+    *("disagreeing", "same_pattern", "pattern_off_1", "pattern_off_10", "nonfinite"),
 )
-_ALIKE = 0.999
-"""From this share of steps with the same zeros on, a sentence calls two ways alike."""
 
 
 def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -37,46 +40,36 @@ def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
     for data in ablations:
         for pair in range(data.sizes["pair"]):
             for number, threshold in enumerate(data.threshold.values):
-                here = data.isel(pair=pair, threshold=number)
+                cell = data.isel(pair=pair, threshold=number)
                 row = {"task": data.attrs["task"], "policy": data.attrs["policy"], "steps": int(data.steps)}
-                row |= {"way": str(here.way.item()), "reference": str(here.reference.item()), "threshold": float(threshold)}
+                row |= {"way": str(cell.way.item()), "reference": str(cell.reference.item()), "threshold": float(threshold)}
                 for name in ESTIMATES:
-                    row |= {f"{name}{end}": float(here[f"{name}{end}"]) for end in ("", "_low", "_high")}
+                    row |= {f"{name}{end}": float(cell[f"{name}{end}"]) for end in ("", "_low", "_high")}
                 rows.append(row)
     return pd.DataFrame(rows)
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
-    """What the table says, one sentence per task and pair of ways."""
+    """What the table says, one sentence per task, policy and pair of ways."""
     return [_sentence(rows) for _, rows in frame.groupby(["task", "policy", "way", "reference"], sort=False)]
 
 
 def _sentence(rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
-    fine = rows.loc[rows.threshold.idxmin()]
+    finest = rows.loc[rows.threshold.idxmin()]
+    where = f"{finest.task}, {finest.policy}: {finest.way} against {finest.reference}"
+    if pd.isna(finest.off_1):
+        return f"{where}: no smooth step to compare."
     value = (
-        f"in value it is {_number(first, 'error_median')} off in the median step and {_number(first, 'error_99')} in the"
-        " 99th percentile, relative to the step's largest entry"
+        f"{_percent(finest, 'off_1')} of the smooth steps are off by more than 1 %, {_percent(finest, 'off_10')} by more"
+        f" than 10 %; the median error is {finest.error_median:.1g}"
     )
-    alike = rows[rows.same_pattern >= _ALIKE].threshold.sort_values()
-    pattern = f"at {fine.threshold:g} {_percent(fine, 'same_pattern')} of the steps have the same zeros"
-    if len(alike) == len(rows):
-        where = "and so at every threshold"
-    elif len(alike):
-        where = f"and at least {_ALIKE:.1%} do at {', '.join(f'{threshold:g}' for threshold in alike)}"
-    else:
-        where = f"and at no threshold {_ALIKE:.1%} do"
-    return f"{first.task}, {first.way} against {first.reference}: {value}; {pattern}, {where}."
-
-
-def _number(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.2g}{_interval(row, name, '{:.2g}')}"
+    if finest.reference == REFERENCE:
+        return f"{where}: {value}. Rough steps: {_percent(finest, 'rough')}."
+    zeros = f"at {finest.threshold:g} {_percent(finest, 'same_pattern')} of the steps have the same zeros"
+    return f"{where}: {value}; {zeros}."
 
 
 def _percent(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.1%}{_interval(row, name, '{:.1%}')}"
-
-
-def _interval(row: pd.Series, name: str, form: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if pd.isna(low) or low == high else f" ({form.format(low)} to {form.format(high)})"
+    interval = "" if pd.isna(low) or low == high else f" ({low:.1%} to {high:.1%})"
+    return f"{row[name]:.1%}{interval}"

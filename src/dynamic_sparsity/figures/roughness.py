@@ -1,0 +1,50 @@
+"""How many steps have no derivative to speak of? Central differences of two widths, how far they are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from dynamic_sparsity.figure_settings import RoughnessFigure
+from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings import ROUGH
+
+_COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREEN}
+_COLUMNS = 4
+
+
+def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
+    """One panel a task, from the ablation stores: the share of steps that are at least as rough, a line per policy."""
+    tasks = list(dict.fromkeys(store.attrs["task"] for store in stores))
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(0.6 + 2.9 * columns, 1.1 + 2.4 * rows))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, task in zip(grid.flat, tasks, strict=False):
+        for store in (store for store in stores if store.attrs["task"] == task):
+            known = store.roughness.values[np.isfinite(store.roughness.values)]
+            share = (known > ROUGH).mean() if len(known) else np.nan
+            policy = store.attrs["policy"]
+            ordered = np.maximum(np.sort(known), settings.smallest)
+            axes.step(
+                ordered, 1 - np.arange(len(known)) / max(1, len(known)), where="pre", color=_COLOURS[policy], label=policy
+            )
+            axes.plot([], [], " ", label=f"{share:.0%} rough")
+        axes.axvline(ROUGH, color=style.GREY, linestyle="--", linewidth=1)
+        axes.set_title(task)
+        axes.legend(fontsize="small", loc="lower left", ncols=2, handlelength=1.2, columnspacing=0.8)
+    for axes in list(grid.flat)[len(tasks) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share of steps\nat least as rough")
+    grid[0, 0].set_xscale("log")
+    grid[0, 0].set_ylim(0, 1.03)
+    figure.supxlabel(
+        "|differences of width 1e-6 minus those of 1e-5| / largest |entry|; rough: right of the dashed line",
+        fontsize="medium",
+    )
+    figure.suptitle("How many steps have no derivative to speak of", x=0.01, ha="left")
+    return figure

@@ -1,0 +1,82 @@
+"""Stage ablation_jacobians: differentiate a sample of the steps of one rollout store in several ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.progress import progress
+from dynamic_sparsity.stages import _common
+
+
+def main() -> None:
+    """Parse, read an episode, differentiate, write; one episode in memory at a time."""
+    options = _common.parser(__doc__)
+    options.add_argument("--rollout", required=True, type=Path)
+    given = options.parse_args()
+    stage = settings.AblationJacobianStage.model_validate_json(given.settings)
+    rollout = stores.open_store(given.rollout, "rollouts")
+    attrs = stores.provenance("ablation_jacobians", stage.model_dump(), **stores.identity_of(rollout))
+    episodes = rollout.sizes[stores.EPISODE]
+    steps = min(stage.ablation.steps or rollout.sizes[stores.TIME], rollout.sizes[stores.TIME])
+    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
+        runtime.configure_jax(threads=given.threads, double_precision=True, accelerator=True)
+
+        from dynamic_sparsity.simulation.tasks import load_task
+
+        task = load_task(rollout.attrs["task"])
+        ways = {way: _differentiator(way, task.name) for way in stage.ablation.ways}
+        for episode in progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task.name}"):
+            length = int(episode.length)
+            chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
+            sample = episode.isel({stores.TIME: chosen})
+            writer.write(_by_all_ways(sample, ways, steps).assign(step=(stores.TIME, stores.padded(chosen, steps))))
+
+
+def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.Dataset]:
+    """The Jacobians of an episode by one way, in the precision of that way."""
+    import jax.experimental
+
+    from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
+    from dynamic_sparsity.simulation.rollout import recorded_of
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    chosen = settings.JacobianSettings.of_variant(way)
+    with jax.experimental.enable_x64(chosen.precision == "float64"):
+        task = load_task(task_name)
+        differentiate = Differentiator(task, chosen.method, chosen.solver)
+
+    def dataset(episode: xr.Dataset, steps: int) -> xr.Dataset:
+        start, after = recorded_of(episode)
+        with jax.experimental.enable_x64(chosen.precision == "float64"):
+            return jacobian_dataset(differentiate(start), after, task, steps)
+
+    return dataset
+
+
+def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int], xr.Dataset]], steps: int) -> xr.Dataset:
+    """One Dataset with the dim `way`; what does not depend on the way is of the first one, MJX's own step."""
+    datasets = [of_way(episode, steps) for of_way in ways.values()]
+    nothing = xr.DataArray(np.full(steps, np.nan), dims=stores.TIME)
+    each = [
+        xr.Dataset(
+            {
+                "jacobian": data.jacobian.astype(float),
+                "step_difference": data.step_difference.astype(float),
+                "roughness": data.get("roughness", nothing),
+            }
+        )
+        for data in datasets
+    ]
+    by_way = xr.concat(each, dim=xr.DataArray(stores.labels(ways), dims="way", name="way"))
+    shared = datasets[0][["constraint_active", "solver_converged", "length"]]
+    by_way.roughness.attrs["units"] = "1"
+    return by_way.merge(shared)
+
+
+if __name__ == "__main__":
+    _common.run(main)
