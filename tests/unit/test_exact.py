@@ -1,0 +1,194 @@
+"""Method `exact`: the derivative of the step as implemented, whether the constraint solver has converged or not."""
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+from mujoco import mjx
+
+from dynamic_sparsity.simulation.differentiate import Differentiator
+from dynamic_sparsity.simulation.jacobian import in_closed_form, stagewise_jacobian, transition_jacobian
+from dynamic_sparsity.simulation.stagewise import iterations, rotations
+from dynamic_sparsity.simulation.substep import exact_step
+from dynamic_sparsity.simulation.tasks import load_task
+from dynamic_sparsity.simulation.transition import Recorded, Transition
+from tests.reference import central_differences, chained_transition_fd, warmed_up
+from tests.unit.models import ACTUATORS, NOWHERE, body, task_of, xml
+
+STOPPED = 'iterations="{}" ls_iterations="4" tolerance="1e-8" timestep="0.01"'
+MODELS = {
+    "two iterations": xml(body(height="0.3", with_whom=NOWHERE), more=ACTUATORS).replace(
+        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"', STOPPED.format(2)
+    ),
+    "one iteration, contacts": xml(body()).replace(
+        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"', STOPPED.format(1)
+    ),
+    "two iterations, implicitfast": xml(body(height="0.3", with_whom=NOWHERE), more=ACTUATORS).replace(
+        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"',
+        STOPPED.format(2) + ' integrator="implicitfast"',
+    ),
+}
+
+
+def states_of(task, count=60):
+    """Steps along rollouts of the C engine, and the same kicked so hard that the solver does not converge."""
+    calm = warmed_up(task, count, keep=count)
+    kick = np.random.default_rng(1).normal(size=calm.qvel.shape) * [[3.0]]
+    kicked = calm._replace(qvel=calm.qvel + kick)
+    return Recorded(*(jnp.asarray(np.concatenate([a[::5], b[::5]])) for a, b in zip(calm, kicked, strict=True)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
+    """Of `exact_step`: of the solution in the substeps that converged, of MJX's own iterations in the others."""
+    task = task_of(MODELS[name])
+    assert in_closed_form(task, "exact")
+    start = states_of(task)
+    stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(start)
+    whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start)
+    converged = np.asarray(stages.activity.converged)
+    assert converged.any() and not converged.all(), "both kinds are there"
+    largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, atol=1e-10)
+    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
+    np.testing.assert_array_equal(*zeros)
+
+
+def mjx_step(task):
+    """The control step from `mjx.step` alone, none of our code: time first."""
+    blank = mjx.make_data(task.model, impl="jax")
+    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # come back as int64, which a loop refuses
+
+    def one(recorded):
+        data = blank.replace(**recorded._asdict())
+
+        def substep(_, data):
+            after = mjx.step(task.mjx_model, data)
+            return after.tree_replace(
+                {f"_impl.{name}": getattr(after._impl, name).astype(getattr(blank._impl, name).dtype) for name in integers}
+            )
+
+        after = jax.lax.fori_loop(0, task.substeps, substep, data)
+        return Recorded(after.qpos, after.qvel, after.act, recorded.qacc_warmstart, recorded.ctrl)
+
+    step = jax.jit(jax.vmap(one))
+    return lambda start: jax.tree.map(np.asarray, step(Recorded(*map(jnp.asarray, start))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["FingerSpin", "BallInCup"])
+def test_exact_is_the_derivative_of_the_step_where_neither_old_method_is(name):
+    """The published measure: at smooth steps, the largest error over the largest entry, against central differences."""
+    task, step = load_task(name), None
+    start = Recorded(*(np.concatenate(parts) for parts in zip(warmed_up(task, 40, keep=20), warmed_up(task, 200, keep=20), strict=True)))
+    results = {method: Differentiator(task, method)(start) for method in ("exact", "implicit")}
+    step = mjx_step(task)
+    errors = {method: [] for method in results}
+    for k in range(len(start.qpos)):
+        one = [part[k] for part in start]
+        narrow, wide = (central_differences(task, one, step, width) for width in (1e-6, 1e-5))
+        if np.abs(narrow - wide).max() < 1e-3 * np.abs(narrow).max():
+            for method, result in results.items():
+                errors[method].append(np.abs(result.jacobian[k] - narrow).max() / np.abs(narrow).max())
+    assert len(errors["exact"]) >= 30
+    assert max(errors["exact"]) < 1e-4 and np.median(errors["exact"]) < 1e-6
+    assert np.mean(np.array(errors["implicit"]) > 0.01) > 0.05, "the states are such that the old method fails"
+
+
+@pytest.mark.slow
+def test_differences_say_which_steps_are_rough_and_are_what_the_test_says():
+    task = load_task("BallInCup")
+    start = warmed_up(task, 40, keep=12)
+    result = Differentiator(task, "differences")(start)
+    step = mjx_step(task)
+    for k in range(len(start.qpos)):
+        narrow, wide = (central_differences(task, [part[k] for part in start], step, width) for width in (1e-6, 1e-5))
+        largest = np.abs(narrow).max()
+        np.testing.assert_allclose(result.jacobian[k], narrow, atol=1e-7 * largest, err_msg=f"step {k}")
+        np.testing.assert_allclose(result.roughness[k], np.abs(narrow - wide).max() / largest, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_a_step_is_differentiated_alike_whatever_its_neighbours_need():
+    """Steps whose solver did not converge are gathered and done again: in any company they come out the same."""
+    task = load_task("FingerSpin")
+    start = warmed_up(task, 120, keep=60)
+    differentiate = Differentiator(task, "exact")
+    whole = differentiate(start)
+    unfinished = np.flatnonzero(~whole.activity.converged)
+    assert 2 <= len(unfinished) < 60
+    one = unfinished[1]
+    alone = differentiate(Recorded(*(part[one : one + 1] for part in start)))
+    np.testing.assert_array_equal(alone.jacobian[0], whole.jacobian[one])
+    implicit = Differentiator(task, "implicit")(start)
+    np.testing.assert_array_equal(whole.jacobian[whole.activity.converged], implicit.jacobian[whole.activity.converged])
+    assert not np.array_equal(whole.jacobian[one], implicit.jacobian[one])
+
+
+RESTING = xml(body(height="0.5", with_whom=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'))
+
+
+def at_rest(model, speed=0.0):
+    still = np.full((1, model.nv), speed)
+    return Recorded(model.qpos0[None], still, np.zeros((1, model.na)), np.zeros((1, model.nv)), np.zeros((1, model.nu)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speed", [0.0, 1e-9])
+def test_rotations_at_rest_have_a_slope(speed):
+    """MJX's exponential and logarithm of a rotation lose theirs below 1e-8: free joint, ball joint, spring of a ball."""
+    task = task_of(RESTING)
+    start = at_rest(task.model, speed)
+    truth = chained_transition_fd(task, [part[0] for part in start])
+    stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start)))
+    np.testing.assert_allclose(stages.jacobian[0], truth, atol=1e-7)
+    np.testing.assert_array_equal(np.abs(stages.jacobian[0]) < 1e-7, np.abs(truth) < 1e-7)
+
+
+@pytest.mark.slow
+def test_rotations_at_rest_have_a_slope_where_the_step_is_differentiated_as_a_whole():
+    """RK4 is unknown to the closed form; the truth is that of Euler's first step at rest and without forces: dq = h dv."""
+    free = """<mujoco><option timestep="0.01" integrator="RK4" gravity="0 0 0"/><worldbody>
+    <body><freejoint name="free"/><geom size="0.1"/></body></worldbody></mujoco>"""
+    task = task_of(free, substeps=2)
+    assert not in_closed_form(task, "exact")
+    start = Recorded(*map(jnp.asarray, at_rest(task.model)))
+    slopes = [
+        jax.jit(jax.vmap(transition_jacobian(Transition(task, *step))))(start).jacobian[0] for step in ([exact_step], [])
+    ]
+    expected = np.block([[np.eye(6), 0.02 * np.eye(6)], [np.zeros((6, 6)), np.eye(6)]])
+    np.testing.assert_allclose(slopes[0], expected, atol=1e-12)
+    assert np.abs(slopes[1] - expected).max() > 0.01, "automatic differentiation alone does not find it"
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 9e-3, 1.1e-2, 0.7, 3.0])
+def test_slopes_of_rotations_are_those_of_the_exponential(angle):
+    """By central differences of rotations as matrices, in scipy."""
+    from scipy.spatial.transform import Rotation
+
+    turn = angle * np.array([0.48, -0.6, 0.64])
+    exp, log = Rotation.from_rotvec, lambda rotation: rotation.as_rotvec()
+    eps = 1e-6
+    columns = {"turned": [], "right": [], "inverse": []}
+    for axis in np.eye(3) * eps:
+        after = [log(exp(turn).inv() * exp(side * axis) * exp(turn)) for side in (1, -1)]
+        columns["turned"].append((after[0] - after[1]) / (2 * eps))
+        after = [log(exp(turn).inv() * exp(turn + side * axis)) for side in (1, -1)]
+        columns["right"].append((after[0] - after[1]) / (2 * eps))
+        after = [log(exp(turn) * exp(side * axis)) for side in (1, -1)]
+        columns["inverse"].append((after[0] - after[1]) / (2 * eps))
+    slopes = {name: np.array(column).T for name, column in columns.items()}
+    for name, slope in (
+        ("turned", rotations.turned_by),
+        ("right", rotations.right_jacobian),
+        ("inverse", rotations.right_jacobian_inverse),
+    ):
+        np.testing.assert_allclose(slope(jnp.asarray(turn)), slopes[name], atol=2e-9, err_msg=name)
+
+
+def test_what_the_iterations_do_not_know_is_named():
+    assert iterations.obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'solver="CG"'))) == "another solver than Newton's"
+    assert iterations.obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'cone="elliptic"'))) == "elliptic cones"
+    assert not in_closed_form(task_of(xml(body(), 'cone="elliptic"')), "exact")
