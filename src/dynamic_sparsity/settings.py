@@ -21,7 +21,9 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["unrolled", "implicit", "finite"]
 Solver = Literal["playground", "converged"]
-Variant = Annotated[str, Field(pattern=r"^((unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?)$")]
+VARIANT_PATTERN = r"(unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?"
+"""Of a variant's name (`JacobianSettings.variant`), in config.yaml and in paths."""
+Variant = Annotated[str, Field(pattern=rf"^({VARIANT_PATTERN})$")]
 Precision = Literal["float32", "float64"]
 
 
