@@ -21,9 +21,9 @@ from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 
 Method = Literal["exact", "unrolled", "implicit", "differences", "finite"]
 Solver = Literal["playground", "converged"]
-VARIANT = r"(exact|unrolled|implicit)(-converged)?(-float32)?|(differences|finite)(-converged)?"
-"""Names of ways to differentiate, as a regular expression: a method and what is not the default."""
-Variant = Annotated[str, Field(pattern=f"^({VARIANT})$")]
+VARIANT_PATTERN = r"(exact|unrolled|implicit)(-converged)?(-float32)?|(differences|finite)(-converged)?"
+"""Of a variant's name (`JacobianSettings.variant`), in config.yaml and in paths."""
+Variant = Annotated[str, Field(pattern=rf"^({VARIANT_PATTERN})$")]
 Precision = Literal["float32", "float64"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.experts import check_finished, check_sizes, read_expert
@@ -26,24 +27,31 @@ _LINE = re.compile(r"[0-9a-f]{64}\s+[A-Za-z0-9_]+-[0-9]+\.safetensors\s*")
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 
 
-def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[Path]]:
+class ShippedExpert(NamedTuple):
+    """A policy file and the SHA-256 of its content, which identifies it wherever it lies."""
+
+    path: Path
+    checksum: str
+
+
+def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[ShippedExpert]]:
     """The files for `tasks`, each task's in the order of their seeds; `{task}-{seed}.safetensors`.
 
     Raises UserError where one is not shipped, missing, not what the list says, or no finished expert for its task; and
     when there is no list, or a line that is not one of `sha256sum`'s.
     """
     sums = _checksums(directory)
-    files: dict[str, list[Path]] = {}
+    files: dict[str, list[ShippedExpert]] = {}
     for path in sorted(sums, key=lambda path: (len(path.stem), path.stem)):
-        files.setdefault(path.stem.partition("-")[0], []).append(path)
+        files.setdefault(path.stem.partition("-")[0], []).append(ShippedExpert(path, sums[path]))
     if missing := [task for task in tasks if task not in files]:
         raise UserError(
             f"policies.expert: no expert is shipped for {', '.join(missing)} (there are: {', '.join(files)});"
             " train them (`policies: {expert: train}`), or study other tasks or policies"
         )
     for task in tasks:
-        for path in files[task]:
-            _check(path, task, sums[path])
+        for expert in files[task]:
+            _check(expert.path, task, expert.checksum)
     return {task: files[task] for task in tasks}
 
 

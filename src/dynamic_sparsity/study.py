@@ -92,19 +92,20 @@ class Study(Section):
     @property
     def notice(self) -> str | None:
         """Why world models are left out of a study that does not ask for them, if they are."""
-        if self.world_models.tasks is not None or not self._without_data:
+        reason = self.without_data(self.policies.names[0])
+        if self.world_models.tasks is not None or not reason:
             return None
-        return f"World models are left out: {self._without_data}, or say `world_models: {{tasks: []}}`."
+        return f"World models are left out: {reason}, or say `world_models: {{tasks: []}}`."
 
-    @property
-    def _without_data(self) -> str | None:
-        """Why nothing can be learnt from the rollouts of the first policy, if so."""
-        if self.rollouts.episodes * len(self.seeds) < EPISODES_TO_SPLIT:
+    def without_data(self, policy: str) -> str | None:
+        """Why nothing can be learnt from the rollouts of a policy, if so."""
+        seeds = len(self.seeds_of(policy))
+        if self.rollouts.episodes * seeds < EPISODES_TO_SPLIT:
             return (
-                f"rollouts.episodes = {self.rollouts.episodes} in each of {len(self.seeds)} seeds cannot be split into"
-                f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // len(self.seeds))}"
+                f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} seeds cannot be split into"
+                f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // seeds)}"
             )
-        if self.policies.names[0] == "zero":
+        if policy == "zero":
             return "policies.zero never changes the controls: add noise or an expert"
         return None
 
@@ -116,8 +117,8 @@ class Study(Section):
                 f"world_models.tasks: {', '.join(unknown)} has free or ball joints, whose orientations the world models do"
                 " not know yet: leave it out"
             )
-        if asked and self._without_data:
-            raise ValueError(f"world_models.tasks = {asked}, but {self._without_data}, or make the list empty")
+        if asked and (reason := self.without_data(self.policies.names[0])):
+            raise ValueError(f"world_models.tasks = {asked}, but {reason}, or make the list empty")
         return self
 
     @model_validator(mode="after")
@@ -160,25 +161,21 @@ def _as_meant(value: Any) -> Any:
     return _WORDS.get(value.lower(), value)
 
 
-def stage_settings(study: Study, stage: str, policy: str) -> str:
+def stage_settings(study: Study, stage: str, policy: str, variant: str | None = None) -> str:
     """Settings of a stage for one policy, with those of all stages before it, as one sorted-key JSON string.
 
-    What comes before is in it so that a store is made again even where its input failed to be (and so is gone).
+    `variant` is the way to differentiate that a path names, None the study's own. What comes before is in it so that a
+    store is made again even where its input failed to be (and so is gone).
     """
-    return _to_json(_stage_values(study, stage, policy))
+    return _to_json(_stage_values(study, stage, policy, variant))
 
 
-def jacobian_settings(study: Study, policy: str, variant: str) -> str:
-    """Settings of the Jacobians of one policy by one way to differentiate, as one sorted-key JSON string."""
-    return _to_json({**_stage_values(study, "jacobians", policy), "jacobians": JacobianSettings.of_variant(variant)})
-
-
-def world_model_settings(study: Study, policy: str, model: str) -> str:
+def world_model_settings(study: Study, policy: str, model: str, variant: str | None = None) -> str:
     """Settings of one world model, without the others and without what only scores depend on, as one sorted-key JSON string.
 
     Raises UserError for a model that the study does not have.
     """
-    values = _stage_values(study, "world_models", policy)
+    values = _stage_values(study, "world_models", policy, variant)
     if model not in study.world_models.models:
         raise UserError(f"world_models.models has no {model!r}, only {', '.join(study.world_models.models)}")
     scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
@@ -205,9 +202,9 @@ def study_figure_settings(study: Study, figure: str, stages: list[str]) -> str:
     )
 
 
-def figure_settings(study: Study, figure: str, stages: list[str], policy: str) -> str:
+def figure_settings(study: Study, figure: str, stages: list[str], policy: str, variant: str | None = None) -> str:
     """Settings of a figure that reads the stores of `stages`, as one sorted-key JSON string."""
-    upstream = {stage: _stage_values(study, stage, policy) for stage in stages}
+    upstream = {stage: _stage_values(study, stage, policy, variant) for stage in stages}
     return _to_json({"upstream": upstream, "style": study.figures.style, "figure": getattr(study.figures, figure)})
 
 
@@ -215,12 +212,14 @@ def _of_all_policies(study: Study, stages: list[str]) -> dict[str, Any]:
     return {policy: {s: _stage_values(study, s, policy) for s in stages} for policy in study.policies.names}
 
 
-def _stage_values(study: Study, stage: str, policy: str) -> dict[str, Any]:
+def _stage_values(study: Study, stage: str, policy: str, variant: str | None = None) -> dict[str, Any]:
     section = getattr(study.policies, policy)
     if isinstance(section, ExpertPolicy) and section.source == "shipped":  # how to train changes nothing then
         section = section.model_copy(update={"training": TrainingSettings()})
     values = {name: getattr(study, name) for name in STAGES[stage].model_fields}
     values["policies"] = PolicySettings.model_validate({policy: section})
+    if variant and "jacobians" in values:
+        values["jacobians"] = JacobianSettings.of_variant(variant)
     for section in ("embedding", "ablation", "world_models"):
         if section in values:  # which tasks there are changes none of them
             values[section] = getattr(study, section).model_copy(update={"tasks": []})

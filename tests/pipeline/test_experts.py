@@ -64,7 +64,11 @@ def test_another_expert_is_new_input(project):
     path = project.path / EXPERT
     shutil.copy(path.with_name("CartpoleBalance-1.safetensors"), path)
     list_as(project, path)
-    assert "rollouts" in rules(project.planned())
+    planned = project.planned()
+    assert [wildcards for rule, wildcards in planned if rule == "rollouts"] == [
+        "task=CartpoleBalance, policy=expert, seed=0"
+    ]
+    assert not any("policy=noise" in wildcards for rule, wildcards in planned)
 
 
 def test_an_expert_that_is_missing_is_named_before_any_job(project):

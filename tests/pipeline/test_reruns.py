@@ -130,6 +130,42 @@ def test_touching_files_reruns_nothing(project):
     assert "Nothing to be done" in project.run()
 
 
+def test_a_study_and_its_checkout_may_lie_anywhere(project, tmp_path):
+    there = project.copy(tmp_path / "deeper" / "a b{x}" / "checkout")
+    assert there.planned() == []
+    study = tmp_path / "studies" / "of" / "mine"
+    study.mkdir(parents=True)
+    for name in ("config.yaml", "results", ".snakemake"):
+        (there.path / name).rename(study / name)
+    assert jobs(there.snakemake("--dry-run", "--directory", str(study))) == []
+    moved = Project(there.path.rename(tmp_path / "checkout"))
+    assert jobs(moved.snakemake("--dry-run", "--directory", str(study))) == []
+    study = study.rename(tmp_path / "study")
+    assert jobs(moved.snakemake("--dry-run", "--directory", "../study")) == []
+    target = "results/rollouts/CartpoleBalance/expert/0.zarr"
+    moved.snakemake("--cores", "1", "--directory", "../study", "--force", "--", target, "results/tables/returns.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("table1", {"claims", "global_zeros"}),
+        ("figure3", {"claims", "zero_fractions"}),
+        ("playground_returns", {"claims", "returns", "agents"}),
+    ],
+)
+def test_other_reported_numbers_rerun_the_tables_beside_which_they_are(project, name, tables):
+    path = project.path / f"resources/paper/{name}.csv"
+    os.utime(path)
+    assert project.planned() == []
+    content = path.read_text()
+    path.write_text(content + "\n")
+    assert sorted(project.planned()) == sorted(("table", f"table={table}") for table in tables)
+    path.unlink()
+    output = project.snakemake("--dry-run", ok=False)
+    assert f"cannot read resources/paper/{name}.csv" in output and "Traceback" not in output
+
+
 @pytest.mark.parametrize("stage", ["rollouts", "sparsity"])
 def test_a_removed_store_is_made_again_with_what_follows(project, stage):
     before = project.fingerprint()

@@ -187,6 +187,20 @@ def test_stage_settings_hold_what_the_stage_and_those_before_it_need_and_nothing
     assert studies.stage_settings(study, "rollouts", "noise") != studies.stage_settings(study, "rollouts", "zero")
 
 
+@pytest.mark.parametrize("variant", ["implicit", "unrolled-converged-float32", "finite"])
+def test_settings_of_a_path_are_those_of_its_method(variant):
+    study = studies.load_study(CONFIG)
+    expected = settings.JacobianSettings.of_variant(variant).model_dump()
+    model = json.loads(studies.world_model_settings(study, "expert", "mlp", variant))
+    figure = json.loads(studies.figure_settings(study, "survival", ["survival"], "expert", variant))
+    for stage in settings.STAGES:
+        values = json.loads(studies.stage_settings(study, stage, "expert", variant))
+        assert values.get("jacobians", expected) == expected, stage
+    assert model["jacobians"] == figure["upstream"]["survival"]["jacobians"] == expected
+    default = study.jacobians.variant
+    assert studies.stage_settings(study, "summary", "expert") == studies.stage_settings(study, "summary", "expert", default)
+
+
 def test_the_sweep_always_includes_the_threshold():
     study = studies.load_study(changed("sparsity.threshold", 3e-7))
     assert 3e-7 in study.sparsity.thresholds and study.sparsity.thresholds == sorted(study.sparsity.thresholds)

@@ -25,7 +25,9 @@ def directory(tmp_path):
 
 
 def test_files_come_in_the_order_of_their_seeds(directory):
-    assert [path.stem for path in of_tasks(directory, ["FishSwim"])["FishSwim"]] == ["FishSwim-2", "FishSwim-10"]
+    experts = of_tasks(directory, ["FishSwim"])["FishSwim"]
+    assert [path.stem for path, _ in experts] == ["FishSwim-2", "FishSwim-10"]
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == checksum for path, checksum in experts)
     assert list(of_tasks(directory, ["HopperHop"])) == ["HopperHop"]
 
 

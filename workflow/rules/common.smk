@@ -1,15 +1,15 @@
 """Validated settings, paths of stores, and the code that each stage uses."""
 
 import functools
+import hashlib
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import shipped_experts, sources
+from dynamic_sparsity import reported, shipped_experts, sources, targets
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
 from dynamic_sparsity.whole_files import check_writable
 
 STUDY = or_exit(
@@ -19,15 +19,7 @@ STUDY = or_exit(
 )
 if STUDY.notice and workflow.is_main_process:
     print(STUDY.notice, file=sys.stderr)
-SHIPPED_EXPERTS = (
-    or_exit(
-        shipped_experts.of_tasks,
-        Path(os.path.relpath(Path(workflow.basedir) / "resources/policies")),
-        STUDY.tasks,
-    )
-    if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
-    else {}
-)
+RESOURCES = Path(os.path.relpath(Path(workflow.basedir) / "resources"))
 METHOD = STUDY.jacobians.variant
 PER_SEED = {
     "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
@@ -52,8 +44,6 @@ ENVIRONMENT = (
     else None
 )
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
-PAPER = os.path.relpath(Path(workflow.basedir) / "resources/paper")
-
 
 # The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
 TABLES = {
@@ -143,13 +133,15 @@ report: "../report/workflow.rst"
 container: os.path.relpath(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
 
 
+# What names look like. Which ones there are, input functions ask `targets`, which says what to do about others.
 wildcard_constraints:
-    task="|".join(DM_CONTROL_SUITE),
-    policy="|".join(STUDY.policies.names),
-    method="(unrolled|implicit)(-converged)?(-float32)?|finite(-converged)?",
-    seed=r"\d+",
-    model="|".join(STUDY.world_models.models),
-    table="|".join(TABLES),
+    task=r"\w+",
+    policy=r"\w+",
+    method=r"[\w-]+",
+    seed=r"[\w-]+",
+    model=r"\w+",
+    table=r"\w+",
+    figure=r"\w+",
 
 
 @functools.cache
@@ -174,7 +166,7 @@ def stores(stage, **wildcards):
             pattern,
             policy=policy,
             task=wildcards.get("task", tasks),
-            method=METHOD,
+            method=wildcards.get("method", METHOD),
             seed=wildcards.get("seed", STUDY.seeds_of(policy)),
         )
     ]
@@ -213,41 +205,110 @@ def study_figures():
     return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
 
 
-def pooled(wildcards):
-    """The wildcards that say which stores of all seeds a world model learns from."""
-    return {name: wildcards[name] for name in ("task", "policy")}
+@functools.cache
+def check(asked, *names):
+    """Stop Snakemake with one message unless a path asks for what there can be; `asked` is a check of `targets`."""
+    or_exit(asked, STUDY, *names)
 
 
-def expert_file(wildcards):
-    """The expert that a rollout needs: the shipped one of its seed, modulo their number, or one trained for the seed."""
-    if wildcards.policy != "expert":
+def all_seeds(stage):
+    """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
+    return lambda wildcards: stores(
+        stage, task=wildcards.task, policy=wildcards.policy, method=wildcards.method
+    )
+
+
+def product_stores(product, stages):
+    """Stores of all tasks and policies that a table or figure reads; stops Snakemake where there are none."""
+    for stage in stages:
+        if not stores(stage):
+            check(targets.refuse_empty, product, stage)
+    return [store for stage in stages for store in stores(stage)]
+
+
+def in_order(paths):
+    """A parameter for jobs whose result depends on the order of their inputs, which Snakemake sorts to compare them."""
+    return hashlib.sha256("\n".join(paths).encode()).hexdigest()
+
+
+# What this repository ships is no input but a parameter, the digest of its content: where a checkout or a study lies
+# is no part of a result. Commands get the paths from functions of `input`, whose values Snakemake does not compare.
+@functools.cache
+def shipped(*tasks):
+    """The experts that are shipped, by task; stops Snakemake for a task without any."""
+    return or_exit(shipped_experts.of_tasks, RESOURCES / "policies", list(tasks))
+
+
+SHIPPED = (
+    shipped(*STUDY.tasks)
+    if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
+    else {}
+)
+
+
+def shipped_expert(wildcards):
+    """The shipped expert that acts in a rollout, if one does: that of its seed, modulo their number."""
+    if wildcards.policy != "expert" or STUDY.policies.expert.source != "shipped":
+        return None
+    task = wildcards.task
+    experts = SHIPPED.get(task) or shipped(task)[task]
+    return experts[int(wildcards.seed) % len(experts)]
+
+
+def trained_expert(wildcards):
+    """The expert that a rollout waits for: the one trained for its seed, unless a shipped one acts, or none."""
+    check(targets.check_task, wildcards.task)
+    check(targets.check_policy, wildcards.policy)
+    check(targets.check_seed, wildcards.seed)
+    if wildcards.policy != "expert" or shipped_expert(wildcards):
         return []
-    if STUDY.policies.expert.source == "train":
-        return expand(TRAINED_EXPERT, task=wildcards.task, seed=wildcards.seed)
-    files = SHIPPED_EXPERTS[wildcards.task]
-    return files[int(wildcards.seed) % len(files)]
+    return expand(TRAINED_EXPERT, task=wildcards.task, seed=wildcards.seed)
+
+
+def expert_file(wildcards, input):
+    """The file of the expert that acts, trained or shipped, if one does."""
+    expert = shipped_expert(wildcards)
+    return str(expert.path) if expert else input.expert
+
+
+def expert_checksum(wildcards):
+    """What identifies a shipped expert."""
+    expert = shipped_expert(wildcards)
+    return expert and expert.checksum
+
+
+@functools.cache
+def reported_files(table):
+    """The paths of the reported numbers that a table puts beside ours."""
+    return [
+        str(RESOURCES / "paper" / f"{name}.csv") for name in REPORTED.get(table, [])
+    ]
+
+
+@functools.cache
+def reported_digest(table):
+    """What identifies them."""
+    return or_exit(reported.digest, [Path(file) for file in reported_files(table)])
 
 
 # A study of thousands of jobs has few different settings.
 stage_settings = functools.cache(functools.partial(studies.stage_settings, STUDY))
-jacobian_settings = functools.cache(functools.partial(studies.jacobian_settings, STUDY))
+world_model_settings = functools.cache(
+    functools.partial(studies.world_model_settings, STUDY)
+)
 
 
 @functools.cache
-def world_model_settings(policy, model):
-    """Settings of one world model; stops Snakemake for one that the study does not have."""
-    return or_exit(studies.world_model_settings, STUDY, policy, model)
-
-
-@functools.cache
-def figure_settings(figure, policy):
-    """Settings of a figure of one policy."""
-    return studies.figure_settings(STUDY, figure, FIGURES[figure], policy)
+def figure_settings(figure, policy, method):
+    """Settings of a figure of one task, policy and method."""
+    return studies.figure_settings(STUDY, figure, FIGURES[figure], policy, method)
 
 
 def settings(stage):
-    """A params function: the stage's settings for the job's policy, as one JSON string."""
-    return lambda wildcards: stage_settings(stage, wildcards.policy)
+    """A params function: the stage's settings for the job's policy and method, as one JSON string."""
+    return lambda wildcards: stage_settings(
+        stage, wildcards.policy, wildcards.get("method")
+    )
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 rule embedding:
     input:
-        rollouts=lambda wildcards: stores("rollouts", **wildcards),
-        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        rollouts=all_seeds("rollouts"),
+        sparsity=all_seeds("sparsity"),
     output:
         store=directory(PER_POLICY["embedding"]),
     log:

@@ -1,15 +1,25 @@
+def figure_stores(wildcards):
+    """What a figure of one task reads; stops Snakemake for one that there is not."""
+    check(targets.check_figure, wildcards.figure, tuple(FIGURES))
+    return [
+        store
+        for stage in FIGURES[wildcards.figure]
+        for store in all_seeds(stage)(wildcards)
+    ]
+
+
+def study_figure_stores(wildcards):
+    """What a figure of all tasks reads; stops Snakemake for one that there is not, or that would be empty."""
+    names = tuple(STUDY_FIGURES), tuple(FIGURES)
+    check(targets.check_study_figure, wildcards.figure, *names)
+    return product_stores(
+        f"figure {wildcards.figure!r}", STUDY_FIGURES[wildcards.figure]
+    )
+
+
 rule figure:
     input:
-        stores=lambda wildcards: [
-            store
-            for stage in FIGURES[wildcards.figure]
-            for store in stores(
-                stage,
-                task=wildcards.task,
-                policy=wildcards.policy,
-                method=wildcards.method,
-            )
-        ],
+        stores=figure_stores,
     output:
         png=report(
             "results/figures/{figure}-{task}-{policy}-{method}.png",
@@ -28,8 +38,6 @@ rule figure:
         "results/logs/figures/{figure}-{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/figures/{figure}-{task}-{policy}-{method}.tsv"
-    wildcard_constraints:
-        figure="|".join(FIGURES),
     conda:
         ENVIRONMENT
     threads: 1
@@ -37,7 +45,9 @@ rule figure:
         mem_mb=memory("figure"),
         runtime=minutes("figure"),
     params:
-        settings=lambda wildcards: figure_settings(wildcards.figure, wildcards.policy),
+        settings=lambda wildcards: figure_settings(
+            wildcards.figure, wildcards.policy, wildcards.method
+        ),
         code=lambda wildcards: code(
             "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
         ),
@@ -54,11 +64,7 @@ rule figure:
 
 use rule figure as study_figure with:
     input:
-        stores=lambda wildcards: [
-            store
-            for stage in STUDY_FIGURES[wildcards.figure]
-            for store in stores(stage)
-        ],
+        stores=study_figure_stores,
     output:
         png=report(
             "results/figures/{figure}.png",
@@ -72,8 +78,6 @@ use rule figure as study_figure with:
         "results/logs/figures/{figure}.log",
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
-    wildcard_constraints:
-        figure="|".join(STUDY_FIGURES),
     resources:
         mem_mb=memory("study_figure"),
         runtime=minutes("study_figure"),
@@ -84,3 +88,4 @@ use rule figure as study_figure with:
         code=lambda wildcards: code(
             "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
         ),
+        order=lambda wildcards: in_order(study_figure_stores(wildcards)),

@@ -1,6 +1,12 @@
+def rollout_store(wildcards):
+    """The rollouts to differentiate; stops Snakemake for a method that there is not."""
+    check(targets.check_variant, wildcards.method)
+    return PER_SEED["rollouts"].format(**wildcards)
+
+
 rule jacobians:
     input:
-        rollout=PER_SEED["rollouts"],
+        rollout=rollout_store,
     output:
         store=directory(PER_SEED["jacobians"]),
     log:
@@ -16,7 +22,7 @@ rule jacobians:
         runtime=minutes("jacobians"),
         gpu=accelerators("jacobians"),
     params:
-        settings=lambda wildcards: jacobian_settings(wildcards.policy, wildcards.method),
+        settings=settings("jacobians"),
         code=code("jacobians"),
     shell:
         "python -m dynamic_sparsity.stages.jacobians"

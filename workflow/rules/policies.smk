@@ -1,4 +1,13 @@
+def nothing_to_wait_for(wildcards):
+    """No input; stops Snakemake for a task or seed that there is not."""
+    check(targets.check_task, wildcards.task)
+    check(targets.check_seed, wildcards.seed)
+    return []
+
+
 rule policies:
+    input:
+        nothing_to_wait_for,
     output:
         expert=TRAINED_EXPERT,
     log:

@@ -1,6 +1,6 @@
 rule rollouts:
     input:
-        expert=expert_file,
+        expert=trained_expert,
     output:
         store=directory(PER_SEED["rollouts"]),
     log:
@@ -17,13 +17,15 @@ rule rollouts:
     params:
         settings=settings("rollouts"),
         code=code("rollouts"),
+        expert=expert_checksum,
+        expert_file=expert_file,
     shell:
         "python -m dynamic_sparsity.stages.rollouts"
         " --settings {params.settings:q}"
         " --task {wildcards.task}"
         " --policy {wildcards.policy}"
         " --seed {wildcards.seed}"
-        " --expert {input.expert:q}"
+        " --expert {params.expert_file:q}"
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"

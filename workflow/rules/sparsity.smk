@@ -27,7 +27,7 @@ rule sparsity:
 
 rule summary:
     input:
-        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        sparsity=all_seeds("sparsity"),
     output:
         store=directory(PER_POLICY["summary"]),
     log:

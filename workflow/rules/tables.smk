@@ -1,12 +1,12 @@
+def table_stores(wildcards):
+    """What a table reads; stops Snakemake for one that there is not, or that would be empty."""
+    check(targets.check_table, wildcards.table, tuple(TABLES))
+    return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table])
+
+
 rule table:
     input:
-        stores=lambda wildcards: [
-            store for stage in TABLES[wildcards.table] for store in stores(stage)
-        ],
-        paper=lambda wildcards: [
-            os.path.join(PAPER, f"{name}.csv")
-            for name in REPORTED.get(wildcards.table, [])
-        ],
+        stores=table_stores,
     output:
         csv="results/tables/{table}.csv",
         html=report(
@@ -33,11 +33,14 @@ rule table:
         code=lambda wildcards: code(
             "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
         ),
+        order=lambda wildcards: in_order(table_stores(wildcards)),
+        paper=lambda wildcards: reported_digest(wildcards.table),
+        paper_files=lambda wildcards, input: reported_files(wildcards.table),
     shell:
         "python -m dynamic_sparsity.stages.table"
         " --settings {params.settings:q}"
         " --table {wildcards.table}"
-        " --paper {input.paper:q}"
+        " --paper {params.paper_files:q}"
         " --stores {input.stores:q}"
         " --threads {threads}"
         " --output {output.csv:q}"

@@ -27,7 +27,7 @@ rule durations:
 
 rule survival:
     input:
-        durations=lambda wildcards: stores("durations", **wildcards),
+        durations=all_seeds("durations"),
     output:
         store=directory(PER_POLICY["survival"]),
     log:
@@ -54,7 +54,7 @@ rule survival:
 
 rule patterns:
     input:
-        sparsity=lambda wildcards: stores("sparsity", **wildcards),
+        sparsity=all_seeds("sparsity"),
     output:
         store=directory(PER_POLICY["patterns"]),
     log:

@@ -1,8 +1,27 @@
+def learnt_rollouts(wildcards):
+    """The rollouts of all seeds to learn from; stops Snakemake for a model or a training seed that there is not."""
+    check(targets.check_world_model, wildcards.task, wildcards.policy, wildcards.model)
+    check(targets.check_seed, wildcards.seed)
+    return all_seeds("rollouts")(wildcards)
+
+
+def trained_models(wildcards):
+    """The world models of a task, policy and method, in the order of config.yaml: others are compared with the first."""
+    return expand(
+        WORLD_MODEL,
+        task=wildcards.task,
+        policy=wildcards.policy,
+        method=wildcards.method,
+        model=STUDY.world_models.models,
+        seed=STUDY.world_models.seeds,
+    )
+
+
 rule world_models:
     input:
-        rollouts=lambda wildcards: stores("rollouts", **pooled(wildcards)),
-        jacobians=lambda wildcards: stores("jacobians", **pooled(wildcards)),
-        sparsity=lambda wildcards: stores("sparsity", **pooled(wildcards)),
+        rollouts=learnt_rollouts,
+        jacobians=all_seeds("jacobians"),
+        sparsity=all_seeds("sparsity"),
     output:
         store=directory(WORLD_MODEL),
     log:
@@ -19,7 +38,7 @@ rule world_models:
         gpu=accelerators("world_models"),
     params:
         settings=lambda wildcards: world_model_settings(
-            wildcards.policy, wildcards.model
+            wildcards.policy, wildcards.model, wildcards.method
         ),
         code=code("world_models"),
     shell:
@@ -36,17 +55,10 @@ rule world_models:
 
 rule recovery:
     input:
-        rollouts=lambda wildcards: stores("rollouts", **wildcards),
-        jacobians=lambda wildcards: stores("jacobians", **wildcards),
-        sparsity=lambda wildcards: stores("sparsity", **wildcards),
-        models=lambda wildcards: expand(
-            WORLD_MODEL,
-            task=wildcards.task,
-            policy=wildcards.policy,
-            method=wildcards.method,
-            model=STUDY.world_models.models,
-            seed=STUDY.world_models.seeds,
-        ),
+        rollouts=all_seeds("rollouts"),
+        jacobians=all_seeds("jacobians"),
+        sparsity=all_seeds("sparsity"),
+        models=trained_models,
     output:
         store=directory(PER_POLICY["recovery"]),
     log:
@@ -62,6 +74,7 @@ rule recovery:
     params:
         settings=settings("recovery"),
         code=code("recovery"),
+        models=lambda wildcards: in_order(trained_models(wildcards)),
     shell:
         "python -m dynamic_sparsity.stages.recovery"
         " --settings {params.settings:q}"

@@ -1,0 +1,77 @@
+"""Appended to a copy's Snakefile by test_wildcards.py: what each rule gives a job, by the values of its wildcards."""
+
+import contextlib
+import io
+import json
+
+with open("probe.json") as file:
+    VALUES = json.load(file)  # by wildcard, or rule/wildcard: two that can be computed and one that cannot
+
+
+def job_of(rule, wildcards):
+    """What a job is given, apart from the paths that it writes."""
+    paths = rule.expand_input(wildcards)[0]
+    output = rule.expand_output(wildcards)[0]
+    params, compared = rule.expand_params(wildcards, paths, output, None)
+    on_command_line = [
+        name for name in wildcards if f"{{wildcards.{name}}}" in rule.shellcmd
+    ]
+    return {
+        "wildcards": wildcards,
+        "input": [
+            {"path": str(path), "rule": maker.name, "wildcards": made_by(maker, path)}
+            for path in paths
+            for maker in makers(path)
+        ],
+        "params": [repr(value) for value in compared],
+        "settings": params.get("settings"),
+        "command": {name: wildcards[name] for name in on_command_line},
+    }
+
+
+def makers(path):
+    """The rules that make a file: all of those whose pattern it fits."""
+    return [rule for rule in workflow.rules if rule.is_producer(str(path))]
+
+
+def made_by(rule, path):
+    return dict(rule.get_wildcards(str(path)))
+
+
+def refusal(rule, wildcards):
+    """What Snakemake says and stops with, as it asks for a job and for all that it waits for; None where it does not."""
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            ask(rule, wildcards)
+        except SystemExit:
+            return said.getvalue()
+
+
+def ask(rule, wildcards):
+    for path in rule.expand_input(wildcards)[0]:
+        for maker in makers(path):
+            ask(maker, made_by(maker, path))
+
+
+def values(rule, name):
+    return VALUES.get(f"{rule.name}/{name}") or VALUES[name]
+
+
+def probed(rule):
+    names = sorted(rule.wildcard_names)
+    first = {name: values(rule, name)[0] for name in names}
+    return {
+        "first": job_of(rule, first),
+        "other": {
+            name: job_of(rule, {**first, name: values(rule, name)[1]})
+            for name in names
+        },
+        "refused": {
+            name: refusal(rule, {**first, name: values(rule, name)[2]})
+            for name in names
+        },
+    }
+
+
+with open("probed.json", "w") as file:
+    json.dump({rule.name: probed(rule) for rule in workflow.rules}, file)
