@@ -41,6 +41,7 @@ rule all:
         stores("patterns"),
         stores("embedding"),
         stores("frames"),
+        stores("ablation_jacobians"),
         stores("ablation"),
         stores("recovery"),
         tables(),

@@ -7,14 +7,14 @@ jobs of three tasks (5, 24 and 75 inputs) used; `python -m tests.benchmarks reso
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dynamic_sparsity import runtime
 from dynamic_sparsity.settings import JacobianSettings
 from dynamic_sparsity.study import Study
 from dynamic_sparsity.task_sizes import ALL, TaskSize
 
-ON_ACCELERATORS = ("policies", "jacobians", "world_models")
+ON_ACCELERATORS = ("policies", "jacobians", "ablation_jacobians", "world_models")
 """Stages that an accelerator helps: they run hundreds of samples side by side. A rollout is one step after the other."""
 
 _AROUND_MB = 400
@@ -98,7 +98,13 @@ class _Run:
         return self.steps * self.size.substeps * factor * self.size.inputs**exponent
 
 
-_JACOBIAN_SECONDS = {"unrolled": (2e-6, 2.1), "implicit": (1e-6, 1.4), "finite": (4e-6, 1.5)}
+_JACOBIAN_SECONDS = {
+    "exact": (3e-6, 1.4),
+    "unrolled": (2e-6, 2.1),
+    "implicit": (1e-6, 1.4),
+    "differences": (1e-5, 2.1),
+    "finite": (4e-6, 1.5),
+}
 
 
 @dataclass(frozen=True)
@@ -137,10 +143,22 @@ class _Differentiation(_Need):
         return super().work_seconds(run) + run.jacobian_seconds
 
 
-class _Comparison(_Need):
+class _Ablation(_Need):
+    """Several ways to differentiate a sample of the steps, one after the other."""
+
     def entries(self, run: _Run) -> float:
-        ways, seeds = run.study.ablation.compared, run.study.seeds[: run.study.ablation.seeds]
-        return run.entries * len(ways) * len(seeds)
+        seeds = len(run.study.seeds[: run.study.ablation.seeds]) if self.pooled else 1
+        return run.entries * len(run.study.ablation.ways) * seeds * self._share(run)
+
+    def work_seconds(self, run: _Run) -> float:
+        if not self.simulates:
+            return super().work_seconds(run)
+        ways = [replace(run, method=way) for way in run.study.ablation.ways]
+        return sum(way.programs_seconds + self._share(run) * way.jacobian_seconds for way in ways)
+
+    def _share(self, run: _Run) -> float:
+        steps = run.study.rollouts.steps
+        return min(run.study.ablation.steps or steps, steps) / steps
 
 
 class _Learning(_Need):
@@ -159,7 +177,8 @@ _NEEDS = {
     "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
     "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
-    "ablation": _Comparison(180, bytes_per_episode_entry=100, seconds_per_million=0.2),
+    "ablation_jacobians": _Ablation(900, simulates=True, writes_episodes=True, bytes_per_entry=60.0),
+    "ablation": _Ablation(180, pooled=True, bytes_per_entry=100.0, seconds_per_million=0.5),
     "world_models": _Learning(500, pooled=True, bytes_per_entry=40.0),
     "recovery": _Need(500, seconds=60, pooled=True, bytes_per_entry=60.0, seconds_per_million=10.0),
     "table": _Need(150, pooled=True, bytes_per_entry=0.1),

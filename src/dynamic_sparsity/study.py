@@ -83,6 +83,15 @@ class Study(Section):
         return [task for task in self.tasks if task in self.ablation.tasks]
 
     @property
+    def ablated_policies(self) -> list[str]:
+        """Policies of the study whose steps are differentiated in several ways."""
+        return [policy for policy in self.policies.names if policy in self.ablation.policies]
+
+    def ablated_seeds(self, policy: str) -> list[int]:
+        """The seeds in which that is done."""
+        return self.seeds_of(policy)[: self.ablation.seeds]
+
+    @property
     def modelled_tasks(self) -> list[str]:
         """Tasks of the study on which world models are trained."""
         if self.world_models.tasks is None:
@@ -223,6 +232,10 @@ def _stage_values(study: Study, stage: str, policy: str, variant: str | None = N
     for section in ("embedding", "ablation", "world_models"):
         if section in values:  # which tasks there are changes none of them
             values[section] = getattr(study, section).model_copy(update={"tasks": []})
+    if "ablation" in values:
+        values["ablation"] = values["ablation"].model_copy(update={"policies": [], "seeds": 1})
+        if "resampling" not in values:  # the Jacobians themselves
+            values["ablation"] = values["ablation"].model_copy(update={"thresholds": AblationSettings().thresholds})
     return values
 
 

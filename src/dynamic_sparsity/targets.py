@@ -50,7 +50,7 @@ def check_variant(study: Study, variant: str) -> None:
     if not re.fullmatch(VARIANT_PATTERN, variant):
         raise UserError(
             f"unknown method {variant!r}: ask for one of {', '.join(get_args(Method))}, where these have them followed by"
-            " -converged (solver) and -float32 (precision) in this order, as in unrolled-converged-float32"
+            " -converged (solver) and -float32 (precision) in this order, as in exact-converged-float32"
         )
 
 
@@ -116,6 +116,11 @@ def _without_ablation(study: Study) -> str:
     asked, tasks = study.ablation.tasks, ", ".join(study.tasks)
     if not asked:
         return f"ablation.tasks is empty: list one of {tasks}"
+    if not study.ablated_policies:
+        return (
+            f"none of ablation.policies = {study.ablation.policies} is in policies: list one of"
+            f" {', '.join(study.policies.names)}"
+        )
     return f"none of ablation.tasks = {asked} is in tasks: list one of {tasks}"
 
 

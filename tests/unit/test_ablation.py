@@ -1,102 +1,161 @@
-"""Ways to differentiate, compared, on Jacobians written by hand."""
+"""Ways to differentiate, held against the truth, on Jacobians written by hand."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.figure_settings import MethodAblationFigure
+from dynamic_sparsity.figure_settings import MethodAblationFigure, RoughnessFigure
 from dynamic_sparsity.figures import method_ablation as figure
+from dynamic_sparsity.figures import roughness as roughness_figure
 from dynamic_sparsity.settings import AblationSettings, ResamplingSettings
 from dynamic_sparsity.sparsity import ablation
 from dynamic_sparsity.sparsity.tables import method_ablation as table
+from dynamic_sparsity.sparsity.tables import roughness as roughness_table
 
-REFERENCE = [[[4, 0, 0], [2, 1e-5, 0]], [[1, 1, 0], [np.nan, np.nan, np.nan]]]
-OTHER = [[[4, 0, 1e-9], [2.5, 1e-5, 0]], [[1, 1, np.nan], [np.nan, np.nan, np.nan]]]
+TRUTH = [[[4, 0, 0], [2, 1e-5, 0], [3, 1, 1]], [[1, 1, 0], [np.nan] * 3, [np.nan] * 3]]
+OTHER = [[[4, 0, 1e-9], [2.5, 1e-5, 0], [9, 9, 9]], [[1, 1, np.nan], [np.nan] * 3, [np.nan] * 3]]
+ROUGHNESS = [[1e-9, 2e-4, 0.5], [1e-8, np.nan, np.nan]]
+"""The third step of the first episode is rough."""
 
 
-def store(jacobian, length=(2, 1)):
-    """Two episodes of two steps, the second one step long; one row and three columns."""
+def store(roughness=ROUGHNESS, length=(3, 1), **ways):
+    """Two episodes of three steps, the second one step long; one row and three columns."""
+    names = [way.replace("_", "-") for way in ways]
+    known = [np.array(roughness) if name.startswith("differences") else np.full((2, 3), np.nan) for name in names]
+    apart = np.array([[1e-8, 3e-8, 9e-8], [6e-8, np.nan, np.nan]])
     arrays = {
-        "jacobian": (("episode", "time", "out_dim", "in_dim"), np.array(jacobian, float)[:, :, None]),
-        "step_difference": (("episode", "time"), np.array([[1e-8, 3e-8], [6e-8, np.nan]])),
+        "jacobian": (("episode", "way", "time", "out_dim", "in_dim"), np.stack(list(ways.values()), 1)[:, :, :, None]),
+        "step_difference": (("episode", "way", "time"), np.stack([apart] * len(names), 1)),
+        "roughness": (("episode", "way", "time"), np.stack(known, 1)),
+        "constraint_active": (("episode", "time", "constraint"), np.array([[[0], [1], [1]], [[0], [0], [0]]], bool)),
+        "solver_converged": (("episode", "time"), np.array([[1, 1, 0], [1, 0, 0]], bool)),
         "length": (("episode",), np.array(length)),
     }
-    return xr.Dataset(arrays)
+    return xr.Dataset(arrays, coords={"way": names})
 
 
 def compared(**ways):
-    jacobians = {way.replace("_", "-"): [store(jacobian)] for way, jacobian in ways.items()}
-    result = ablation.compare(jacobians, AblationSettings(thresholds=[1e-12, 1e-8]), ResamplingSettings(resamples=200))
+    settings = AblationSettings(thresholds=[1e-12, 1e-8])
+    arrays = {way: np.array(jacobian, float) for way, jacobian in ways.items()}
+    result = ablation.compare([store(**arrays)], settings, ResamplingSettings(resamples=200))
     result.attrs = {"task": "T", "policy": "expert"}
     return result
 
 
 @pytest.fixture
 def finite():
-    return compared(unrolled=REFERENCE, finite=OTHER)
+    return compared(differences=TRUTH, finite=OTHER)
 
 
-def test_what_differs_is_counted_episode_by_episode(finite):
+def test_what_differs_is_counted_in_the_smooth_steps_of_every_episode(finite):
     strict, coarse = (finite.sel(threshold=threshold).isel(pair=0) for threshold in (1e-12, 1e-8))
-    assert finite.steps == 3
-    np.testing.assert_allclose(strict.error_median, np.mean([np.median([1e-9 / 4, 0.25]), 0]))
-    np.testing.assert_allclose(strict.error_99, np.mean([0.25 * 0.99, 0]), rtol=1e-6)
-    np.testing.assert_allclose(strict.step_difference, np.mean([2e-8, 6e-8]))
-    np.testing.assert_allclose(strict.nonfinite, np.mean([0, 1 / 3]))
-    np.testing.assert_allclose(strict.sparsity, np.mean([2 / 6, 0]))
-    np.testing.assert_allclose(strict.reference_sparsity, np.mean([3 / 6, 0]))
-    np.testing.assert_allclose(strict.disagreeing, np.mean([1 / 6, 0]))
-    np.testing.assert_allclose([strict.disagreeing_low, strict.disagreeing_high], [0, 1 / 6])
-    np.testing.assert_allclose(strict.same_pattern, 1 / 2, err_msg="the other episode has no step that is finite throughout")
-    assert coarse.disagreeing == 0 and coarse.same_pattern == 1
+    assert finite.steps == 4
+    np.testing.assert_allclose(strict.rough, np.mean([1 / 3, 0]))
+    np.testing.assert_allclose(
+        strict.nonfinite, np.mean([0, 1]), err_msg="the other episode has an entry that is not finite"
+    )
+    # so all that follows is of the first episode
+    np.testing.assert_allclose(strict.error_median, np.median([1e-9 / 4, 0.25]))
+    np.testing.assert_allclose(strict.error_99, 0.25 * 0.99, rtol=1e-6)
+    np.testing.assert_allclose([strict.off_1, strict.off_10], [1 / 2, 1 / 2])
+    np.testing.assert_allclose(strict.step_difference, np.mean([3e-8, 6e-8]))
+    np.testing.assert_allclose(strict.sparsity, np.mean([1 / 3, 1 / 3]))
+    np.testing.assert_allclose(strict.reference_sparsity, np.mean([2 / 3, 1 / 3]))
+    np.testing.assert_allclose(strict.disagreeing, np.mean([1 / 3, 0]))
+    np.testing.assert_allclose([strict.pattern_off_1, strict.pattern_off_10, strict.same_pattern], 1 / 2)
+    assert coarse.disagreeing == 0 and coarse.same_pattern == 1 and coarse.pattern_off_1 == 0
+
+
+def test_errors_between_one_and_ten_percent_are_told_apart():
+    off = np.array(TRUTH)
+    off[0, 1, 0] *= 1.05
+    measured = compared(differences=TRUTH, exact=off).isel(pair=0, threshold=0)
+    np.testing.assert_allclose([measured.off_1, measured.off_10], [np.mean([1 / 2, 0]), 0])
 
 
 def test_equal_jacobians_agree():
-    result = compared(unrolled=REFERENCE, implicit=REFERENCE)
+    result = compared(differences=TRUTH, implicit=TRUTH)
     assert (result.disagreeing == 0).all() and (result.same_pattern == 1).all() and (result.error_99 == 0).all()
+    assert (result.off_1 == 0).all() and (result.rough > 0).all()
+
+
+def test_against_exact_no_step_is_rough():
+    result = compared(differences=TRUTH, exact=TRUTH, unrolled=OTHER)
+    pair = result.isel(pair=int(np.flatnonzero(result.reference.values == "exact")[0]), threshold=0)
+    assert str(pair.way.item()) == "unrolled" and np.isnan(pair.rough)
+    np.testing.assert_allclose(pair.off_1, 2 / 3, err_msg="the third step counts as well")
+
+
+def test_zeros_of_float32_are_not_decided_by_rounding():
+    """1e-8 in single precision is below 1e-8: a Python float would be rounded with it."""
+    single = np.array(TRUTH)
+    single[0, 0, 2] = np.float64(np.float32(1e-8))
+    assert single[0, 0, 2] < 1e-8
+    result = compared(differences=TRUTH, exact_float32=single).sel(threshold=1e-8).isel(pair=0)
+    assert result.disagreeing == 0
 
 
 def test_a_step_without_any_entry_has_no_error():
-    zeros = [[[0, 0, 0], [0, 0, 0]], [[1, 1, 0], [0, 0, 0]]]
-    result = compared(unrolled=zeros, implicit=zeros).isel(pair=0)
+    zeros = np.array([[[0, 0, 0]] * 3, [[1, 1, 0]] * 3], float)
+    result = compared(differences=zeros, implicit=zeros).isel(pair=0)
     np.testing.assert_allclose(result.error_median, 0)
     np.testing.assert_allclose(result.sparsity.sel(threshold=1e-12), np.mean([1, 1 / 3]))
 
 
-def test_converged_ways_are_compared_with_their_own_kind_as_well():
-    pairs = ablation.pairs_of(["unrolled", "unrolled-converged", "implicit", "finite-converged"])
-    assert pairs == [
-        ("unrolled-converged", "unrolled"),
-        ("implicit", "unrolled"),
-        ("finite-converged", "unrolled"),
-        ("finite-converged", "unrolled-converged"),
+def test_what_is_held_against_what():
+    ways = ["differences", "differences-converged", "exact", "unrolled-converged", "finite"]
+    assert ablation.pairs_of(ways) == [
+        ("exact", "differences"),
+        ("unrolled-converged", "differences"),
+        ("finite", "differences"),
+        ("unrolled-converged", "differences-converged"),
+        ("unrolled-converged", "exact"),
+        ("finite", "exact"),
     ]
-    assert ablation.pairs_of(["unrolled", "finite-converged"]) == [("finite-converged", "unrolled")]
+    assert ablation.pairs_of(["differences", "finite"]) == [("finite", "differences")]
+    assert AblationSettings(variants=["finite-converged"]).ways == [*ways[:2], "finite-converged"]
 
 
 def test_the_table_says_what_it_holds(finite):
     frame = table.build([finite], {})
-    assert list(frame.threshold) == [1e-12, 1e-8] and set(frame.way) == {"finite"} and set(frame.reference) == {"unrolled"}
+    assert (
+        list(frame.threshold) == [1e-12, 1e-8] and set(frame.way) == {"finite"} and set(frame.reference) == {"differences"}
+    )
     np.testing.assert_allclose(frame.set_index("threshold").same_pattern[1e-12], 0.5)
     (sentence,) = table.sentences(frame)
-    assert sentence.startswith(
-        "T, finite against unrolled: in value it is 0.063 (0 to 0.13) off in the median step and 0.12 (0 to 0.25)"
+    assert sentence == (
+        "T, expert: finite against differences: 50.0% of the smooth steps are off by more than 1 %, 50.0% by more than 10 %;"
+        " the median error is 0.1. Rough steps: 16.7% (0.0% to 33.3%)."
     )
-    assert sentence.endswith("at 1e-12 50.0% of the steps have the same zeros, and at least 99.9% do at 1e-08.")
-    (alike,) = table.sentences(table.build([compared(unrolled=REFERENCE, implicit=REFERENCE)], {}))
-    assert alike.endswith("100.0% of the steps have the same zeros, and so at every threshold.")
+    exact = table.sentences(table.build([compared(differences=TRUTH, exact=TRUTH, unrolled=TRUTH)], {}))[-1]
+    assert exact.endswith("at 1e-12 100.0% of the steps have the same zeros.")
 
 
-def test_the_figure_draws_every_pair():
-    result = compared(unrolled=REFERENCE, unrolled_converged=REFERENCE, finite_converged=OTHER)
-    drawn = figure.draw([result], MethodAblationFigure())
-    sparsity, same, errors = drawn.axes
-    assert [line.get_label() for line in sparsity.lines] == ["unrolled", "unrolled-converged", "finite-converged"]
-    assert len(same.lines) == 2
-    assert [text.get_text() for text in errors.get_yticklabels()] == [
-        "unrolled-converged / unrolled",
-        "finite-converged / unrolled",
-        "finite-converged / unrolled-converged",
+def test_roughness_is_told_with_and_without_constraints(finite):
+    frame = roughness_table.build([finite], {})
+    (row,) = frame.to_dict("records")
+    np.testing.assert_allclose([row["rough"], row["rough_constrained"], row["rough_free"]], [1 / 6, 1 / 2, 0])
+    assert row["steps"] == 4 and row["unconverged"] == 0.25
+    assert roughness_table.sentences(frame) == [
+        "T, expert: 16.7% of the steps are rough (0.0% to 33.3%); with an active constraint 50.0%, without one 0.0%."
     ]
+
+
+def test_the_figure_of_roughness_draws_a_line_per_policy(finite):
+    other = finite.assign_attrs(policy="noise")
+    (axes,) = [axes for axes in roughness_figure.draw([finite, other], RoughnessFigure()).axes if axes.get_visible()]
+    assert axes.get_title() == "T"
+    drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
+    np.testing.assert_allclose(drawn[0].get_xdata(), [1e-9, 1e-8, 2e-4, 0.5])
+    np.testing.assert_allclose(drawn[0].get_ydata(), [1, 0.75, 0.5, 0.25], err_msg="share of steps at least as rough")
+
+
+def test_the_figure_draws_every_way():
+    result = compared(differences=TRUTH, differences_converged=TRUTH, exact=TRUTH, finite_converged=OTHER)
+    sparsity, same, errors = figure.draw([result], MethodAblationFigure()).axes
+    assert [line.get_label() for line in sparsity.lines] == ["differences", "exact", "finite-converged"]
+    assert len(same.lines) == 2
+    names = [text.get_text() for text in errors.get_yticklabels()]
+    assert names == ["exact (0% off by 1 %)", "finite-converged (50% off by 1 %)"]
     low, high = errors.lines[3].get_xdata()
     np.testing.assert_allclose([low, high], result[["error_median", "error_99"]].isel(pair=1).to_array())

@@ -82,7 +82,9 @@ def mjx_step(task):
 def test_exact_is_the_derivative_of_the_step_where_neither_old_method_is(name):
     """The published measure: at smooth steps, the largest error over the largest entry, against central differences."""
     task, step = load_task(name), None
-    start = Recorded(*(np.concatenate(parts) for parts in zip(warmed_up(task, 40, keep=20), warmed_up(task, 200, keep=20), strict=True)))
+    start = Recorded(
+        *(np.concatenate(parts) for parts in zip(warmed_up(task, 40, keep=20), warmed_up(task, 200, keep=20), strict=True))
+    )
     results = {method: Differentiator(task, method)(start) for method in ("exact", "implicit")}
     step = mjx_step(task)
     errors = {method: [] for method in results}

@@ -1,11 +1,35 @@
+rule ablation_jacobians:
+    input:
+        rollout=PER_SEED["rollouts"],
+    output:
+        store=directory(PER_SEED["ablation_jacobians"]),
+    log:
+        "results/logs/ablation_jacobians/{task}-{policy}-{seed}.log",
+    benchmark:
+        "results/benchmarks/ablation_jacobians/{task}-{policy}-{seed}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory("ablation_jacobians"),
+        runtime=minutes("ablation_jacobians"),
+        gpu=accelerators("ablation_jacobians"),
+    params:
+        settings=settings("ablation_jacobians"),
+        code=code("ablation_jacobians"),
+    shell:
+        "python -m dynamic_sparsity.stages.ablation_jacobians"
+        " --settings {params.settings:q}"
+        " --rollout {input.rollout:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"
+
+
 rule ablation:
     input:
-        jacobians=lambda wildcards: expand(
-            PER_SEED["jacobians"],
-            task=wildcards.task,
-            policy=wildcards.policy,
-            method=STUDY.ablation.compared,
-            seed=STUDY.seeds[: STUDY.ablation.seeds],
+        jacobians=lambda wildcards: stores(
+            "ablation_jacobians", task=wildcards.task, policy=wildcards.policy
         ),
     output:
         store=directory(PER_POLICY["ablation"]),

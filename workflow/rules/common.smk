@@ -26,6 +26,7 @@ PER_SEED = {
     "jacobians": "results/jacobians/{task}/{policy}/{method}/{seed}.zarr",
     "sparsity": "results/sparsity/{task}/{policy}/{method}/{seed}.zarr",
     "durations": "results/durations/{task}/{policy}/{method}/{seed}.zarr",
+    "ablation_jacobians": "results/ablation/{task}/{policy}/{seed}.zarr",
 }
 PER_POLICY = {
     "summary": "results/summary/{task}/{policy}/{method}.zarr",
@@ -57,6 +58,7 @@ TABLES = {
     "temporal": ["patterns"],
     "patterns": ["patterns"],
     "method_ablation": ["ablation"],
+    "roughness": ["ablation"],
     "recovery": ["recovery"],
     "leaderboard": ["recovery"],
     "model_comparisons": ["recovery"],
@@ -81,6 +83,7 @@ TABLE_QUESTIONS = {
     "temporal": "Q3 Is sparsity temporally sparse?",
     "patterns": "Q3 Is sparsity temporally sparse?",
     "method_ablation": "Does it depend on how a step is differentiated?",
+    "roughness": "Does it depend on how a step is differentiated?",
     "recovery": "Q4 Do world models recover it?",
     "leaderboard": "Q4 Do world models recover it?",
     "model_comparisons": "Q4 Do world models recover it?",
@@ -101,6 +104,7 @@ FIGURES = {
 STUDY_FIGURES = {
     "agents": ["summary", "patterns"],
     "method_ablation": ["ablation"],
+    "roughness": ["ablation"],
     "recovery": ["recovery"],
     "recovery_conditions": ["recovery"],
     "recovery_thresholds": ["recovery"],
@@ -114,6 +118,7 @@ FIGURE_QUESTIONS = {
     "loss_curves": "Q4 Do world models recover it?",
     "recovery_size": "Q4 Do world models recover it?",
     "method_ablation": "Does it depend on how a step is differentiated?",
+    "roughness": "Does it depend on how a step is differentiated?",
     "agents": "Q0 Who acts, and does it matter?",
     "zero_fraction": "Q1 Is the causal graph globally sparse?",
     "threshold_sweep": "Q1 Is the causal graph globally sparse?",
@@ -151,14 +156,16 @@ def stores(stage, **wildcards):
         **dict.fromkeys(
             ["embedding", "frames", "durations", "survival"], STUDY.full_policies
         ),
-        **dict.fromkeys(["ablation", "recovery"], STUDY.policies.names[:1]),
+        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_policies),
+        "recovery": STUDY.policies.names[:1],
     }.get(stage, STUDY.policies.names)
     tasks = {
         **dict.fromkeys(["embedding", "frames"], STUDY.embedded_tasks),
-        "ablation": STUDY.ablated_tasks,
+        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_tasks),
         "recovery": STUDY.modelled_tasks,
     }.get(stage, STUDY.tasks)
     pattern = PER_SEED.get(stage) or PER_POLICY[stage]
+    seeds = STUDY.ablated_seeds if stage == "ablation_jacobians" else STUDY.seeds_of
     return [
         path
         for policy in ([wildcards["policy"]] if "policy" in wildcards else policies)
@@ -167,7 +174,7 @@ def stores(stage, **wildcards):
             policy=policy,
             task=wildcards.get("task", tasks),
             method=wildcards.get("method", METHOD),
-            seed=wildcards.get("seed", STUDY.seeds_of(policy)),
+            seed=wildcards.get("seed", seeds(policy)),
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,8 +92,8 @@ def _of_episode(ours: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[fl
         "rough": rough.where(known).mean(TIME),
         "off_1": _share(error > 0.01, smooth),
         "off_10": _share(error > 0.1, smooth),
-        "error_median": error.quantile(0.5, TIME).drop_vars("quantile"),
-        "error_99": error.quantile(0.99, TIME).drop_vars("quantile"),
+        "error_median": _quantile(error, 0.5),
+        "error_99": _quantile(error, 0.99),
         "step_difference": ours.step_difference.drop_vars(WAY).median(TIME),
         "nonfinite": 1 - finite.mean(TIME),
     }
@@ -120,3 +121,10 @@ def _zeros(a: xr.DataArray, b: xr.DataArray, steps: xr.DataArray, threshold: flo
 def _share(part: xr.DataArray, steps: xr.DataArray) -> xr.DataArray:
     """Of the steps, those in `part`; NaN where there are none."""
     return part.where(steps).mean(TIME)
+
+
+def _quantile(error: xr.DataArray, share: float) -> xr.DataArray:
+    """Over the steps that have an error; NaN where none has."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return error.quantile(share, TIME).drop_vars("quantile")

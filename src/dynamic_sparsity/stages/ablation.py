@@ -1,4 +1,4 @@
-"""Stage ablation: compare the Jacobians of one task and policy that were made in several ways."""
+"""Stage ablation: hold the Jacobians of one task and policy that were made in several ways against the truth."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from dynamic_sparsity.stages import _common
 def main() -> None:
     """Parse, read, compare, write; one episode of all ways in memory at a time."""
     options = _common.parser(__doc__)
-    options.add_argument("--jacobian", required=True, nargs="+", type=Path, help="stores of all ways and seeds")
+    options.add_argument("--jacobian", required=True, nargs="+", type=Path, help="stores of ablation_jacobians, a seed each")
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.AblationStage.model_validate_json(given.settings)
-    jacobians = stores.open_seeds(given.jacobian, "jacobians")
-    ways = {variant: [data for data in jacobians if data.attrs["variant"] == variant] for variant in stage.ablation.compared}
-    result = ablation.compare(ways, stage.ablation, stage.resampling)
-    identity = stores.identity_of(*ways[ablation.REFERENCE])
-    identity.pop("method", None)
-    result.attrs = stores.provenance("ablation", stage.model_dump(), **identity)
+    jacobians = stores.open_seeds(given.jacobian, "ablation_jacobians")
+    result = ablation.compare(jacobians, stage.ablation, stage.resampling)
+    result.attrs = stores.provenance("ablation", stage.model_dump(), **stores.identity_of(*jacobians))
     stores.write_store(given.output, result)
 
 

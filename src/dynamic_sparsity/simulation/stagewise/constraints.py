@@ -54,7 +54,7 @@ class Rows:
     def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
         """(dJᵀ / dq) efc_force."""
         pieces = [efc_force] if len(self._parts) == 1 else [efc_force[: self._split], efc_force[self._split :]]
-        return sum(part.pull(piece) for part, piece in zip(self._parts, pieces, strict=True))
+        return jnp.sum(jnp.stack([part.pull(piece) for part, piece in zip(self._parts, pieces, strict=True)]), axis=0)
 
     def by_position(self, acceleration: Float[Array, " nv"]) -> Float[Array, "row nv"]:
         """Derivative of x by the position, at a fixed acceleration."""
@@ -85,11 +85,12 @@ class _OtherRows:
     """The rows that are no contacts, with the names of `ContactRows`."""
 
     def __init__(self, data: mjx.Data, rows: constraint._Efc, curved: Geometry | None) -> None:
-        self._matrix, self._turned = rows.J, None if curved is None or curved.rows is None else curved.rows.J
-        if self._turned is None:  # J is constant, and the derivative of the position; friction has none
+        turning = None if curved is None else curved.rows
+        self._matrix, self._turned = rows.J, None if turning is None else turning.J
+        if turning is None:  # J is constant, and the derivative of the position; friction has none
             self.reach = self.place = rows.J.at[: data._impl.nf].set(0)
         else:
-            self.reach, self.place = curved.rows.pos_aref, curved.rows.pos_imp
+            self.reach, self.place = turning.pos_aref, turning.pos_imp
 
     def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
         if self._turned is None:

@@ -52,48 +52,51 @@ class StagewiseStep:
         self._tree, self._curved = Tree.of(task.model), is_curved(task.model)
 
     def __call__(self, model: mjx.Model, data: mjx.Data, tangents: Tangents) -> tuple[mjx.Data, Tangents]:
-        """The data after the step and the tangents of its state.
+        """The data after the step and the tangents of its state."""
+        data = accelerated(model, data)
+        curved = geometry_tangents(model, data, self._coordinates) if self._curved else None
+        body = bodies(model, data, self._tree)
+        acceleration, gradient = self._accelerated(model, data, body, curved, tangents)
+        tangents = tangents._replace(warmstart=acceleration)
+        if not (model.opt.integrator == IntegratorType.EULER and model.opt.disableflags & DisableBit.EULERDAMP):
+            acceleration = self._damped(model, data, body, curved, acceleration, gradient, tangents)
+        return INTEGRATORS[model.opt.integrator](model, data), self._advanced(model, data, acceleration, tangents)
+
+    def _accelerated(
+        self, model: mjx.Model, data: mjx.Data, body: Bodies, curved: Geometry | None, tangents: Tangents
+    ) -> tuple[Float[Array, "nv in_dim"], Float[Array, "nv in_dim"]]:
+        """Tangents of the solver's acceleration, and of the gradient F that it leaves: none at a solution.
 
         With F(a, θ) = M a - Q(θ) - Jᵀ f the implicit function theorem gives da = -H⁻¹ (dF/dθ) dθ at the
         solver's solution a, H = M + Jᵀ K J (see `substep.solved`).
         """
-        data = accelerated(model, data)
-        curved = geometry_tangents(model, data, self._coordinates) if self._curved else None
-        body = bodies(model, data, self._tree)
         inertia = inverse_dynamics(model, data, self._tree, body, data.qacc)
         force = forces(model, data, self._coordinates, curved)
-        position = inertia.by_position - force.by_position
-        velocity = inertia.by_velocity - force.by_velocity
-        hessian = mass = support.full_m(model, data)
+        position, velocity = inertia.by_position - force.by_position, inertia.by_velocity - force.by_velocity
         by_control = force.by_act @ tangents.act + force.by_ctrl @ tangents.ctrl
-        balance = position @ tangents.position + velocity @ tangents.velocity - by_control if self._iterations else None
-        rows = Rows(model, data, self._tree, body, curved) if data._impl.efc_J.size else None
-        if rows is not None:
-            newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
-            constrained = constraint_force(model, data, rows, solver.Context.create(newton, data, grad=False))
-            position -= constrained.by_position
-            velocity -= constrained.by_velocity
-            hessian += constrained.hessian
-        residual = position @ tangents.position + velocity @ tangents.velocity - by_control
+        mass = support.full_m(model, data)
+        if not data._impl.efc_J.size:
+            balance = position @ tangents.position + velocity @ tangents.velocity - by_control
+            return -_solve(mass, balance), jnp.zeros_like(balance)
+        rows = Rows(model, data, self._tree, body, curved)
+        newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
+        constrained = constraint_force(model, data, rows, solver.Context.create(newton, data, grad=False))
+        residual = (
+            (position - constrained.by_position) @ tangents.position
+            + (velocity - constrained.by_velocity) @ tangents.velocity
+            - by_control
+        )
+        hessian = mass + constrained.hessian
         acceleration = -_solve(hessian, residual)
-        gradient = jnp.zeros_like(residual)  # of F along the acceleration's tangents: none at a solution
-        if self._iterations and rows is not None:
-            inputs = Inputs(
-                mass,
-                rows,
-                tangents.position,
-                lambda motion: inertial_force(self._tree, body, motion),
-                rows.log_weight @ tangents.position,
-            )
-            end = rows.by_position(data.qacc) @ tangents.position + rows.by_velocity @ tangents.velocity
-            iterated = iterated_acceleration(model, data, inputs, balance, end, tangents.warmstart)
-            converged = has_converged(model, data)
-            acceleration = jnp.where(converged, acceleration, iterated)
-            gradient = jnp.where(converged, 0, residual + hessian @ iterated)
-        tangents = tangents._replace(warmstart=acceleration)
-        if not (model.opt.integrator == IntegratorType.EULER and model.opt.disableflags & DisableBit.EULERDAMP):
-            acceleration = self._damped(model, data, body, curved, mass, acceleration, gradient, tangents)
-        return INTEGRATORS[model.opt.integrator](model, data), self._advanced(model, data, acceleration, tangents)
+        if not self._iterations:
+            return acceleration, jnp.zeros_like(residual)
+        inertial = lambda motion: inertial_force(self._tree, body, motion)  # noqa: E731
+        inputs = Inputs(mass, rows, tangents.position, inertial, rows.log_weight @ tangents.position)
+        balance = position @ tangents.position + velocity @ tangents.velocity - by_control
+        reach = rows.by_position(data.qacc) @ tangents.position + rows.by_velocity @ tangents.velocity
+        iterated = iterated_acceleration(model, data, inputs, balance, reach, tangents.warmstart)
+        converged = has_converged(model, data)
+        return jnp.where(converged, acceleration, iterated), jnp.where(converged, 0, residual + hessian @ iterated)
 
     def _damped(
         self,
@@ -101,7 +104,6 @@ class StagewiseStep:
         data: mjx.Data,
         body: Bodies,
         curved: Geometry | None,
-        mass: Float[Array, "nv nv"],
         acceleration: Float[Array, "nv in_dim"],
         gradient: Float[Array, "nv in_dim"],
         tangents: Tangents,
@@ -115,6 +117,7 @@ class StagewiseStep:
         damping = derivative.deriv_smooth_vel(model, data) if implicit else -jnp.diag(model.dof_damping)
         if damping is None:
             return acceleration
+        mass = support.full_m(model, data)
         matrix = mass - step * damping
         used = _solve(matrix, data.qfrc_smooth + data.qfrc_constraint)
         right = inertial_force(self._tree, body, data.qacc - used) @ tangents.position + mass @ acceleration - gradient

@@ -29,9 +29,9 @@ def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
 def sentences(frame: pd.DataFrame) -> list[str]:
     """What the table says, one sentence per task and policy."""
     return [
-        f"{row.task}, {row.policy}: {row.rough:.1%} of the steps are rough{_interval(row)}; with an active constraint"
-        f" {_share(row.rough_constrained)}, without one {_share(row.rough_free)}."
-        for row in frame.itertuples()
+        f"{row['task']}, {row['policy']}: {row['rough']:.1%} of the steps are rough{_interval(row)}; with an active"
+        f" constraint {_share(row['rough_constrained'])}, without one {_share(row['rough_free'])}."
+        for row in frame.to_dict("records")
     ]
 
 
@@ -61,6 +61,6 @@ def _share(value: float) -> str:
     return "there is none" if np.isnan(value) else f"{value:.1%}"
 
 
-def _interval(row: object) -> str:
-    low, high = row.rough_low, row.rough_high  # ty: ignore[unresolved-attribute]
+def _interval(row: dict) -> str:
+    low, high = row["rough_low"], row["rough_high"]
     return "" if np.isnan(low) or low == high else f" ({low:.1%} to {high:.1%})"
