@@ -4,6 +4,7 @@ jacobians: time per Jacobian of one pinned core, beside plain jax and MuJoCo's f
 scaling: how the time per Jacobian grows with the number of inputs, and its total over the tasks, from the last run of
     `jacobians`; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
+truth: how far the methods are from central differences of the same step, on all tasks of the suite.
 cores: Jacobians per second of two jobs side by side against one.
 accelerator: Jacobians per second on a GPU, where jax has one.
 training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
@@ -33,12 +34,14 @@ from tests.benchmarks import (
     scaling,
     study,
     training,
+    truth,
 )
 
 BENCHMARKS = {
     "jacobians": jacobians.measure,
     "scaling": scaling.measure,
     "batches": batches.measure,
+    "truth": truth.measure,
     "cores": cores.measure,
     "accelerator": accelerator.measure,
     "training": training.measure,
