@@ -5,7 +5,9 @@ import io
 import json
 
 with open("probe.json") as file:
-    VALUES = json.load(file)  # by wildcard, or rule/wildcard: two that can be computed and one that cannot
+    VALUES = json.load(
+        file
+    )  # by wildcard, or rule/wildcard: two that can be computed and one that cannot
 
 
 def job_of(rule, wildcards):
@@ -63,8 +65,7 @@ def probed(rule):
     return {
         "first": job_of(rule, first),
         "other": {
-            name: job_of(rule, {**first, name: values(rule, name)[1]})
-            for name in names
+            name: job_of(rule, {**first, name: values(rule, name)[1]}) for name in names
         },
         "refused": {
             name: refusal(rule, {**first, name: values(rule, name)[2]})
