@@ -8,12 +8,11 @@ from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.noise import MEMORY_STEPS, TAPS, coloured_noise, filter_taps
 from dynamic_sparsity.simulation.policies import ACTION_LIMIT, episode_seed, make_policy, reset_key
 
-
 BETAS = [0.0, 0.5, 1.0, 2.0]
 
 
 def fourier_noise(rng, steps, channels, beta):
-    """Reference: periodic noise whose spectrum is 1 / f^beta over `steps`, by one Fourier transform (Timmer & Koenig 1995)."""
+    """Reference: periodic noise, its spectrum 1 / f^beta over `steps`, by one Fourier transform (Timmer & Koenig 1995)."""
     frequency = np.fft.rfftfreq(steps)
     frequency[0] = frequency[1]
     real, imaginary = rng.standard_normal((2, channels, len(frequency)))
