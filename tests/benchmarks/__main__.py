@@ -5,6 +5,7 @@ scaling: how the time per Jacobian grows with the number of inputs, and its tota
     `jacobians`; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
 cores: Jacobians per second of two jobs side by side against one.
+replay: time of the proof that a step replays, beside that of its Jacobian.
 accelerator: Jacobians per second on a GPU, where jax has one.
 training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
 masks: masked models beside the plain MLP on systems whose masks are known.
@@ -28,6 +29,7 @@ from tests.benchmarks import (
     jacobians,
     masks,
     memory,
+    replay,
     resources,
     scale,
     scaling,
@@ -40,6 +42,7 @@ BENCHMARKS = {
     "scaling": scaling.measure,
     "batches": batches.measure,
     "cores": cores.measure,
+    "replay": replay.measure,
     "accelerator": accelerator.measure,
     "training": training.measure,
     "masks": masks.measure,
