@@ -134,6 +134,11 @@ class _OfOneRun(StoreAttributes):
     seed: Count
 
 
+class _Rollouts(_OfOneRun):
+    replay_proof: Name = ""
+    """Missing where no proof was made (`simulation.proof`)."""
+
+
 class _Jacobians(_OfOneRun):
     method: Name
     variant: Name
@@ -153,7 +158,7 @@ class _WorldModel(StoreAttributes):
 
 
 ATTRIBUTES: dict[str, type[StoreAttributes]] = {
-    "rollouts": _OfOneRun,
+    "rollouts": _Rollouts,
     "jacobians": _Jacobians,
     "sparsity": _Sparsity,
     "durations": _OfOneRun,

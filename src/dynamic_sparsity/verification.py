@@ -17,7 +17,7 @@ def verify_store(path: Path) -> list[str]:
     Nothing is decoded of a store of which any file was altered.
     """
     try:
-        if problems := _wrong_files(path, stores.checked_attributes(path).get(stores.DIGESTS)):
+        if problems := wrong_files(path, stores.checked_attributes(path).get(stores.DIGESTS)):
             return problems
         dataset = stores.open_store(path)
     except UserError as error:
@@ -31,7 +31,7 @@ def verify_store(path: Path) -> list[str]:
     return problems
 
 
-def _wrong_files(path: Path, digests: Any) -> list[str]:
+def wrong_files(path: Path, digests: Any) -> list[str]:
     """How the files of a store differ from its list of them. No path is made of a name in the list: it may lead outside."""
     if not isinstance(digests, dict):
         return [f"{path} has no list of its files: it was not written by this package, or its zarr.json was altered"]

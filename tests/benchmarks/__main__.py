@@ -6,6 +6,7 @@ scaling: how the time per Jacobian grows with the number of inputs, and its tota
 batches: time per Jacobian against the number of steps differentiated side by side.
 truth: how far the methods are from central differences of the same step, on all tasks of the suite.
 cores: Jacobians per second of two jobs side by side against one.
+replay: time of the proof that a step replays, beside that of its Jacobian.
 accelerator: Jacobians per second on a GPU, where jax has one.
 training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
 masks: masked models beside the plain MLP on systems whose masks are known.
@@ -29,6 +30,7 @@ from tests.benchmarks import (
     jacobians,
     masks,
     memory,
+    replay,
     resources,
     scale,
     scaling,
@@ -43,6 +45,7 @@ BENCHMARKS = {
     "batches": batches.measure,
     "truth": truth.measure,
     "cores": cores.measure,
+    "replay": replay.measure,
     "accelerator": accelerator.measure,
     "training": training.measure,
     "masks": masks.measure,

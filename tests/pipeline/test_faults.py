@@ -107,6 +107,12 @@ def jacobian_settings(project):
     return dataset.attrs["settings"]
 
 
+def test_the_replay_is_proved_once(finished):
+    for policy in ("expert", "noise"):
+        log = finished.path / f"results/logs/jacobians/CartpoleBalance-{policy}-unrolled-0.log"
+        assert "every recorded step replays, as was proved when it was recorded" in log.read_text()
+
+
 def test_a_record_that_does_not_replay_is_refused_by_name(project):
     qvel = zarr.open_array(project.path / ROLLOUT / "next_qvel", mode="r+")
     values = qvel[:]

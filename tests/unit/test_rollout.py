@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import NoisePolicy, PolicySettings
+from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer
 from dynamic_sparsity.simulation.rollout import Episode, Roller, recorded_of, rollout_dataset
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
+from tests.reference import warmed_up
 
 TASK = "CartpoleBalance"
 
@@ -27,6 +28,19 @@ def test_an_episode_is_a_function_of_seed_and_number(roller):
     np.testing.assert_array_equal(first.start.qpos, again.start.qpos)
     assert np.abs(first.start.qpos - other.start.qpos).max() > 0
     assert first.start.qpos.dtype == np.float32 and len(first.start.qpos) == 60
+
+
+@pytest.mark.parametrize(("policy", "beta"), [("noise", 0.5), ("noise", 2.0), ("zero", None)])
+def test_a_longer_episode_extends_a_shorter_one(roller, policy, beta):
+    """Bit for bit, and whether or not the shorter one fills its last chunk."""
+    settings = PolicySettings(noise=NoisePolicy(beta=beta or 0), zero=ZeroPolicy())
+    roller = Roller(roller._task, make_policy(policy, settings))
+    long = roller.episode(0, 2, 70)
+    for steps in (30, CHUNK_STEPS, 69):
+        short = roller.episode(0, 2, steps)
+        assert len(short.start.qpos) == len(short.reward) == steps
+        expected = jax.tree.map(lambda array: array[:steps] if np.ndim(array) else array, long)
+        jax.tree.map(np.testing.assert_array_equal, short, expected._replace(mocap_pos=long.mocap_pos))
 
 
 def test_consecutive_steps_join(roller):
@@ -50,6 +64,15 @@ def test_every_step_replays_and_an_altered_one_is_named(roller):
     array[5, 1] = np.nan
     with pytest.raises(UserError, match="step 5, next_qpos:hinge_1"):
         replayer.prove(episode.start, episode.next_state._replace(qpos=array), 0)
+
+
+def test_the_replay_of_a_step_does_not_depend_on_its_place():
+    """WalkerRun: with contacts, a program that takes steps side by side rounds them by their place in the batch."""
+    start = warmed_up(load_task("WalkerRun"), 80, keep=50)
+    start = Recorded(*(array.astype(np.float32) for array in start))
+    replayer, order = Replayer("WalkerRun"), np.random.default_rng(0).permutation(50)
+    replayed, shuffled = replayer(start), replayer(Recorded(*(array[order] for array in start)))
+    jax.tree.map(lambda array, other: np.testing.assert_array_equal(array[order], other), replayed, shuffled)
 
 
 def test_infinities_are_no_excuse():

@@ -25,7 +25,8 @@ from dynamic_sparsity import sources
 from dynamic_sparsity.runtime import cache_directory
 from dynamic_sparsity.whole_files import whole
 
-_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
+SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
+"""Packages that decide what a step computes."""
 _DIGEST_BYTES = 32
 MAX_CACHE_BYTES = 2 * 1024**3
 """What traced and compiled programs may take on disk: some hundred tasks; the least recently used ones go first."""
@@ -96,7 +97,7 @@ def _find_lapack() -> None:
 def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
     key = {
         "identity": identity,
-        "versions": {package: importlib.metadata.version(package) for package in _VERSIONED},
+        "versions": {package: importlib.metadata.version(package) for package in SIMULATOR},
         "code": sources.digest(owner, __name__),
         "x64": jax.config.read("jax_enable_x64"),
         "platform": jax.default_backend(),

@@ -23,6 +23,7 @@ def main() -> None:
     expert = experts.read_expert(given.expert, given.task, remedy) if given.expert else None
     runtime.configure_jax(threads=given.threads)
 
+    from dynamic_sparsity.simulation import proof
     from dynamic_sparsity.simulation.policies import make_policy
     from dynamic_sparsity.simulation.replay import Replayer
     from dynamic_sparsity.simulation.rollout import Roller, rollout_dataset
@@ -43,6 +44,7 @@ def main() -> None:
         seed=given.seed,
         control_timestep=task.control_timestep,
         substeps=task.substeps,
+        **{proof.ATTRIBUTE: proof.proof_code()},  # the store appears when every step has been proved
         **({"expert": expert.provenance} if expert else {}),
     )
     worst = 0.0

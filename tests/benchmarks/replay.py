@@ -1,0 +1,53 @@
+"""Time of the proof that recorded steps replay, beside that of their Jacobians, on one pinned core."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.benchmarks.jacobians import median_ms
+from tests.benchmarks.process import measured
+
+TASKS = ["CartpoleBalance", "WalkerRun", "HumanoidWalk"]
+STEPS, REPEATS = 1000, 3
+
+
+def measure() -> list[dict[str, object]]:
+    """One row per task: milliseconds per step of one episode under noise (median of 3).
+
+    replay_ms: to repeat every step once; proof_ms: with the perturbed replays of those steps that leave the tolerance
+    (their share: perturbed); jacobian_ms: `implicit`, float64.
+    """
+    return [{"task": task, **measured("replay", task)} for task in TASKS]
+
+
+def _both(name: str) -> dict[str, float]:
+    from dynamic_sparsity import runtime
+
+    runtime.configure_jax(threads=1, double_precision=True)
+    import jax
+    import numpy as np
+
+    from dynamic_sparsity.settings import NoisePolicy, PolicySettings
+    from dynamic_sparsity.simulation.differentiate import Differentiator
+    from dynamic_sparsity.simulation.policies import make_policy
+    from dynamic_sparsity.simulation.replay import TOLERANCE, Replayer, outside
+    from dynamic_sparsity.simulation.rollout import Roller
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    with jax.experimental.disable_x64():
+        roller = Roller(load_task(name), make_policy("noise", PolicySettings(noise=NoisePolicy())))
+        episode = roller.episode(0, 0, STEPS).trimmed()
+    replayer, differentiate = Replayer(name), Differentiator(load_task(name), "implicit")
+    start, after = episode.start, episode.next_state
+    left = np.logical_or.reduce([part.any(-1) for part in outside(replayer(start), after, TOLERANCE)])
+    replay, proof, jacobian = (
+        median_ms(function, REPEATS, episode.length)
+        for function in (lambda: replayer(start), lambda: replayer.prove(start, after, 0), lambda: differentiate(start))
+    )
+    row = {"replay_ms": replay, "proof_ms": proof, "jacobian_ms": jacobian}
+    return {**row, "proof_over_jacobian": proof / jacobian, "perturbed": float(left.mean())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_both(sys.argv[1])))
