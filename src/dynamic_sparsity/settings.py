@@ -522,6 +522,20 @@ class AblationStage(RolloutStage):
     resampling: ResamplingSettings
 
 
+def of_one_model(stage: WorldModelStage, model: str) -> WorldModelStage:
+    """What one of a stage's world models depends on: not the others, nor what only scores do.
+
+    Raises UserError for a model that is not among them.
+    """
+    models = stage.world_models.models
+    if model not in models:
+        raise UserError(f"world_models.models has no {model!r}, only {', '.join(models)}")
+    scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
+    one = {"models": {model: models[model]}, "seeds": [0], **scoring}
+    only = {"world_models": stage.world_models.model_copy(update=one), "resampling": ResamplingSettings()}
+    return stage.model_copy(update=only)
+
+
 STAGES: dict[str, type[RolloutStage]] = {
     "rollouts": RolloutStage,
     "jacobians": JacobianStage,

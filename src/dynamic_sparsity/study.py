@@ -30,6 +30,8 @@ from dynamic_sparsity.settings import (
     TemporalSettings,
     TrainingSettings,
     WorldModelsSettings,
+    WorldModelStage,
+    of_one_model,
     without_repeats,
 )
 from dynamic_sparsity.task_names import WITH_ORIENTATIONS
@@ -178,13 +180,8 @@ def world_model_settings(study: Study, policy: str, model: str) -> str:
 
     Raises UserError for a model that the study does not have.
     """
-    values = _stage_values(study, "world_models", policy)
-    if model not in study.world_models.models:
-        raise UserError(f"world_models.models has no {model!r}, only {', '.join(study.world_models.models)}")
-    scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
-    one = {"models": {model: study.world_models.models[model]}, "seeds": [0], **scoring}
-    only = {"world_models": values["world_models"].model_copy(update=one), "resampling": ResamplingSettings()}
-    return _to_json({**values, **only})
+    stage = WorldModelStage.model_construct(**_stage_values(study, "world_models", policy))
+    return _to_json(dict(of_one_model(stage, model)))
 
 
 def training_settings(study: Study) -> str:
@@ -207,7 +204,7 @@ def study_figure_settings(study: Study, figure: str, stages: list[str]) -> str:
 
 def figure_settings(study: Study, figure: str, stages: list[str], policy: str) -> str:
     """Settings of a figure that reads the stores of `stages`, as one sorted-key JSON string."""
-    upstream = {stage: _stage_values(study, stage, policy) for stage in stages}
+    upstream = {policy: {stage: _stage_values(study, stage, policy) for stage in stages}}
     return _to_json({"upstream": upstream, "style": study.figures.style, "figure": getattr(study.figures, figure)})
 
 

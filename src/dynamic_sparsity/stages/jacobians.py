@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     options.add_argument("--rollout", required=True, type=Path)
     given = options.parse_args()
     stage = settings.JacobianStage.model_validate_json(given.settings)
-    rollout = stores.open_store(given.rollout, "rollouts")
+    rollout = _inputs.open_input(stage, given.rollout, "rollouts")
     attrs = stores.provenance(
         "jacobians",
         stage.model_dump(),
