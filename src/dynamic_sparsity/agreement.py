@@ -91,9 +91,7 @@ def check_settings(stores: Sequence[xr.Dataset], expected: Expected) -> None:
 
 def _first_difference(said: Any, wanted: Mapping[str, Any]) -> str | None:
     """Key and both values, in words. What is None is not written: a key that one side lacks is a difference as well."""
-    made, asked = dict(_leaves(said)), dict(_leaves(wanted))
-    for key in sorted({*made, *asked}):
-        value, other = made.get(key, _ABSENT), asked.get(key, _ABSENT)
+    for key, value, other in _leaves(said, wanted):
         if not _same(value, other):
             name = printable(".".join(key))[:200]
             has = "does not set it" if other is _ABSENT else f"has {quoted(other)}"
@@ -101,12 +99,16 @@ def _first_difference(said: Any, wanted: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _leaves(value: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, Mapping) and (value or not key):
-        for name, inner in value.items():
-            yield from _leaves(inner, (*key, name))
-    else:
-        yield key, value
+def _leaves(value: Any, other: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Keys with what both sides have there, down to what is a mapping on neither side; _ABSENT where one has nothing."""
+    sides = [side for side in (value, other) if side is not _ABSENT]
+    if not all(isinstance(side, Mapping) for side in sides) or not any(sides):
+        yield key, value, other
+        return
+    for name in sorted({name for side in sides for name in side}):
+        yield from _leaves(
+            *((_ABSENT if side is _ABSENT else side.get(name, _ABSENT)) for side in (value, other)), (*key, name)
+        )
 
 
 def _same(value: Any, other: Any) -> bool:

@@ -52,8 +52,8 @@ def explanation(store: Path, error: Exception) -> str:
     if short := shortage(error):
         return f"{store} cannot be read: {short}"
     return (
-        f"{store} cannot be read ({_reason(error)}). No file of it contradicts its digest: look at where it comes from, and at"
-        " the packages that read it"
+        f"{store} cannot be read ({_reason(error)}). No file of it contradicts its digest: look at where it comes from,"
+        " and at the packages that read it"
     )
 
 

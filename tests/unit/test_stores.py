@@ -158,7 +158,7 @@ def test_clearing_waits_for_other_threads_but_not_for_a_disk_that_is_read_only(t
 
 def test_metadata_too_large_for_any_store_is_not_read(tmp_path):
     write(tmp_path / "s.zarr")
-    listed = rf'\"jacobian/c/99999/0/0/0\": \"{"0" * 64}\", '
+    listed = rf"\"jacobian/c/99999/0/0/0\": \"{'0' * 64}\", "
     assert f' {listed.partition("99999")[0]}0/0/0/0\\": \\"' in (tmp_path / "s.zarr/zarr.json").read_text()
     assert 6 * 100_000 * len(listed) < layout._LARGEST_METADATA
     os.truncate(tmp_path / "s.zarr/zarr.json", 2**26 + 1)  # sparse: it takes no room
