@@ -20,7 +20,7 @@ class Comparison:
     """Files that contradict their digest, or are missing though they are listed."""
     unknown: list[str] = field(default_factory=list)
     """Files that are there and not listed."""
-    unread: list[OSError] = field(default_factory=list)
+    unread: list[Exception] = field(default_factory=list)
     """Why files, or folders, could not be read: nothing is known of these."""
 
 
@@ -38,6 +38,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def missing(store: Path, digests: dict[str, Any]) -> list[str]:
+    """Files that are listed and not there, a sentence each; nothing is read. Raises OSError for an unreadable folder."""
+    return [_missing(store, name) for name in sorted(digests.keys() - {str(f.relative_to(store)) for f in files_of(store)})]
+
+
 def compare(store: Path, digests: dict[str, Any]) -> Comparison:
     """Hold every file against the list. No path is made of a name in the list: it may lead outside."""
     result = Comparison()
@@ -46,20 +51,23 @@ def compare(store: Path, digests: dict[str, Any]) -> Comparison:
     except OSError as error:
         return Comparison(unread=[error])
     present.pop(layout.ROOT, None)  # it holds the list
-    for name in sorted(digests.keys() | present):
+    result.damaged = [_missing(store, name) for name in sorted(digests.keys() - present)]
+    for name in sorted(present):
         shown = f"{store}/{printable(name):.300}"
-        if name not in present:
-            outside = ", and would not lie in the store: it was not looked for" if {"", ".."} & {*name.split("/")} else ""
-            result.damaged.append(f"{shown} is missing{outside}")
-        elif name not in digests:
+        if name not in digests:
             result.unknown.append(f"{shown} is not in the store's list of its files")
         else:
             try:
                 if sha256(present[name]) != digests[name]:
                     result.damaged.append(f"{shown} has been altered")
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 result.unread.append(error)
     return result
+
+
+def _missing(store: Path, name: str) -> str:
+    outside = ", and would not lie in the store: it was not looked for" if {"", ".."} & {*name.split("/")} else ""
+    return f"{store}/{printable(name):.300} is missing{outside}"
 
 
 def _entries(store: Path) -> list[Path]:

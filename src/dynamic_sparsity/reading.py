@@ -95,7 +95,7 @@ def damage(store: Path) -> str | None:
         return f"{layout.ROOT} is no JSON: {printable(error)}"
     except FileNotFoundError:
         return f"{layout.ROOT} is missing"
-    except (OSError, ValueError):
+    except (OSError, ValueError, MemoryError):
         return None
     attributes = document.get("attributes") if isinstance(document, dict) else None
     listed = metadata.listed_files(attributes) if isinstance(attributes, dict) else None

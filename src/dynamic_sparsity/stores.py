@@ -26,11 +26,11 @@ import zarr
 from zarr.codecs import BloscCodec, TransposeCodec
 
 from dynamic_sparsity import __version__, layout, metadata
-from dynamic_sparsity.digests import files_of, sha256
+from dynamic_sparsity.digests import files_of, missing, sha256
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.locks import check_not_refused, lock
 from dynamic_sparsity.metadata import DIGESTS
-from dynamic_sparsity.reading import DELETE, reading
+from dynamic_sparsity.reading import DELETE, damaged, reading
 
 SCHEMA_VERSION = 2
 """Raised when the arrays or attributes of a store change their meaning."""
@@ -105,7 +105,7 @@ def is_store(path: Path) -> bool:
         found = layout.read_metadata(path / layout.ROOT)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # something is there; opening it says why it cannot be read
+    except (OSError, MemoryError):  # something is there; opening it says why it cannot be read
         return True
     except ValueError:  # metadata that was damaged
         return path.suffix == ".zarr"
@@ -121,6 +121,8 @@ def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
     """
     attributes = checked_attributes(path, kind)
     with reading(path):
+        if DIGESTS in attributes and (gone := missing(path, attributes[DIGESTS])):  # zarr would make up what it holds
+            raise UserError(damaged(path, gone[0]))
         layout.check_arrays(path)
         # Of Zarr v2, whose filters may unpickle, nothing is read, even where it stands beside the metadata of v3.
         dataset = xr.open_zarr(path, consolidated=False, zarr_format=3)

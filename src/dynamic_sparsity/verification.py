@@ -66,7 +66,10 @@ def _of_files(path: Path, listed: Any) -> Verdict:
     if not isinstance(listed, dict):
         return Verdict(doubts=[f"{path} has no list of its files: another program wrote it, or a part of a store"])
     compared = digests.compare(path, listed)
-    unread = [reading.cause(path, error) or f"{path} cannot be read: {printable(error)}" for error in compared.unread]
+    unread = [
+        reading.cause(path, error) or f"{path} cannot be read: {reading.shortage(error) or printable(error)}"
+        for error in compared.unread
+    ]
     return Verdict(compared.damaged, [*compared.unknown, *unread])
 
 
