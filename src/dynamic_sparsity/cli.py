@@ -7,10 +7,14 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dynamic_sparsity import settings, study
 from dynamic_sparsity.errors import UserError, printable
 from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+
+if TYPE_CHECKING:
+    from dynamic_sparsity.verification import Verdict
 
 _EXPERT = ".safetensors"
 
@@ -120,29 +124,45 @@ def _inspect(given: argparse.Namespace) -> None:
         if name in attrs:
             print(f"  {name}: {printable(attrs[name])}")
     print(f"  settings: {printable(attrs['settings'])}")
-    print(printable(f"  versions: {' '.join(f'{name} {version}' for name, version in attrs['versions'].items())}"))
+    print(printable(f"  versions: {_versions(attrs['versions'])}"))
+    for stage, versions in attrs["simulator_versions"].items():
+        print(printable(f"  {stage} by: {_versions(versions)}"))
     print(printable("dims: " + ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())))
     for name, array in dataset.data_vars.items():
         units = f" [{array.attrs['units']}]" if "units" in array.attrs else ""
         print(printable(f"  {name}({', '.join(map(str, array.dims))}) {array.dtype}{units}"))
 
 
+def _versions(versions: dict[str, str]) -> str:
+    return " ".join(f"{name} {version}" for name, version in versions.items())
+
+
 def _verify(given: argparse.Namespace) -> None:
     from dynamic_sparsity import verification
 
     found = [path for given_path in given.paths for path in _verifiable(given_path)]
-    damaged = []
+    damaged, doubtful = [], []
     for path in found:
-        problems = _problems_of_expert(path) if path.suffix == _EXPERT else verification.verify_store(path)
-        damaged += [str(path)] if problems else []
-        print(f"{path}: {'damaged' if problems else 'sound'}", flush=True)
-        for problem in problems:
+        verdict = _verdict_of_expert(path) if path.suffix == _EXPERT else verification.verdict_of(path)
+        state = "damaged" if verdict.damage else "in doubt" if verdict.doubts else "sound"
+        damaged += [str(path)] if state == "damaged" else []
+        doubtful += [str(path)] if state == "in doubt" else []
+        print(f"{path}: {state}", flush=True)
+        for problem in verdict.problems:
             print(f"  {problem}")
+    messages = []
     if damaged:
-        raise UserError(
+        messages.append(
             f"{len(damaged)} of {len(found)} are damaged: delete {', '.join(damaged)} and run snakemake again."
             " Restore shipped experts by git checkout instead."
         )
+    if doubtful:
+        messages.append(
+            f"{len(doubtful)} of {len(found)} are in doubt, with no file that contradicts its digest:"
+            f" {', '.join(doubtful)}. Mend what is named above (take away files that are not listed) and verify again."
+        )
+    if messages:
+        raise UserError(" ".join(messages))
 
 
 def _verifiable(path: Path) -> list[Path]:
@@ -178,14 +198,19 @@ def _may_be_store(path: Path) -> bool:
     return path.suffix == ".zarr" and path.is_dir()
 
 
-def _problems_of_expert(path: Path) -> list[str]:
+def _verdict_of_expert(path: Path) -> Verdict:
+    from dynamic_sparsity import reading
     from dynamic_sparsity.experts import read_expert
+    from dynamic_sparsity.verification import Verdict
 
     try:
-        read_expert(path)
+        with path.open("rb"):
+            read_expert(path)
     except UserError as error:
-        return [str(error)]
-    return []
+        return Verdict(damage=[str(error)])
+    except OSError as error:
+        return Verdict(doubts=[reading.cause(path, error) or f"{path} cannot be read: {error.strerror}"])
+    return Verdict()
 
 
 def _millions(steps: int | None) -> str:

@@ -83,11 +83,16 @@ def read_expert(path: Path, task: str | None = None, remedy: str = REMEDY) -> Ex
     if (size := path.stat().st_size) > _LARGEST:
         raise UserError(f"{path} has {size} bytes, and no expert more than {_LARGEST}: {remedy}")
     try:
+        path.open("rb").close()  # says which right is missing
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_HEADER)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         provenance = metadata.parsed(header, _DEEPEST) if header else None
     except Exception as error:  # numpy has its own for data types, ranks and sizes that it does not have
+        from dynamic_sparsity import reading  # what Snakemake plans with needs no Zarr
+
+        if known := reading.cause(path, error):
+            raise UserError(known) from None
         raise UserError(f"{path} is not a whole safetensors file ({printable(error):.300}): {remedy}") from None
     if not isinstance(provenance, dict):
         raise UserError(f"{path} is a safetensors file, but not of an expert (no metadata entry {_HEADER!r}): {remedy}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,12 +41,18 @@ _ITEM_BYTES = {"bool": 1, "string": 16} | {
 _IN_SHARDS = (["bytes", "blosc"], ["transpose", "bytes", "blosc"])
 _ALONE = (["bytes"], ["bytes", "zstd"], ["vlen-utf8", "zstd"], *_IN_SHARDS)
 _INDEX = ["bytes", "crc32c"]
+_CHUNK = re.compile(r"c([/.][0-9]+)*")
+"""Names within an array by which zarr asks for chunks (chunk key encoding `default`); it reads no other file there."""
+
+
+class RefusedError(ValueError):
+    """Something in a store that is not looked at, whatever it holds."""
 
 
 def read_metadata(path: Path) -> Any:
     """The JSON of one `zarr.json`; raises OSError or ValueError where it is no such file of the store's own."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise ValueError(f"{path.name} is not a file of its own")
+        raise RefusedError(f"{path.name} is not a file of its own; copy what it means in its place")
     if (size := path.stat().st_size) > _LARGEST_METADATA:
         raise ValueError(f"{path.name} has {size} bytes, at most {_LARGEST_METADATA} are read")
     return parsed(path.read_bytes())
@@ -65,14 +72,21 @@ def check_arrays(store: Path) -> None:
 
 
 def check_files(store: Path) -> None:
-    """Raise ValueError where something in `store` is neither file nor directory: a link may lead out, a pipe never ends."""
-    for folder, folders, files in os.walk(store):
+    """Raise RefusedError where something in `store` is neither file nor directory: a link may lead out, a pipe never ends.
+
+    Raises OSError for a folder that cannot be read: what it holds is not known.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, folders, files in os.walk(store, onerror=refuse):
         for entry in (Path(folder, name) for name in (*folders, *files)):
             name = quoted(str(entry.relative_to(store)))
             if entry.is_symlink():
-                raise ValueError(f"{name} is a link, which may lead out of the store; copy what it means in its place")
-            if not (entry.is_dir() or entry.is_file()):
-                raise ValueError(f"{name} is neither a file nor a directory")
+                raise RefusedError(f"{name} is a link, which may lead out of the store; copy what it means in its place")
+            if not (entry.is_dir() or entry.is_file()) and entry.exists():  # else gone since: NFS removes its own files
+                raise RefusedError(f"{name} is neither a file nor a directory; take it out")
 
 
 def _check_array(directory: Path, metadata: dict[str, Any]) -> None:
@@ -141,7 +155,9 @@ def _check_zstd(array: Path, elements: int, item: int | None) -> None:
 
 
 def _chunk_files(array: Path) -> Iterator[Path]:
-    return (file for file in sorted(array.rglob("*")) if file.is_file() and file != array / ROOT)
+    """What zarr may read as a chunk: not what a file manager, an editor or NFS has left beside one."""
+    named = (file for file in sorted(array.rglob("*")) if _CHUNK.fullmatch(file.relative_to(array).as_posix()))
+    return (file for file in named if file.is_file())
 
 
 def zstd_content_size(content: bytes) -> int | None:

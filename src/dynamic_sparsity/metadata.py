@@ -7,7 +7,7 @@ Keys that are not named here may be there, with any value.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -50,6 +50,40 @@ def problem(model: type[BaseModel], found: Any) -> str | None:
     first = mistakes[0]
     where = quoted(".".join(map(str, first["loc"])))[1:-1]
     return f"has the {where or 'content'} {quoted(first['input'])} ({first['msg'].removeprefix('Value error, ')})"
+
+
+DIGESTS = "file_sha256"
+"""The attribute that lists a store's files: their digests by path within the store."""
+AS_JSON = ("versions", "simulator_versions", "expert", DIGESTS)
+"""Attributes of stores that are mappings: on disk they are JSON text, since netCDF and others take no mapping."""
+
+
+def encoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as they are written: mappings as JSON text, the rest as it is."""
+    return {name: json.dumps(value) if isinstance(value, Mapping) else value for name, value in attributes.items()}
+
+
+def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as readers want them, `encoded` undone; raises ValueError naming one that is no mapping as JSON text."""
+    names = (*AS_JSON, "ended") if attributes.get("kind") == "recovery" else AS_JSON
+    mappings = {}
+    for name in (name for name in names if name in attributes):
+        text = attributes[name]
+        try:
+            mappings[name] = parsed(text) if isinstance(text, str) else None
+        except json.JSONDecodeError:
+            mappings[name] = None
+        if not isinstance(mappings[name], dict):
+            raise ValueError(f"its {name} is {quoted(text)}, expected a mapping as JSON text")
+    return {**attributes, **mappings}
+
+
+def listed_files(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The list of a store's files in attributes that are not decoded; None where there is none."""
+    try:
+        return decoded({name: attributes[name] for name in attributes if name == DIGESTS}).get(DIGESTS)
+    except ValueError:
+        return None
 
 
 class _Said(BaseModel):
@@ -110,6 +144,7 @@ class StoreAttributes(_Said):
     schema_version: int
     settings: str
     versions: dict[str, str]
+    simulator_versions: dict[str, dict[str, str]] = {}
     task: Name
     policy: Name
     seed: Count = 0
@@ -160,6 +195,7 @@ class _WorldModel(StoreAttributes):
 ATTRIBUTES: dict[str, type[StoreAttributes]] = {
     "rollouts": _Rollouts,
     "jacobians": _Jacobians,
+    "ablation_jacobians": _OfOneRun,
     "sparsity": _Sparsity,
     "durations": _OfOneRun,
     "world_models": _WorldModel,
@@ -186,6 +222,12 @@ class _Grid(_Said):
     configuration: _Chunks
 
 
+class _ChunkKeys(_Said):
+    """`layout` knows by these keys which files are chunks."""
+
+    name: str = Field(pattern="^default$")
+
+
 class ArrayMetadata(_Said):
     """The `zarr.json` of an array (https://zarr-specs.readthedocs.io/en/latest/v3/core/).
 
@@ -197,7 +239,7 @@ class ArrayMetadata(_Said):
     shape: list[Annotated[int, Field(ge=0, le=2**62)]]
     data_type: str
     chunk_grid: _Grid
-    chunk_key_encoding: dict[str, Any]
+    chunk_key_encoding: _ChunkKeys
     fill_value: Any
     codecs: list[dict[str, Any]]
     dimension_names: list[str] = []

@@ -309,6 +309,11 @@ class AblationSettings(Section):
         return without_repeats(values)
 
     @property
+    def of_jacobians(self) -> AblationSettings:
+        """What the Jacobians depend on: not the thresholds at which they are compared."""
+        return self.model_copy(update={"thresholds": AblationSettings().thresholds})
+
+    @property
     def ways(self) -> list[str]:
         """All ways to differentiate, what they are held against first."""
         converged = [CONVERGED_REFERENCE] if any("-converged" in way for way in self.variants) else []
@@ -537,6 +542,20 @@ class AblationStage(AblationJacobianStage):
     """What the comparison of ways to differentiate depends on."""
 
     resampling: ResamplingSettings
+
+
+def of_one_model(stage: WorldModelStage, model: str) -> WorldModelStage:
+    """What one of a stage's world models depends on: not the others, nor what only scores do.
+
+    Raises UserError for a model that is not among them.
+    """
+    models = stage.world_models.models
+    if model not in models:
+        raise UserError(f"world_models.models has no {model!r}, only {', '.join(models)}")
+    scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
+    one = {"models": {model: models[model]}, "seeds": [0], **scoring}
+    only = {"world_models": stage.world_models.model_copy(update=one), "resampling": ResamplingSettings()}
+    return stage.model_copy(update=only)
 
 
 STAGES: dict[str, type[RolloutStage]] = {

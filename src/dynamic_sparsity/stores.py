@@ -6,17 +6,16 @@ steps and entries; shards hold several. On disk time is the last axis: that comp
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
 import importlib.metadata
 import json
+import operator
 import os
 import shutil
 import subprocess
 import time
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,37 +26,55 @@ import zarr
 from zarr.codecs import BloscCodec, TransposeCodec
 
 from dynamic_sparsity import __version__, layout, metadata
-from dynamic_sparsity.errors import UserError, printable, quoted
+from dynamic_sparsity.digests import files_of, missing, sha256
+from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.locks import check_not_refused, lock
+from dynamic_sparsity.metadata import DIGESTS
+from dynamic_sparsity.reading import DELETE, damaged, reading
+from dynamic_sparsity.runtime import SIMULATOR
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when the arrays or attributes of a store change their meaning."""
 
 EPISODE, TIME, OUT, IN, CONSTRAINT = "episode", "time", "out_dim", "in_dim", "constraint"
 _SHARD_BYTES = 32 * 2**20
 _RUN, _RAGGED_CHUNK = "run", 2**18
-DIGESTS, _LENGTH = "file_sha256", "length"
+_LENGTH = "length"
 _VARIABLES = {
     "rollouts": {"qpos": (EPISODE, TIME, "qpos_dim"), "qvel": (EPISODE, TIME, "dof"), _LENGTH: (EPISODE,)},
     "jacobians": {"jacobian": (EPISODE, TIME, OUT, IN), _LENGTH: (EPISODE,)},
+    "ablation_jacobians": {"jacobian": (EPISODE, "way", TIME, OUT, IN), _LENGTH: (EPISODE,)},
     "sparsity": {**dict.fromkeys(("zero", "finite"), (EPISODE, TIME, OUT, IN)), _LENGTH: (EPISODE,)},
     "world_models": {"jacobian": (EPISODE, TIME, OUT, IN), _LENGTH: (EPISODE,)},
 }
 """What every reader of these kinds takes for granted."""
-_VERSIONED = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground", "brax", "numpy", "xarray", "zarr")
+_VERSIONED = (*SIMULATOR, "brax", "numpy", "xarray", "zarr")
+SIMULATING = ("rollouts", "jacobians", "ablation_jacobians", "world_models")
+"""Kinds of stores that are made with these packages; what is made of such a store says which versions made it."""
+RUN = ("task", "policy", "method", "variant", "control_timestep", "substeps", "threshold")
+"""Attributes that say what a store is of."""
+_AS_TEXT = ("episode_seed",)
+"""Numbers of 64 bits, which netCDF 3 does not have: written as decimal digits."""
 
-# Snakemake leaves a time stamp inside a store; zarr would warn about that file whenever it lists the group.
-warnings.filterwarnings("ignore", message=r"Object at \.snakemake_timestamp is not recognized")
+# Snakemake leaves a time stamp inside a store, others hidden files; zarr would warn of them whenever it lists the group.
+warnings.filterwarnings("ignore", message=r"Object at \.\S* is not recognized")
 
 
 def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str, Any]:
-    """Attributes of a store: what it holds, the settings it was made with, and by which code."""
+    """Attributes of a store: what it holds, the settings it was made with, and by which code.
+
+    `simulator_versions`: of the packages in SIMULATOR, by the kind of store in SIMULATING that they made: those that
+    `identity` brings along from the stores that this one is made of, and its own.
+    """
+    code = code_versions()
+    own = {kind: {name: code["versions"][name] for name in SIMULATOR}} if kind in SIMULATING else {}
     return {
         "kind": kind,
         "schema_version": SCHEMA_VERSION,
         **identity,
         "settings": json.dumps(settings, sort_keys=True),
-        **code_versions(),
+        **code,
+        "simulator_versions": {**identity.get("simulator_versions", {}), **own},
     }
 
 
@@ -86,63 +103,64 @@ def is_store(path: Path) -> bool:
     """Whether there is a group at `path`, sound or not: neither an array inside a store nor any other directory."""
     try:
         found = layout.read_metadata(path / layout.ROOT)
-    except (OSError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except (OSError, MemoryError):  # something is there; opening it says why it cannot be read
+        return True
     except ValueError:  # metadata that was damaged
         return path.suffix == ".zarr"
     return isinstance(found, dict) and found.get("node_type") == "group"
 
 
 def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
-    """Open a store lazily, whoever wrote it.
+    """Open a store lazily, whoever wrote it; attributes that are mappings are mappings again (`metadata.decoded`).
 
     Raises UserError when it is missing, unreadable, not of that kind and schema, or does not hold what it announces:
     its attributes are of the types of `metadata.StoreAttributes`, its arrays can be read without harm (`layout`), and what
     the kinds in `_VARIABLES` promise is there.
     """
-    checked_attributes(path, kind)
-    with _reading(path):
+    attributes = checked_attributes(path, kind)
+    with reading(path):
+        if DIGESTS in attributes and (gone := missing(path, attributes[DIGESTS])):  # zarr would make up what it holds
+            raise UserError(damaged(path, gone[0]))
         layout.check_arrays(path)
         # Of Zarr v2, whose filters may unpickle, nothing is read, even where it stands beside the metadata of v3.
         dataset = xr.open_zarr(path, consolidated=False, zarr_format=3)
+        dataset.attrs = attributes
+        dataset.encoding["source"] = str(path)
         _check_variables(dataset)
         return dataset
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Generator[None, None, None]:
-    """Any error in the block as one UserError that names the store: zarr and its codecs raise many kinds."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path} cannot be read ({printable(error):.500}): delete it and run snakemake again") from None
-
-
 def checked_attributes(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """The attributes of a store, once they are sound and all its files its own; no other file is read.
+    """The attributes of a store, decoded, once they are sound and all its files its own; no other file is read.
 
     Raises UserError, as `open_store` does.
     """
     if not is_store(path):
         raise UserError(f"{path} is not a store (no zarr.json of a group): make it with snakemake, or check the path")
-    with _reading(path):
-        attributes = layout.read_metadata(path / layout.ROOT).get("attributes", {})
-        if not isinstance(attributes, dict):
-            raise ValueError(f"its attributes are {quoted(attributes)}")
-        found = attributes.get("kind"), attributes.get("schema_version")
-        wanted = kind or found[0], SCHEMA_VERSION
-        if found != wanted:
-            raise UserError(
-                f"{path} holds {quoted(found[0])} in schema version {quoted(found[1])}, expected {quoted(wanted[0])} in"
-                f" {wanted[1]}: delete it and run snakemake again"
-            )
-        model = metadata.ATTRIBUTES.get(str(found[0]), metadata.StoreAttributes)
+    with reading(path):
+        written = layout.read_metadata(path / layout.ROOT).get("attributes", {})
+        if not isinstance(written, dict):
+            raise ValueError(f"its attributes are {quoted(written)}")
+        _check_kind(path, written, kind)
+        attributes = metadata.decoded(written)
+        model = metadata.ATTRIBUTES.get(str(attributes["kind"]), metadata.StoreAttributes)
         if wrong := metadata.problem(model, attributes):
             raise ValueError(f"it {wrong}")
         layout.check_files(path)
         return attributes
+
+
+def _check_kind(path: Path, attributes: dict[str, Any], wanted: str | None) -> None:
+    kind, schema = attributes.get("kind"), attributes.get("schema_version")
+    if wanted in (None, kind) and type(schema) is int and schema == SCHEMA_VERSION:
+        return
+    remedy = DELETE if wanted in (None, kind) else "give one of the other kind"
+    raise UserError(
+        f"{path} holds {quoted(kind)} in schema version {quoted(schema)}, expected {quoted(wanted or kind)} in"
+        f" {SCHEMA_VERSION}: {remedy}"
+    )
 
 
 def _check_variables(dataset: xr.Dataset) -> None:
@@ -158,19 +176,47 @@ def _check_variables(dataset: xr.Dataset) -> None:
             raise ValueError(f"its {_LENGTH} {given} ({length.dtype}) should be whole numbers of steps, from 0 to {steps}")
 
 
+def source_of(dataset: xr.Dataset) -> Path:
+    """Where a dataset was opened, for messages."""
+    return Path(dataset.encoding.get("source", "a dataset in memory"))
+
+
+def shared_identity(datasets: Sequence[xr.Dataset], names: Sequence[str] = RUN) -> dict[str, Any]:
+    """What stores say of the run that all of them describe: the attributes in `names` that any of them has.
+
+    Raises UserError naming two stores that do not say the same.
+    """
+    shared: dict[str, Any] = {}
+    for name in names:
+        saying = [dataset for dataset in datasets if name in dataset.attrs]
+        for dataset in saying:
+            value = shared.setdefault(name, dataset.attrs[name])
+            if dataset.attrs[name] != value:
+                raise UserError(
+                    f"{source_of(dataset)} is of {name} {quoted(dataset.attrs[name])}, {source_of(saying[0])} of"
+                    f" {quoted(value)}: give stores of one run, and delete one that was copied to the wrong place"
+                )
+    return shared
+
+
 def identity_of(*datasets: xr.Dataset) -> dict[str, Any]:
-    """What stores say of the run they describe, for the store that is made of them; several seeds become `seeds`."""
-    first = datasets[0].attrs
-    names = ("task", "policy", "method", "control_timestep", "substeps", "threshold")
-    shared = {name: first[name] for name in names if name in first}
-    if len(datasets) == 1 and "seed" in first:
-        return {**shared, "seed": first["seed"]}
+    """What stores say of the run they describe, for the store that is made of them; several seeds become `seeds`.
+
+    Raises UserError for stores of different runs.
+    """
+    made = [dataset.attrs.get("simulator_versions", {}) for dataset in datasets]
+    shared = {
+        **{name: value for name, value in shared_identity(datasets).items() if name != "variant"},
+        "simulator_versions": functools.reduce(operator.or_, reversed(made)),
+    }
+    if len(datasets) == 1 and "seed" in datasets[0].attrs:
+        return {**shared, "seed": datasets[0].attrs["seed"]}
     return {**shared, "seeds": [dataset.attrs["seed"] for dataset in datasets]}
 
 
-def open_seeds(paths: list[Path], kind: str) -> list[xr.Dataset]:
-    """Open the stores of several seeds of one task and policy, in the order of their seeds."""
-    return sorted((open_store(path, kind) for path in paths), key=lambda dataset: dataset.attrs["seed"])
+def open_seeds(paths: Sequence[Path], kind: str) -> list[xr.Dataset]:
+    """Open the stores of several seeds of one task and policy, in the order of their seeds; others in the order given."""
+    return sorted((open_store(path, kind) for path in paths), key=lambda dataset: dataset.attrs.get("seed", 0))
 
 
 def joined_runs(datasets: Iterable[xr.Dataset], *kinds: str) -> dict[tuple[str, str], tuple[xr.Dataset, ...]]:
@@ -183,7 +229,7 @@ def joined_runs(datasets: Iterable[xr.Dataset], *kinds: str) -> dict[tuple[str, 
 def episodes_of(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
     """Each episode, loaded, cut to its true length: one in memory at a time."""
     for number in range(dataset.sizes[EPISODE]):
-        with _reading(Path(dataset.encoding.get("source", "a dataset in memory"))):
+        with reading(source_of(dataset)):
             episode = dataset.isel({EPISODE: number, TIME: slice(int(dataset.length[number]))}).load()
         yield episode
 
@@ -292,7 +338,7 @@ class _Unfinished:
     def _finish(self) -> None:
         root = self._beside / layout.ROOT  # it holds the digests of the others
         digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
-        zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = digests
+        zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = json.dumps(digests)
         check_not_refused(self._beside, str(self._target))
         if self._target.exists():
             shutil.rmtree(self._target)
@@ -313,9 +359,20 @@ def _clear(directory: Path) -> None:
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:
-    """Fixed-width strings have no specification in Zarr v3; those of variable length do. Old encodings go."""
+    """What every format takes. Old encodings go.
+
+    Fixed-width strings have no specification in Zarr v3; netCDF has no mappings as attributes, netCDF 3 no unsigned numbers.
+    """
     fixed = {name: (c.dims, labels(c.values)) for name, c in dataset.coords.items() if c.dtype.kind in "UO"}
-    return dataset.assign_coords(fixed).drop_encoding()
+    digits = {
+        name: (dataset[name].dims, labels(map(str, dataset[name].values.tolist())))
+        for name in _AS_TEXT
+        if name in dataset and dataset[name].dtype.kind == "u"
+    }
+    signed = {name: array.astype(np.int16) for name, array in dataset.data_vars.items() if array.dtype == np.uint8}
+    written = dataset.assign_coords(fixed).assign({**digits, **signed}).drop_encoding()
+    written.attrs = metadata.encoded(dataset.attrs)
+    return written
 
 
 def _encoding(dataset: xr.Dataset, len_shard: int | None) -> dict[str, dict[str, Any]]:
@@ -338,17 +395,6 @@ def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any
         order = [*(i for i, dim in enumerate(dims) if dim != TIME), dims.index(TIME)]
         encoding["filters"] = [TransposeCodec(order=tuple(order))]
     return encoding
-
-
-def files_of(store: Path) -> list[Path]:
-    """All files of a store, but not what Snakemake leaves in it."""
-    return sorted(file for file in store.rglob("*") if file.is_file() and not file.name.startswith(".snakemake"))
-
-
-def sha256(path: Path) -> str:
-    """The digest of one file, which is never in memory as a whole."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _version(package: str) -> str:

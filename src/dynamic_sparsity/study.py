@@ -30,6 +30,8 @@ from dynamic_sparsity.settings import (
     TemporalSettings,
     TrainingSettings,
     WorldModelsSettings,
+    WorldModelStage,
+    of_one_model,
     without_repeats,
 )
 from dynamic_sparsity.task_names import WITH_ORIENTATIONS
@@ -184,13 +186,8 @@ def world_model_settings(study: Study, policy: str, model: str, variant: str | N
 
     Raises UserError for a model that the study does not have.
     """
-    values = _stage_values(study, "world_models", policy, variant)
-    if model not in study.world_models.models:
-        raise UserError(f"world_models.models has no {model!r}, only {', '.join(study.world_models.models)}")
-    scoring = {name: getattr(WorldModelsSettings(), name) for name in ("margins", "thresholds")}
-    one = {"models": {model: study.world_models.models[model]}, "seeds": [0], **scoring}
-    only = {"world_models": values["world_models"].model_copy(update=one), "resampling": ResamplingSettings()}
-    return _to_json({**values, **only})
+    stage = WorldModelStage.model_construct(**_stage_values(study, "world_models", policy, variant))
+    return _to_json(dict(of_one_model(stage, model)))
 
 
 def training_settings(study: Study) -> str:
@@ -213,7 +210,7 @@ def study_figure_settings(study: Study, figure: str, stages: list[str]) -> str:
 
 def figure_settings(study: Study, figure: str, stages: list[str], policy: str, variant: str | None = None) -> str:
     """Settings of a figure that reads the stores of `stages`, as one sorted-key JSON string."""
-    upstream = {stage: _stage_values(study, stage, policy, variant) for stage in stages}
+    upstream = {policy: {stage: _stage_values(study, stage, policy, variant) for stage in stages}}
     return _to_json({"upstream": upstream, "style": study.figures.style, "figure": getattr(study.figures, figure)})
 
 
@@ -233,9 +230,9 @@ def _stage_values(study: Study, stage: str, policy: str, variant: str | None = N
         if section in values:  # which tasks there are changes none of them
             values[section] = getattr(study, section).model_copy(update={"tasks": []})
     if "ablation" in values:
-        values["ablation"] = values["ablation"].model_copy(update={"policies": [], "seeds": 1})
-        if "resampling" not in values:  # the Jacobians themselves
-            values["ablation"] = values["ablation"].model_copy(update={"thresholds": AblationSettings().thresholds})
+        values["ablation"] = values["ablation"].model_copy(update={"policies": [], "seeds": None})
+        if stage == "ablation_jacobians":
+            values["ablation"] = values["ablation"].of_jacobians
     return values
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from dynamic_sparsity import layout, stores
+from dynamic_sparsity import digests, reading, stores
 from dynamic_sparsity.errors import UserError, printable, quoted
+
+
+@dataclass
+class Verdict:
+    """What is wrong with a store, in words. Only a store that is damaged is to be made again."""
+
+    damage: list[str] = field(default_factory=list)
+    """Files that contradict their digest, or are missing."""
+    doubts: list[str] = field(default_factory=list)
+    """All else: files that are not listed, or that cannot be read; what is not a store of this schema."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Empty where the store is sound."""
+        return [*self.damage, *self.doubts]
 
 
 def verify_store(path: Path) -> list[str]:
@@ -16,47 +32,45 @@ def verify_store(path: Path) -> list[str]:
 
     Nothing is decoded of a store of which any file was altered.
     """
+    return verdict_of(path).problems
+
+
+def verdict_of(path: Path) -> Verdict:
+    """The same, damage apart from what says nothing against the store."""
     try:
-        if problems := wrong_files(path, stores.checked_attributes(path).get(stores.DIGESTS)):
-            return problems
+        verdict = _of_files(path, stores.checked_attributes(path).get(stores.DIGESTS))
+        if verdict.problems:
+            return verdict
         dataset = stores.open_store(path)
     except UserError as error:
-        return [str(error)]
-    problems = []
+        return _unopened(path, str(error))
     for name in dataset.variables:
         try:
             _read_through(dataset[name])
         except Exception as error:  # any codec's error means the same here
-            problems.append(f"{path}: {quoted(name)} does not decode: {printable(error):.500}")
-    return problems
+            reason = reading.shortage(error) or f"{printable(error):.500}"
+            verdict.doubts.append(reading.cause(path, error) or f"{path}: {quoted(name)} does not decode: {reason}")
+    return verdict
 
 
-def wrong_files(path: Path, digests: Any) -> list[str]:
-    """How the files of a store differ from its list of them. No path is made of a name in the list: it may lead outside."""
-    if not isinstance(digests, dict):
-        return [f"{path} has no list of its files: it was not written by this package, or its zarr.json was altered"]
-    present = {str(file.relative_to(path)): file for file in stores.files_of(path)}
-    del present[layout.ROOT]  # it holds the list
-    problems = []
-    for name in sorted(digests.keys() | present):
-        file = present.get(name)
-        if file is None:
-            parts = name.split("/")
-            outside = ", and would not lie in the store: it was not looked for" if {"", ".."} & {*parts} else ""
-            problems.append(f"{path}/{printable(name):.300} is missing{outside}")
-        elif name not in digests:
-            if not file.name.startswith("."):  # of a file manager; zarr does not read it
-                problems.append(f"{path}/{printable(name):.300} is not in the store's list of its files")
-        elif wrong := _altered(file, digests[name]):
-            problems.append(f"{path}/{printable(name):.300} {wrong}")
-    return problems
+def _unopened(path: Path, message: str) -> Verdict:
+    """Of what could not be opened: damaged where a store has lost its metadata, or holds files that were altered."""
+    wrong = reading.damage(path) if path.suffix == ".zarr" and path.is_dir() else None
+    if wrong is None:
+        return Verdict(doubts=[message])
+    return Verdict(damage=[message]) if wrong in message else Verdict(damage=[f"{path}: {wrong}"], doubts=[message])
 
 
-def _altered(file: Path, digest: Any) -> str | None:
-    try:
-        return None if stores.sha256(file) == digest else "has been altered"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+def _of_files(path: Path, listed: Any) -> Verdict:
+    """How the files of a store differ from its list of them."""
+    if not isinstance(listed, dict):
+        return Verdict(doubts=[f"{path} has no list of its files: another program wrote it, or a part of a store"])
+    compared = digests.compare(path, listed)
+    unread = [
+        reading.cause(path, error) or f"{path} cannot be read: {reading.shortage(error) or printable(error)}"
+        for error in compared.unread
+    ]
+    return Verdict(compared.damaged, [*compared.unknown, *unread])
 
 
 def _read_through(array: xr.DataArray) -> None:

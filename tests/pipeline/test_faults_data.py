@@ -67,12 +67,12 @@ def test_a_store_of_another_schema_is_named(project):
     before = project.fingerprint()
     metadata = project.path / JACOBIAN / "zarr.json"
     text = metadata.read_text()
-    metadata.write_text(text.replace('"schema_version": 1', '"schema_version": 0'))
+    metadata.write_text(text.replace('"schema_version": 2', '"schema_version": 1'))
     assert metadata.read_text() != text
     sparsity = SPARSITY.replace("expert", "noise")
     shutil.rmtree(project.path / sparsity)
     output = project.snakemake("--cores", "1", "--", sparsity, ok=False)
-    message = f"{JACOBIAN} holds 'jacobians' in schema version 0, expected 'jacobians' in 1: delete it and run snakemake"
+    message = f"{JACOBIAN} holds 'jacobians' in schema version 1, expected 'jacobians' in 2: delete it and run snakemake"
     assert f"error: {message}" in output and "Traceback" not in output and not (project.path / sparsity).exists()
     assert message in project.cli("verify", "results").stdout
     shutil.rmtree(project.path / JACOBIAN)

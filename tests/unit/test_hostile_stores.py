@@ -65,7 +65,7 @@ def seal(store):
     """Write the true digests, as the writer does; returns the store."""
     digests = {str(file.relative_to(store)): stores.sha256(file) for file in stores.files_of(store)}
     del digests["zarr.json"]
-    change(store / "zarr.json", f"attributes.{stores.DIGESTS}", digests)
+    change(store / "zarr.json", f"attributes.{stores.DIGESTS}", json.dumps(digests))
     return store
 
 
@@ -280,15 +280,20 @@ def test_any_frame_announces_a_size_or_none(content):
 def test_verify_looks_for_no_file_outside_the_store(sound, name):
     with a_copy(sound) as store:
         name = name.format(outside=store.parent / SECRET)
-        digests = json.loads((store / "zarr.json").read_text())["attributes"][stores.DIGESTS]
-        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", {**digests, name: stores.sha256(store.parent / SECRET)})
+        digests = json.loads(json.loads((store / "zarr.json").read_text())["attributes"][stores.DIGESTS])
+        lying = {**digests, name: stores.sha256(store.parent / SECRET)}
+        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", json.dumps(lying))
         assert use_all_ways(store) is None
         (problem,) = verify_store(store)
         assert "is missing" in problem
         assert ("not looked for" in problem) == (".." in name or name.startswith("/") or not name)
 
 
-@pytest.mark.parametrize("digests", [None, [], {"jacobian/zarr.json": None}, {}], ids=str)
+@pytest.mark.parametrize(
+    "digests",
+    [None, [], {}, {"jacobian/zarr.json": None}, "null", "[]", "{}", '{"jacobian/zarr.json": null}', "{", nested(40)],
+    ids=lambda digests: str(digests)[:40],
+)
 def test_a_list_of_files_that_is_none(sound, digests):
     with a_copy(sound) as store:
         change(store / "zarr.json", f"attributes.{stores.DIGESTS}", digests)

@@ -22,11 +22,9 @@ import jax.export
 import jax.scipy.linalg
 
 from dynamic_sparsity import sources
-from dynamic_sparsity.runtime import cache_directory
+from dynamic_sparsity.runtime import SIMULATOR, cache_directory
 from dynamic_sparsity.whole_files import whole
 
-SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
-"""Packages that decide what a step computes."""
 _DIGEST_BYTES = 32
 MAX_CACHE_BYTES = 2 * 1024**3
 """What traced and compiled programs may take on disk: some hundred tasks; the least recently used ones go first."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dynamic_sparsity import sources, stores
+from dynamic_sparsity import digests, sources, stores
 from dynamic_sparsity.errors import quoted
-from dynamic_sparsity.simulation.programs import SIMULATOR
-from dynamic_sparsity.verification import wrong_files
+from dynamic_sparsity.runtime import SIMULATOR
 
 ATTRIBUTE = "replay_proof"
 """Of a rollout store: `proof_code` of the stage that recorded it, which leaves no store where a step does not replay."""
@@ -36,5 +35,6 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
     for package in SIMULATOR:
         if recorded.get(package) != running[package]:
             return f"its proof was made with {package} {quoted(recorded.get(package))}, this is {running[package]}"
-    problems = wrong_files(path, attributes.get(stores.DIGESTS))
-    return problems[0] if problems else None
+    compared = digests.compare(path, attributes.get(stores.DIGESTS) or {})
+    wrong = [*compared.damaged, *compared.unknown, *(f"{path} cannot be read: {error}" for error in compared.unread)]
+    return wrong[0] if wrong else None

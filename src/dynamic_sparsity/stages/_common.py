@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dynamic_sparsity import reading
 from dynamic_sparsity.errors import UserError
 
 _RIGHTS = "get the right to write there (ls -ld, chown, chmod)"
@@ -20,8 +21,7 @@ _REMEDIES = {
     errno.EROFS: "make it writable (mount -o remount,rw)",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.EIO: "look at what the system says of that disk (dmesg)",
-    errno.ESTALE: "mount that network file system again",
+    **reading.DISK_REMEDIES,
 }
 """What is no mistake in the program, and what to do about it."""
 
@@ -42,10 +42,11 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in _REMEDIES or (_REMEDIES[error.errno] == _RIGHTS and not error.filename):
-            raise  # system calls on other things than files are refused as well
-        sys.exit(f"error: {_about(error)}; {_REMEDIES[error.errno]}, then run snakemake again")
+    except Exception as error:
+        message = _about_inputs(error) or _about_outputs(error)
+        if message is None:
+            raise
+        sys.exit(f"error: {message}")
     print(f"used {time.perf_counter() - started:.1f} s and at most {_peak_mb():.0f} MB of memory")
 
 
@@ -55,9 +56,35 @@ def _peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def _about(error: OSError) -> str:
-    """What was to be made, and the file, where the system names one: it does not when a write fails."""
+def _about_inputs(error: Exception) -> str | None:
+    """What to say where an error comes from the stores that the job reads, lazily, or from too little memory."""
+    output = _output()
+    stores = [Path(word) for word in sys.argv[1:] if word.endswith(".zarr") and word != output and Path(word).is_dir()]
+    if isinstance(error, OSError):
+        file = Path(os.fsdecode(error.filename)).absolute() if isinstance(error.filename, str | bytes) else Path()
+        stores = [store for store in stores if file.is_relative_to(store.absolute())]
+    for store in stores:
+        if known := reading.cause(store, error):
+            return known
+        if wrong := reading.damage(store):
+            return reading.damaged(store, wrong)
+    short = reading.shortage(error)
+    return short and f"{output} was not made: {short}"
+
+
+def _about_outputs(error: Exception) -> str | None:
+    """What was to be made, why not, and the file, where the system names one: it does not when a write fails."""
+    if not isinstance(error, OSError) or error.errno not in _REMEDIES:
+        return None
+    if (
+        _REMEDIES[error.errno] == _RIGHTS and not error.filename
+    ):  # system calls on other things than files are refused as well
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{_output()} was not made: {os.strerror(error.errno)}{where}; {_REMEDIES[error.errno]}, then run snakemake again"
+
+
+def _output() -> str:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("--output", default="the output")
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{options.parse_known_args()[0].output} was not made: {os.strerror(error.errno or 0)}{where}"
+    return options.parse_known_args()[0].output

@@ -1,16 +1,16 @@
-"""What the stages of world models share: the stores of all seeds that they read."""
+"""What the stages of world models share: the stores of all seeds, and world models, that they read."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from dynamic_sparsity import stores
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import Section
+from dynamic_sparsity.stages import _inputs
 
 
 def add_inputs(options: argparse.ArgumentParser) -> None:
@@ -19,31 +19,17 @@ def add_inputs(options: argparse.ArgumentParser) -> None:
         options.add_argument(f"--{name}", required=True, nargs="+", type=Path)
 
 
-def open_inputs(given: argparse.Namespace) -> dict[str, list[xr.Dataset]]:
-    """These stores by their kind, in the order of their seeds."""
-    kinds = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
-    return {kind: stores.open_seeds(paths, kind) for kind, paths in kinds.items()}
+def open_inputs(stage: Section, given: argparse.Namespace, **more: list[Path]) -> dict[str, list[xr.Dataset]]:
+    """These stores, and `more`, by their kind, in the order of their seeds; raises UserError unless they agree."""
+    paths = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
+    return _inputs.open_inputs(stage, {**paths, **more})
 
 
-def open_models(paths: Sequence[Path], sparsity: xr.Dataset) -> list[xr.Dataset]:
-    """Stores of world models.
-
-    Raises UserError for one that is of another run than the sparsity store, and unless each model is there in every seed.
-    """
-    models = []
-    for path in paths:
-        model = stores.open_store(path, "world_models")
-        for name in ("task", "policy", "method", "threshold"):
-            if model.attrs[name] != sparsity.attrs[name]:
-                raise UserError(
-                    f"{path} is of {name} {model.attrs[name]}, not {sparsity.attrs[name]}: give world models that were"
-                    " trained on these stores"
-                )
-        models.append(model)
+def check_complete(models: list[xr.Dataset]) -> None:
+    """Raise UserError unless each world model is there in every seed."""
     given = Counter((model.attrs["model"], model.attrs["training_seed"]) for model in models)
     names, seeds = ({run[place] for run in given} for place in (0, 1))
     if wrong := [f"{name}/{seed}" for name in names for seed in seeds if given[name, seed] != 1]:
         raise UserError(
             f"world models {', '.join(sorted(wrong))} are missing or there twice: give each model in every seed once"
         )
-    return models

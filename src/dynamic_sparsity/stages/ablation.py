@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import ablation
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.AblationStage.model_validate_json(given.settings)
-    jacobians = stores.open_seeds(given.jacobian, "ablation_jacobians")
+    jacobians = _inputs.open_inputs(stage, {"ablation_jacobians": given.jacobian})["ablation_jacobians"]
     result = ablation.compare(jacobians, stage.ablation, stage.resampling)
     result.attrs = stores.provenance("ablation", stage.model_dump(), **stores.identity_of(*jacobians))
     stores.write_store(given.output, result)

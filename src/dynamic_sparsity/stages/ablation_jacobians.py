@@ -10,7 +10,7 @@ import xarray as xr
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs, _replay
 
 
 def main() -> None:
@@ -19,21 +19,26 @@ def main() -> None:
     options.add_argument("--rollout", required=True, type=Path)
     given = options.parse_args()
     stage = settings.AblationJacobianStage.model_validate_json(given.settings)
-    rollout = stores.open_store(given.rollout, "rollouts")
+    rollout = _inputs.open_input(stage, given.rollout, "rollouts")
     attrs = stores.provenance("ablation_jacobians", stage.model_dump(), **stores.identity_of(rollout))
     episodes = rollout.sizes[stores.EPISODE]
     steps = min(stage.ablation.steps or rollout.sizes[stores.TIME], rollout.sizes[stores.TIME])
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
         runtime.configure_jax(threads=given.threads, double_precision=True, accelerator=True)
 
+        from dynamic_sparsity.simulation.rollout import recorded_of
         from dynamic_sparsity.simulation.tasks import load_task
 
         task = load_task(rollout.attrs["task"])
         ways = {way: _differentiator(way, task.name) for way in stage.ablation.ways}
-        for episode in progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task.name}"):
+        prove = _replay.prover(given.rollout, rollout)
+        each = progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task.name}")
+        for number, episode in enumerate(each):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
             sample = episode.isel({stores.TIME: chosen})
+            if prove:
+                prove(*recorded_of(sample), number)
             writer.write(_by_all_ways(sample, ways, steps).assign(step=(stores.TIME, stores.padded(chosen, steps))))
 
 

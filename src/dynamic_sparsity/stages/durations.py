@@ -10,7 +10,7 @@ import xarray as xr
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.sparsity import durations
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.SparsityStage.model_validate_json(given.settings)
-    sparsity = stores.open_store(given.sparsity, "sparsity")
+    sparsity = _inputs.open_input(stage, given.sparsity, "sparsity")
     attrs = stores.provenance("durations", stage.model_dump(), **stores.identity_of(sparsity))
     episodes, steps = sparsity.sizes[stores.EPISODE], sparsity.sizes[stores.TIME]
     masks = sparsity[["zero", "finite", "length"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import embedding
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -17,9 +17,9 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.EmbeddingStage.model_validate_json(given.settings)
-    rollouts, sparsities = stores.open_seeds(given.rollouts, "rollouts"), stores.open_seeds(given.sparsity, "sparsity")
-    result = embedding.embed(rollouts, sparsities, stage.embedding)
-    identity = stores.identity_of(*sparsities)
+    seeds = _inputs.open_inputs(stage, {"rollouts": given.rollouts, "sparsity": given.sparsity})
+    result = embedding.embed(seeds["rollouts"], seeds["sparsity"], stage.embedding)
+    identity = stores.identity_of(*seeds["sparsity"])
     result.attrs |= stores.provenance("embedding", stage.model_dump(), **identity)
     stores.write_store(given.output, result)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from dynamic_sparsity import figure_settings, runtime, stores
+from dynamic_sparsity import figure_settings, runtime
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -22,7 +22,8 @@ def main() -> None:
     section = type(getattr(figure_settings.FigureSettings(), given.figure)).model_validate(stage.figure)
     figure = importlib.import_module(f"dynamic_sparsity.figures.{given.figure}")
     style.configure(stage.style)
-    data = sorted((stores.open_store(path) for path in given.stores), key=lambda store: store.attrs.get("seed", 0))
+    opened = _inputs.open_upstream(stage.upstream, given.stores)
+    data = sorted(opened, key=lambda store: store.attrs.get("seed", 0))
     style.save(figure.draw(data, section), given.output, given.svg, stage.style)
 
 

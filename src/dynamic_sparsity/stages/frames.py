@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dynamic_sparsity import rendering, runtime, settings, stores
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -15,7 +15,8 @@ def main() -> None:
     options.add_argument("--embedding", required=True, type=Path)
     given = options.parse_args()
     stage = settings.FrameStage.model_validate_json(given.settings)
-    rollout, embedded = stores.open_store(given.rollout, "rollouts"), stores.open_store(given.embedding, "embedding")
+    inputs = _inputs.open_inputs(stage, {"rollouts": [given.rollout], "embedding": [given.embedding]})
+    rollout, embedded = inputs["rollouts"][0], inputs["embedding"][0]
     back_end = rendering.choose_back_end()
     runtime.configure_jax(threads=given.threads)
 
@@ -25,7 +26,7 @@ def main() -> None:
     task, first = load_task(rollout.attrs["task"]), next(stores.episodes_of(rollout))
     sequence = embedded.step.values[embedded.sequence.values >= 0]
     result = frames_along(task, first, sequence, stage.frames, back_end)
-    identity = {name: embedded.attrs[name] for name in ("task", "policy", "method")}
+    identity = {name: embedded.attrs[name] for name in ("task", "policy", "method", "simulator_versions")}
     result.attrs = stores.provenance("frames", stage.model_dump(), **identity, renderer=back_end or "none")
     stores.write_store(given.output, result)
     print(f"rendered with {back_end}" if back_end else "no frames: neither EGL nor OSMesa renders here")

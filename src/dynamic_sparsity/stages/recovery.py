@@ -21,9 +21,10 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.WorldModelStage.model_validate_json(given.settings)
-    seeds = _world_models.open_inputs(given)
+    seeds = _world_models.open_inputs(stage, given, world_models=given.model)
+    models = seeds["world_models"]
+    _world_models.check_complete(models)
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
-    models = _world_models.open_models(given.model, seeds["sparsity"][0])
     scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
     by_seed = [xr.concat(of_seed, dim="model") for of_seed in zip(*scored.values(), strict=True)]
     means = xr.concat([of_seed.mean("episode") for of_seed in by_seed], dim="training_seed")

@@ -7,7 +7,7 @@ from pathlib import Path
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.sparsity import zeros
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.SparsityStage.model_validate_json(given.settings)
-    jacobian = stores.open_store(given.jacobian, "jacobians")
+    jacobian = _inputs.open_input(stage, given.jacobian, "jacobians")
     attrs = stores.provenance(
         "sparsity",
         stage.model_dump(),

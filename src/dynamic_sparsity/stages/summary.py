@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import summary
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.PooledStage.model_validate_json(given.settings)
-    seeds = stores.open_seeds(given.sparsity, "sparsity")
+    seeds = _inputs.open_inputs(stage, {"sparsity": given.sparsity})["sparsity"]
     result = summary.summarise(seeds, stage.sparsity.threshold, stage.resampling)
     result.attrs = stores.provenance("summary", stage.model_dump(), **stores.identity_of(*seeds))
     stores.write_store(given.output, result)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.sparsity import survival
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     given = options.parse_args()
     runtime.claim_cores(given.threads)
     stage = settings.PooledStage.model_validate_json(given.settings)
-    seeds = stores.open_seeds(given.durations, "durations")
+    seeds = _inputs.open_inputs(stage, {"durations": given.durations})["durations"]
     resampling = stage.resampling
     result = survival.summarise(seeds, resampling.resamples, resampling.confidence, resampling.seed)
     result.attrs = stores.provenance("survival", stage.model_dump(), **stores.identity_of(*seeds))

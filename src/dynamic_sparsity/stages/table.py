@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity import runtime, settings
 from dynamic_sparsity.sparsity.tables import page
-from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stages import _common, _inputs
 from dynamic_sparsity.whole_files import whole
 
 
@@ -22,10 +22,10 @@ def main() -> None:
     options.add_argument("--html", required=True, type=Path)
     given = options.parse_args()
     runtime.claim_cores(given.threads)
-    settings.TableStage.model_validate_json(given.settings)
+    stage = settings.TableStage.model_validate_json(given.settings)
     table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
     reported = {path.stem: pd.read_csv(path) for path in given.paper}
-    opened = [stores.open_store(path) for path in given.stores]
+    opened = _inputs.open_upstream(stage.upstream, given.stores)
     # Pooled stores are small and read number by number, so all at once; rollouts may be larger than memory.
     frame = table.build([data if data.attrs["kind"] == "rollouts" else data.load() for data in opened], reported)
     sentences = table.sentences(frame) if hasattr(table, "sentences") else []

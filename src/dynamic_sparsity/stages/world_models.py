@@ -20,7 +20,7 @@ def main() -> None:
 
     from dynamic_sparsity.world_models import report
 
-    seeds = _world_models.open_inputs(given)
+    seeds = _world_models.open_inputs(stage, given)
     checkpoint = given.output.with_suffix(".checkpoint")  # beside the store, which Snakemake removes before a job
     ((name, model),) = stage.world_models.models.items()
     tree = _tree(model, seeds["sparsity"][0])

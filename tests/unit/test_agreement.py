@@ -1,0 +1,383 @@
+"""Stores that were made otherwise than the study says, or than each other, are refused by name; those that agree are not."""
+
+import ast
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dynamic_sparsity import settings, stores
+from dynamic_sparsity import study as studies
+from dynamic_sparsity.agreement import _first_difference
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.figure_settings import FigureStage
+from dynamic_sparsity.settings import STAGES
+from dynamic_sparsity.stages import _inputs
+
+STUDY = studies.load_study(
+    {
+        "tasks": ["CartpoleBalance"],
+        "policies": {"noise": {"beta": 0.5, "scale": 0.5}, "zero": {}},
+        "seeds": [0, 1],
+        "rollouts": {"episodes": 2, "steps": 3},
+        "ablation": {"tasks": ["CartpoleBalance"], "variants": ["implicit"]},
+        "world_models": {"models": {"mlp": {}, "gated": {"network": "gated", "jacobian_columns": None}}, "seeds": [3, 4]},
+    }
+)
+READ = {
+    "jacobians": ["rollouts"],
+    "sparsity": ["jacobians"],
+    "durations": ["sparsity"],
+    "summary": ["sparsity"],
+    "survival": ["durations"],
+    "patterns": ["sparsity"],
+    "embedding": ["rollouts", "sparsity"],
+    "frames": ["rollouts", "embedding"],
+    "ablation": ["jacobians"],
+    "world_models": ["rollouts", "jacobians", "sparsity"],
+    "recovery": ["rollouts", "jacobians", "sparsity", "world_models"],
+}
+"""The kinds of stores that each stage reads; tables and figures read any of these."""
+ARRAYS = {
+    "rollouts": {"qpos": ("episode", "time", "qpos_dim"), "qvel": ("episode", "time", "dof")},
+    "jacobians": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
+    "sparsity": dict.fromkeys(("zero", "finite"), ("episode", "time", "out_dim", "in_dim")),
+    "durations": {"ended": ("episode", "duration")},
+    "world_models": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
+}
+SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "duration": 3}
+OLD = dict.fromkeys(stores.SIMULATOR, "1.0")
+
+
+def stage_of(name, study=STUDY, policy="noise"):
+    """A stage's settings, as its job gets them."""
+    return STAGES[name].model_validate_json(studies.stage_settings(study, name, policy))
+
+
+def settings_of(kind, study=STUDY, policy="noise", variant="unrolled", model="mlp"):
+    if kind == "jacobians":
+        text = studies.jacobian_settings(study, policy, variant)
+    elif kind == "world_models":
+        text = studies.world_model_settings(study, policy, model)
+    else:
+        text = studies.stage_settings(study, kind, policy)
+    return STAGES[kind].model_validate_json(text).model_dump()
+
+
+def identity_of(kind, variant):
+    one, many = {"seed": 0}, {"seeds": [0, 1]}
+    method = variant.partition("-")[0]
+    return {
+        "rollouts": one,
+        "jacobians": {**one, "method": method, "variant": variant},
+        "sparsity": {**one, "method": method, "threshold": 1e-12},
+        "durations": {**one, "method": method, "threshold": 1e-12},
+        "world_models": {
+            **{"model": "mlp", "training_seed": 3, "ended": "all epochs", "zero_threshold": 1e-6},
+            **{**many, "method": method, "threshold": 1e-12},
+        },
+    }.get(kind, {**many, "method": method, "threshold": 1e-12})
+
+
+def made(
+    directory, kind, *, study=STUDY, variant="unrolled", name=None, changed=(), made_by=None, sizes=None, length=3, **attrs
+):
+    """Write a store of a kind as its stage would; `changed`: (key, …, value) of its settings. Returns its path."""
+    sizes = {**SIZES, **(sizes or {})}
+    attrs = {"task": "CartpoleBalance", "policy": "noise", **identity_of(kind, variant), **attrs}
+    said = settings_of(kind, study, attrs["policy"], variant, attrs.get("model", "mlp"))
+    if changed:
+        *outer, last, value = changed
+        inner = said
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+    of_dims = ARRAYS.get(kind, {"x": ("value",)})
+    arrays = {array: (dims, np.zeros([sizes.get(dim, 1) for dim in dims])) for array, dims in of_dims.items()}
+    if kind in ARRAYS:
+        arrays["length"] = ("episode", np.full(sizes["episode"], length, np.int32))
+    before = {made_of: {n: stores._version(n) for n in stores.SIMULATOR} for made_of in ("rollouts", "jacobians")}
+    attrs = stores.provenance(kind, said, **attrs, simulator_versions={} if kind == "rollouts" else before)
+    attrs["simulator_versions"] = {**attrs["simulator_versions"], **(made_by or {})}
+    path = directory / (
+        name or f"{kind}-{attrs.get('seed', '')}{attrs.get('model', '')}{attrs.get('training_seed', '')}.zarr"
+    )
+    stores.write_store(path, xr.Dataset(arrays, attrs=attrs))
+    return path
+
+
+def _way(stage, kind):
+    """How the last store of a kind is made, of those that a stage reads."""
+    return {
+        "variant": "implicit" if stage == "ablation" else "unrolled",
+        "model": "gated" if kind == "world_models" else "mlp",
+    }
+
+
+def inputs(directory, stage, **odd):
+    """The stores that a stage reads, by kind; `odd`: how the last one of a kind is made otherwise."""
+    paths = {}
+    for kind in READ[stage]:
+        last = odd.get(kind, {})
+        ways = ["unrolled", "implicit"] if stage == "ablation" else ["unrolled"]
+        if kind == "world_models":
+            one = [{"model": m, "training_seed": s} for m in ("mlp", "gated") for s in (3, 4)]
+        elif "seed" in identity_of(kind, "unrolled"):
+            one = [{"seed": seed, "variant": way} for seed in (0, 1) for way in ways]
+        else:
+            one = [{}]
+        if stage in ("jacobians", "sparsity", "durations", "frames"):
+            one = one[:1]
+        named = [{**each, "name": f"{kind}-{number}.zarr"} for number, each in enumerate(one)]
+        paths[kind] = [made(directory, kind, **each) for each in named[:-1]]
+        paths[kind].append(made(directory, kind, **{**named[-1], **last}))
+    return paths
+
+
+def opened(stage, paths, study=STUDY):
+    run = [name for name in stores.RUN if name not in ("method", "variant")] if stage == "ablation" else stores.RUN
+    return _inputs.open_inputs(stage_of(stage, study), paths, run=run)
+
+
+@pytest.mark.parametrize("stage", READ)
+def test_what_the_study_made_agrees(tmp_path, stage):
+    read = opened(stage, inputs(tmp_path, stage))
+    assert list(read) == READ[stage] and all(read.values())
+    seeds = [data.attrs["seed"] for data in read[READ[stage][0]]]
+    assert seeds == sorted(seeds)
+
+
+CHANGES = {
+    "policies": ("noise", "scale", 0.05),
+    "rollouts": ("episodes", 7),
+    "jacobians": ("precision", "float32"),
+    "sparsity": ("threshold", 1e-9),
+    "resampling": ("seed", 5),
+    "embedding": ("perplexity", 3.0),
+    "world_models": ("target", "change"),
+}
+CASES = [
+    (stage, kind, section)
+    for stage, kinds in READ.items()
+    for kind in kinds
+    for section in STAGES[kind].model_fields
+    if section in CHANGES
+]
+
+
+@pytest.mark.parametrize(("stage", "kind", "section"), CASES)
+def test_any_setting_that_an_input_shares_with_the_study_is_compared(tmp_path, stage, kind, section):
+    change = section, *CHANGES[section]
+    paths = inputs(tmp_path, stage, **{kind: {"changed": change}})
+    *keys, value = change
+    expected = settings_of(kind, **_way(stage, kind))
+    for key in keys:
+        expected = expected[key]
+    with pytest.raises(UserError) as caught:
+        opened(stage, paths)
+    message = str(caught.value)
+    assert f"{paths[kind][-1]} was made with {'.'.join(keys)} = {value!r}, this study has {expected!r}" in message
+    assert "delete it and run snakemake again" in message and "\n" not in message
+
+
+def test_every_store_that_differs_is_named_at_once(tmp_path):
+    other = STUDY.model_copy(update={"sparsity": settings.SparsitySettings(sweep=[1e-3])})
+    paths = [made(tmp_path, "sparsity", seed=seed, study=other) for seed in (0, 1)]
+    with pytest.raises(
+        UserError, match=rf"{paths[0]} was made with sparsity.sweep = .*delete it, and {paths[1]}, which differ"
+    ):
+        opened("summary", {"sparsity": paths})
+
+
+def with_expert(**overrides):
+    expert = {"source": "train", "training": {"overrides": overrides}}
+    return studies.load_study(
+        {
+            "tasks": ["CartpoleBalance"],
+            "policies": {"expert": expert},
+            "seeds": [0],
+            "rollouts": {"episodes": 2, "steps": 3},
+            "world_models": {"tasks": []},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({}, {"learning_rate": 1e-3}, "learning_rate not set, this study has 0.001"),
+        ({"learning_rate": 1e-3}, {}, "learning_rate = 0.001, this study does not set it"),
+        ({"learning_rate": 1e-3}, {"learning_rate": 1e-3}, None),
+        ({}, {}, None),
+    ],
+)
+def test_a_key_that_one_side_does_not_set_is_a_difference(tmp_path, before, now, said):
+    path = made(tmp_path, "rollouts", study=with_expert(**before), policy="expert")
+    stage = stage_of("jacobians", with_expert(**now), "expert")
+    if said is None:
+        assert _inputs.open_input(stage, path, "rollouts").attrs["seed"] == 0
+        return
+    with pytest.raises(UserError, match=rf"{path} was made with policies\.expert\.training\.overrides\.{said}: delete"):
+        _inputs.open_input(stage, path, "rollouts")
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, True), (0, False), ({}, {"a": 1}), ([1], [1, 2]), ("1", 1), (None, 0)])
+def test_values_of_other_types_are_other_values(tmp_path, value, other):
+    stage = {"policies": {"noise": {"scale": value}}}
+    assert _first_difference({"policies": {"noise": {"scale": other}}}, stage) is not None
+    assert _first_difference(copy.deepcopy(stage), stage) is None
+    assert _first_difference({"policies": {"noise": {"scale": 1.0}}}, {"policies": {"noise": {"scale": 1}}}) is None
+
+
+SEVERAL = [stage for stage in READ if stage not in ("jacobians", "sparsity", "durations")]
+
+
+@pytest.mark.parametrize("package", stores.SIMULATOR)
+@pytest.mark.parametrize("stage", SEVERAL)
+def test_results_of_another_simulator_are_not_pooled_nor_combined(tmp_path, stage, package):
+    kind = READ[stage][-1]
+    now = {name: stores._version(name) for name in stores.SIMULATOR}
+    paths = inputs(tmp_path, stage, **{kind: {"made_by": {"rollouts": {**now, package: "0.0.1"}}}})
+    with pytest.raises(UserError) as caught:
+        opened(stage, paths)
+    message = str(caught.value)
+    for words in (str(paths[kind][-1]), f"{package} '0.0.1'", f"'{now[package]}'", "snakemake --cores all -R rollouts"):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind"), [("summary", "jacobians"), ("world_models", "jacobians"), ("recovery", "world_models")]
+)
+def test_neither_are_jacobians_or_world_models_of_several_simulators(tmp_path, stage, kind):
+    read = READ[stage][-1]
+    with pytest.raises(UserError, match=rf"its {kind} were made with jax '1.0'.*-R {kind}"):
+        opened(stage, inputs(tmp_path, stage, **{read: {"made_by": {kind: OLD}}}))
+
+
+def test_jacobians_may_be_of_another_simulator_than_all_of_their_rollouts(tmp_path):
+    old = made(tmp_path, "rollouts", made_by={"rollouts": OLD})
+    rollout = _inputs.open_input(stage_of("jacobians"), old, "rollouts")
+    made_of_it = stores.provenance("jacobians", {}, **stores.identity_of(rollout))["simulator_versions"]
+    assert made_of_it["rollouts"] == OLD and made_of_it["jacobians"]["mujoco-mjx"] == stores._version("mujoco-mjx")
+    odd = {"made_by": {"rollouts": OLD}}
+    paths = {"rollouts": [old], **{kind: [made(tmp_path, kind, **odd)] for kind in ("jacobians", "sparsity")}}
+    assert opened("world_models", paths)
+
+
+def test_what_computes_no_numbers_of_the_simulator_may_differ(tmp_path, monkeypatch):
+    paths = [made(tmp_path, "sparsity", seed=0)]
+    version = stores._version
+    monkeypatch.setattr(stores, "_version", lambda name: "0.1" if name in ("xarray", "zarr", "numpy") else version(name))
+    paths.append(made(tmp_path, "sparsity", seed=1))
+    first, second = opened("summary", {"sparsity": paths})["sparsity"]
+    assert first.attrs["versions"] != second.attrs["versions"]
+
+
+def test_a_store_says_which_simulator_made_what_it_is_made_of(tmp_path, monkeypatch):
+    """So that recomputing what needs no simulator, after an upgrade, hides nothing."""
+    jacobian = stores.open_store(made(tmp_path, "jacobians", made_by={"rollouts": OLD, "jacobians": OLD}))
+    sparsity = stores.provenance("sparsity", {}, **stores.identity_of(jacobian))
+    assert sparsity["simulator_versions"] == {"rollouts": OLD, "jacobians": OLD} and sparsity["versions"]["jax"] != "1.0"
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind", "dim"),
+    [
+        *(("summary", "sparsity", dim) for dim in ("episode", "time")),
+        *(("world_models", "jacobians", dim) for dim in ("episode", "time")),
+        ("survival", "durations", "episode"),
+    ],
+)
+def test_other_numbers_of_episodes_or_steps_are_one_message(tmp_path, stage, kind, dim):
+    paths = inputs(tmp_path, stage, **{kind: {"sizes": {dim: 1}, "length": 1}})
+    key = {"episode": "episodes", "time": "steps"}[dim]
+    with pytest.raises(UserError, match=rf"{paths[kind][-1]} has 1 {key}, its settings say rollouts\.{key} = {SIZES[dim]}"):
+        opened(stage, paths)
+
+
+def test_episodes_of_other_lengths_are_of_other_recordings(tmp_path):
+    paths = inputs(tmp_path, "world_models", sparsity={"length": 2})
+    with pytest.raises(UserError, match=r"sparsity-1.zarr has episodes of \[2, 2\] steps, .*rollouts-1.zarr of \[3, 3\]"):
+        opened("world_models", paths)
+
+
+def test_a_copy_is_not_pooled_with_what_it_is_a_copy_of(tmp_path):
+    paths = [made(tmp_path, "sparsity", name=f"{number}.zarr") for number in (0, 1)]
+    with pytest.raises(UserError, match=r"1.zarr and .*0.zarr hold the same \(kind sparsity, .*seed 0\): delete the one"):
+        opened("summary", {"sparsity": paths})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("task", "FishSwim"), ("policy", "zero"), ("method", "implicit"), ("threshold", 1e-9), ("substeps", 9)],
+)
+def test_stores_of_different_runs_are_not_one_run(tmp_path, name, value):
+    paths = [
+        made(tmp_path, "sparsity", seed=0, substeps=1),
+        made(tmp_path, "sparsity", **{"seed": 1, "substeps": 1, name: value}),
+    ]
+    with pytest.raises(UserError, match=rf"sparsity-1.zarr is of {name} {value!r}, .*sparsity-0.zarr of "):
+        opened("summary", {"sparsity": paths})
+    with pytest.raises(UserError, match=rf"is of {name} {value!r}"):
+        stores.identity_of(*(stores.open_store(path) for path in paths))
+
+
+def test_jacobians_of_several_ways_are_one_run_only_to_the_ablation(tmp_path):
+    paths = [made(tmp_path, "jacobians", variant=way, name=f"{way}.zarr") for way in ("unrolled", "implicit")]
+    assert opened("ablation", {"jacobians": paths})
+    with pytest.raises(UserError, match=r"implicit.zarr is of method 'implicit'"):
+        stores.identity_of(*(stores.open_store(path) for path in paths))
+    lying = made(tmp_path, "jacobians", variant="implicit", changed=("jacobians", "method", "unrolled"))
+    with pytest.raises(UserError, match=r"jacobians.method = 'unrolled', this study has 'implicit'"):
+        opened("ablation", {"jacobians": [lying]})
+
+
+def test_a_world_model_that_the_study_does_not_have(tmp_path):
+    paths = inputs(tmp_path, "recovery", world_models={"model": "mlp", "training_seed": 9})
+    assert opened("recovery", paths)
+    other = STUDY.world_models.model_copy(update={"models": {"mlp": STUDY.world_models.models["mlp"]}})
+    with pytest.raises(UserError, match=r"world_models-2.zarr is of model 'gated', which is not asked for"):
+        opened("recovery", paths, STUDY.model_copy(update={"world_models": other}))
+
+
+def test_tables_and_figures_compare_the_settings_of_each_policy(tmp_path):
+    of_both = [(kind, policy) for kind in ("summary", "patterns") for policy in ("noise", "zero")]
+    paths = [made(tmp_path, kind, policy=policy, name=f"{kind}-{policy}.zarr") for kind, policy in of_both]
+    table = settings.TableStage.model_validate_json(studies.table_settings(STUDY, ["summary", "patterns"]))
+    of_all = FigureStage.model_validate_json(studies.study_figure_settings(STUDY, "agents", ["summary", "patterns"]))
+    of_one = FigureStage.model_validate_json(studies.figure_settings(STUDY, "threshold_sweep", ["summary"], "noise"))
+    for stage in (table, of_all):
+        assert len(_inputs.open_upstream(stage.upstream, paths)) == 4
+    assert _inputs.open_upstream(of_one.upstream, paths[:1])
+    with pytest.raises(UserError, match=r"summary-zero.zarr holds 'summary' of policy 'zero', which is not asked for"):
+        _inputs.open_upstream(of_one.upstream, paths[1:2])
+    odd = made(tmp_path, "summary", policy="noise", changed=("resampling", "resamples", 77), name="odd.zarr")
+    old = made(tmp_path, "summary", policy="zero", task="FishSwim", made_by={"jacobians": OLD}, name="old.zarr")
+    for stage, read in ((table, [odd, *paths[1:]]), (of_all, [*paths[1:], odd]), (of_one, [odd])):
+        with pytest.raises(UserError, match=r"odd.zarr was made with resampling.resamples = 77, this study has 1000"):
+            _inputs.open_upstream(stage.upstream, read)
+    with pytest.raises(UserError, match=r"old.zarr: its jacobians were made with jax '1.0'"):
+        _inputs.open_upstream(table.upstream, [*paths, old])
+
+
+def test_settings_that_say_anything_are_one_message(tmp_path):
+    for number, text in enumerate(('{"policies": [1]}', "{}", '{"\\u001b[2J": {"a\\nb": 1}}')):
+        path = made(tmp_path, "rollouts", name=f"{number}.zarr")
+        root = json.loads((path / "zarr.json").read_text())
+        root["attributes"]["settings"] = text
+        (path / "zarr.json").write_text(json.dumps(root))
+        with pytest.raises(UserError, match="was made with") as caught:
+            _inputs.open_input(stage_of("jacobians"), path, "rollouts")
+        assert str(caught.value).isprintable()
+
+
+def test_every_stage_opens_stores_by_the_one_door_that_compares():
+    folder = Path(_inputs.__file__).parent
+    for path in folder.glob("*.py"):
+        called = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        if path.name != "_inputs.py":
+            assert not called & {"open_store", "open_seeds", "open_zarr"}, path
+    assert set(READ) == STAGES.keys() - {"rollouts"}
