@@ -11,7 +11,7 @@ from tests.pipeline.project import AFTER_SPARSITY
 from tests.pipeline.test_faults import HELD_WRITES
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
-JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
 
 
 def jobs_of(slurm, project):
@@ -150,8 +150,8 @@ def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project,
     assert first["EndTime"] <= second["StartTime"], "one after the other: there is one device"
     logs = {log.name: log.read_text() for log in (project.path / "results/logs").rglob("*.log")}
     said = {name: re.findall(r"device (\S+) of job (\S+)", text) for name, text in logs.items()}
-    claimed = [found for name, found in said.items() if "unrolled" in name]
+    claimed = [found for name, found in said.items() if "exact" in name]
     assert [[device for device, _ in found] for found in claimed] == [["0"], ["0"]]
     assert {job for found in claimed for _, job in found} == {first["JobId"], second["JobId"]}
-    assert not any(found for name, found in said.items() if "unrolled" not in name)
+    assert not any(found for name, found in said.items() if "exact" not in name)
     assert project.fingerprint().items() <= reference.fingerprint().items()

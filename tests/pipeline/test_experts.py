@@ -104,13 +104,11 @@ def test_embedding_and_frames_rerun_by_what_they_depend_on(project):
     project.change("frames", {"count": 2, "size": 48})
     assert rules(project.planned()) == {"embedding", "frames", "figure"}
     project.run()
-    stores = {
-        name: project.path / f"results/{name}/CartpoleBalance/expert/unrolled.zarr" for name in ("embedding", "frames")
-    }
+    stores = {name: project.path / f"results/{name}/CartpoleBalance/expert/exact.zarr" for name in ("embedding", "frames")}
     points, frames = (xr.open_zarr(path, consolidated=False) for path in stores.values())
     assert points.sizes["point"] == 75 and (points.sequence >= 0).sum() == 10
     assert frames.sizes["frame"] == (0 if frames.attrs["renderer"] == "none" else 2)
-    assert (project.path / "results/figures/embedding-CartpoleBalance-expert-unrolled.png").stat().st_size > 1000
+    assert (project.path / "results/figures/embedding-CartpoleBalance-expert-exact.png").stat().st_size > 1000
     project.change("frames.count", 3)
     assert rules(project.planned()) == {"frames", "figure"}, "no t-SNE for another frame"
     project.change("frames.count", 2)

@@ -14,7 +14,7 @@ import zarr
 from tests.pipeline.project import AFTER_SPARSITY, Project, rules
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
-JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
 
 
 def test_a_failed_job_leaves_nothing_stale(project):
@@ -81,7 +81,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(project):
     training = {"epochs": 2000, "patience": 2000, "batch": 8}
     models = {"mlp": {"width": 16}}
     project.change("world_models", {"tasks": ["CartpoleBalance"], "models": models, "training": training})
-    store = project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/0.zarr"
+    store = project.path / "results/world_models/CartpoleBalance/expert/exact/mlp/0.zarr"
     target = str(store.relative_to(project.path))
     checkpoint = store.with_suffix(".checkpoint")
     process = project.popen("--cores", "1", "--", target)
@@ -90,7 +90,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(project):
     job.kill()
     assert process.wait(60) != 0 and not store.exists() and checkpoint.exists()
     project.snakemake("--cores", "1", "--", target)
-    log = project.path / "results/logs/world_models/CartpoleBalance-expert-unrolled-mlp-0.log"
+    log = project.path / "results/logs/world_models/CartpoleBalance-expert-exact-mlp-0.log"
     assert re.search(r"resumed after [1-9]\d* epochs", log.read_text())
     history = xr.open_zarr(store, consolidated=False).history
     assert len(history) == 2000 and history.notnull().all() and not checkpoint.exists()
@@ -109,7 +109,7 @@ def jacobian_settings(project):
 
 def test_the_replay_is_proved_once(finished):
     for policy in ("expert", "noise"):
-        log = finished.path / f"results/logs/jacobians/CartpoleBalance-{policy}-unrolled-0.log"
+        log = finished.path / f"results/logs/jacobians/CartpoleBalance-{policy}-exact-0.log"
         assert "every recorded step replays, as was proved when it was recorded" in log.read_text()
 
 

@@ -7,9 +7,9 @@ import subprocess
 
 from tests.pipeline.project import ROOT
 
-JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
-SPARSITY = "results/sparsity/CartpoleBalance/expert/unrolled/0.zarr"
-SUMMARY = "results/summary/CartpoleBalance/expert/unrolled.zarr"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
+SPARSITY = "results/sparsity/CartpoleBalance/expert/exact/0.zarr"
+SUMMARY = "results/summary/CartpoleBalance/expert/exact.zarr"
 
 HELD = """
 import time as _time

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
-PATTERNS = "results/patterns/CartpoleBalance/noise/unrolled.zarr"
-FIGURE = "results/figures/survival-CartpoleBalance-expert-unrolled.png"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
+PATTERNS = "results/patterns/CartpoleBalance/noise/exact.zarr"
+FIGURE = "results/figures/survival-CartpoleBalance-expert-exact.png"
 TABLE = "results/tables/durations.csv"
 
 
@@ -62,7 +62,7 @@ def test_a_full_disk_is_one_message_and_costs_nothing_but_room(project, remount)
     (message,) = messages(project, output, JACOBIAN)
     assert "No space left on device" in message and "make room" in message and "run snakemake again" in message
     remount("size=64m")
-    logs = {FIGURE: "figures/survival-CartpoleBalance-expert-unrolled.log", TABLE: "tables/durations.log"}
+    logs = {FIGURE: "figures/survival-CartpoleBalance-expert-exact.log", TABLE: "tables/durations.log"}
     for target, log in logs.items():
         for made in (project.path / target).parent.glob(f"{Path(target).stem}.*"):
             made.unlink()

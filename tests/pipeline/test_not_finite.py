@@ -27,8 +27,8 @@ def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, 
     project.run()
     assert project.cli("verify", "results").returncode == 0
     for policy in ("expert", "noise"):
-        check_sparsity(*(opened(study, f"sparsity/CartpoleBalance/{policy}/unrolled/0") for study in (project, finished)))
-    check_durations(*(opened(study, "durations/CartpoleBalance/expert/unrolled/0") for study in (project, finished)))
+        check_sparsity(*(opened(study, f"sparsity/CartpoleBalance/{policy}/exact/0") for study in (project, finished)))
+    check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, finished)))
     check_tables(project, finished)
     check_world_models(project)
     module.write_text(good)
@@ -75,7 +75,7 @@ def check_tables(project, finished):
     entries = 4 * 5
     np.testing.assert_allclose(mean.nonfinite_share, (2 + entries) / (75 * entries))
     for policy in ("expert", "noise"):
-        by_step = opened(project, f"sparsity/CartpoleBalance/{policy}/unrolled/0").sparsity.sel(threshold=1e-12, block="J_s")
+        by_step = opened(project, f"sparsity/CartpoleBalance/{policy}/exact/0").sparsity.sel(threshold=1e-12, block="J_s")
         by_hand = np.nanmean(np.nanmean(by_step.values, axis=1))
         np.testing.assert_allclose(mean.loc[(policy, "J_s", 1e-12)].mean_sparsity, by_hand)
     assert (tables["temporal.csv"][0].steps_without_pattern == len(INSIDE)).all()
@@ -83,13 +83,13 @@ def check_tables(project, finished):
 
 def check_world_models(project):
     for seed in (5, 1, 0):  # episode 1 is for training, for validation, a test
-        store = opened(project, f"world_models/CartpoleBalance/expert/unrolled/gated/{seed}")
+        store = opened(project, f"world_models/CartpoleBalance/expert/exact/gated/{seed}")
         for name in ("history", "jacobian", "prediction", "matched_threshold", "input_scale", "output_scale"):
             assert np.isfinite(store[name]).all(), name
         assert np.isfinite(store.rollout_error).all() and store.attrs["ended"] == "all epochs"
-        log = project.path / f"results/logs/world_models/CartpoleBalance-expert-unrolled-gated-{seed}.log"
+        log = project.path / f"results/logs/world_models/CartpoleBalance-expert-exact-gated-{seed}.log"
         assert "3 of 75 steps have a Jacobian that is not finite" in log.read_text()
-    recovery = opened(project, "recovery/CartpoleBalance/expert/unrolled").sel(condition="all", basis="scaled")
+    recovery = opened(project, "recovery/CartpoleBalance/expert/exact").sel(condition="all", basis="scaled")
     assert np.isfinite(recovery.auroc).all() and (recovery.auroc.sel(model="truth") == 1).all()
     assert (recovery.duration_distance.sel(model="truth") == 0).all()
     assert np.isfinite(recovery.relative_error.sel(model="gated")) and np.isfinite(

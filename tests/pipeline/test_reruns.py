@@ -41,7 +41,7 @@ def test_swapping_two_values_reruns(project):
 def test_a_figures_setting_redraws_that_figure_only(project):
     project.change("figures", {"sparsity_histogram": {"bin_width": 0.05}})
     planned = project.planned()
-    assert planned == [("figure", "figure=sparsity_histogram, task=CartpoleBalance, policy=expert, method=unrolled")]
+    assert planned == [("figure", "figure=sparsity_histogram, task=CartpoleBalance, policy=expert, method=exact")]
     assert sorted(jobs(project.run())) == sorted(planned)
 
 
@@ -89,7 +89,9 @@ def test_a_new_task_computes_that_task_only(project):
     planned = project.planned()
     assert all("task=FingerSpin" in wildcards for rule, wildcards in planned if rule not in ("table", "study_figure"))
     tables = [wildcards for rule, wildcards in planned if rule == "table"]
-    assert len(tables) == 10 and "table=method_ablation" in tables, "FingerSpin is differentiated in other ways as well"
+    assert len(tables) == 11 and {"table=method_ablation", "table=roughness"} <= set(tables), (
+        "FingerSpin is differentiated in other ways as well"
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_other_reported_numbers_rerun_the_tables_beside_which_they_are(project, 
 @pytest.mark.parametrize("stage", ["rollouts", "sparsity"])
 def test_a_removed_store_is_made_again_with_what_follows(project, stage):
     before = project.fingerprint()
-    method = "" if stage == "rollouts" else "unrolled/"
+    method = "" if stage == "rollouts" else "exact/"
     shutil.rmtree(project.path / f"results/{stage}/CartpoleBalance/expert/{method}0.zarr")
     planned = project.planned()
     assert rules(planned) >= {stage} | AFTER_SPARSITY
@@ -190,29 +192,37 @@ def test_one_core_and_results_on_another_file_system_give_the_same_numbers(finis
         assert alone.cli("verify", "results").stdout.count(": sound") == 12
 
 
-def test_other_ways_to_differentiate_are_compared_in_a_table(project):
-    ways = ["implicit", "implicit-float32", "finite-converged"]
-    project.change("ablation", {"tasks": ["CartpoleBalance"], "variants": ways})
+def test_ways_to_differentiate_are_held_against_differences(project):
+    ways = ["exact", "implicit", "exact-float32", "finite-converged"]
+    project.change("ablation", {"tasks": ["CartpoleBalance"], "policies": ["expert"], "variants": ways, "steps": 10})
     planned = project.planned()
-    assert sorted(wildcards for rule, wildcards in planned if rule == "jacobians") == sorted(
-        f"task=CartpoleBalance, policy=expert, method={way}, seed=0" for way in ways
-    )
-    assert rules(planned) == {"jacobians", "ablation", "table", "study_figure"}
+    assert [wildcards for rule, wildcards in planned if rule == "ablation_jacobians"] == [
+        "task=CartpoleBalance, policy=expert, seed=0"
+    ]
+    assert rules(planned) == {"ablation_jacobians", "ablation", "table", "study_figure"}
     project.run()
-    table = pd.read_csv(project.path / "results/tables/method_ablation.csv").set_index(["way", "threshold"])
-    assert (table.steps == 75).all() and (table.nonfinite == 0).all() and set(table.reference) == {"unrolled"}
-    assert (table.loc["implicit"].error_99 < 1e-12).all() and (table.loc["implicit"].same_pattern == 1).all()
-    assert (table.loc["finite-converged"].error_99 < 1e-6).all(), "Cartpole's solver has one row and converges at once"
-    assert table.loc["implicit-float32"].error_99.between(1e-9, 1e-4).all()
-    assert (project.path / "results/figures/method_ablation.svg").is_file()
-    assert "implicit against unrolled: in value" in (project.path / "results/tables/method_ablation.html").read_text()
-    assert (project.path / "results/jacobians/CartpoleBalance/expert/finite-converged/0.zarr").is_dir()
+    jacobians = xr.open_zarr(project.path / "results/ablation/CartpoleBalance/expert/0.zarr", consolidated=False)
+    assert list(jacobians.way.values) == ["differences", "differences-converged", *ways]
+    assert list(jacobians.step.isel(episode=0).values) == [0, 2, 5, 8, 10, 13, 16, 18, 21, 24]
+    table = pd.read_csv(project.path / "results/tables/method_ablation.csv").set_index(["reference", "way", "threshold"])
+    assert (table.steps == 30).all() and (table.nonfinite == 0).all()
+    truth = table.loc["differences"]
+    assert (truth.loc["exact"].error_99 < 1e-6).all() and (truth.loc["exact"].off_1 == 0).all()
+    assert (truth.loc["finite-converged"].error_99 < 1e-6).all(), "Cartpole's solver has one row and converges at once"
+    assert truth.loc["exact-float32"].error_99.between(1e-9, 1e-3).all()
+    assert (table.loc["exact"].loc["implicit"].same_pattern == 1).all()
+    page = (project.path / "results/tables/method_ablation.html").read_text()
+    assert "exact against differences: 0.0% of the smooth steps are off by more than 1 %" in page
+    roughness = pd.read_csv(project.path / "results/tables/roughness.csv")
+    assert roughness.task.tolist() == ["CartpoleBalance"] and (roughness.rough < 0.1).all()
+    for name in ("method_ablation", "roughness"):
+        assert (project.path / f"results/figures/{name}.svg").is_file()
     project.change("figures", {"method_ablation": {"smallest_error": 1e-12}})
     assert project.planned() == [("study_figure", "figure=method_ablation")]
     project.change("ablation.thresholds", [1e-12, 1e-3])
     assert rules(project.planned()) == {"ablation", "table", "study_figure"}
     project.change("jacobians", {"method": "implicit"})
-    assert not [wildcards for rule, wildcards in project.planned() if rule == "jacobians" and "policy=expert" in wildcards]
+    assert not rules(project.planned()) & {"ablation_jacobians"}
 
 
 def test_world_models_are_trained_and_scored(project):
@@ -221,7 +231,7 @@ def test_world_models_are_trained_and_scored(project):
     given = {"tasks": ["CartpoleBalance"], "models": models, "seeds": [4], "training": {"epochs": 3, "batch": 8}}
     project.change("world_models", {**given, "horizons": [1, 5, 30]})
     assert sorted(project.planned()) == [
-        ("recovery", "task=CartpoleBalance, policy=expert, method=unrolled"),
+        ("recovery", "task=CartpoleBalance, policy=expert, method=exact"),
         ("study_figure", "figure=loss_curves"),
         ("study_figure", "figure=recovery"),
         ("study_figure", "figure=recovery_conditions"),
@@ -231,7 +241,7 @@ def test_world_models_are_trained_and_scored(project):
         ("table", "table=recovery"),
         ("table", "table=world_model_answers"),
         *(
-            ("world_models", f"task=CartpoleBalance, policy=expert, method=unrolled, model={model}, seed=4")
+            ("world_models", f"task=CartpoleBalance, policy=expert, method=exact, model={model}, seed=4")
             for model in sorted(models)
         ),
     ]
@@ -248,15 +258,13 @@ def test_world_models_are_trained_and_scored(project):
     assert set(compared.verdict) == {"too few pairs"}
     answers = pd.read_csv(project.path / "results/tables/world_model_answers.csv").set_index("question").answer
     assert answers["How did training end?"] == "Of 4 runs: 3 all epochs, 1 untrained."
-    store = xr.open_zarr(
-        project.path / "results/world_models/CartpoleBalance/expert/unrolled/mlp/4.zarr", consolidated=False
-    )
+    store = xr.open_zarr(project.path / "results/world_models/CartpoleBalance/expert/exact/mlp/4.zarr", consolidated=False)
     assert store.jacobian.dims == ("episode", "time", "out_dim", "in_dim") and store.sizes["epoch"] == 3
     assert store.rollout_error.isnull().any("episode").sel(horizon=30), "25 steps hold no 30"
     assert not list((project.path / "results/world_models").rglob("*.checkpoint"))
     project.change("world_models.models.mlp.width", 17)
     assert [wildcards for rule, wildcards in project.planned() if rule == "world_models"] == [
-        "task=CartpoleBalance, policy=expert, method=unrolled, model=mlp, seed=4"
+        "task=CartpoleBalance, policy=expert, method=exact, model=mlp, seed=4"
     ]
     project.change("world_models.models.mlp_deep", {"width": 16, "depth": 3})
     project.change("world_models.models.mlp_deeper", {"width": 16, "depth": 4})

@@ -15,7 +15,7 @@ from tests.pipeline.project import ROOT, Project
 VALUES = {
     "task": ["CartpoleBalance", "FingerSpin", "Nope"],  # the study lists the first one alone
     "policy": ["expert", "noise", "zero"],  # and has no zero actions
-    "method": ["unrolled", "implicit-converged-float32", "magic"],
+    "method": ["exact", "implicit-converged-float32", "magic"],
     "seed": ["0", "7", "07"],
     "model": ["mlp", "gated", "nosuch"],
     "table": ["claims", "patterns", "nosuch"],
@@ -144,7 +144,7 @@ def test_stores_of_another_method_say_so(project):
     ("target", "said"),
     [
         ("results/rollouts/HopperHop/expert/0.zarr", "no expert is shipped for HopperHop"),
-        ("results/figures/survival-CartpoleBalance-zero-unrolled.png", "this study has no policy 'zero'"),
+        ("results/figures/survival-CartpoleBalance-zero-exact.png", "this study has no policy 'zero'"),
         ("results/tables/recovery.csv", "table 'recovery' has nothing to show: world_models.tasks is empty"),
         ("results/figures/method_ablation.png", "figure 'method_ablation' has nothing to show: none of ablation.tasks"),
     ],
@@ -160,6 +160,6 @@ def test_what_the_study_does_not_list_can_be_asked_for(finished):
     for target in (
         "results/summary/FingerSpin/expert/implicit.zarr",
         "results/rollouts/CartpoleBalance/expert/7.zarr",
-        "results/recovery/CartpoleBalance/noise/unrolled.zarr",
+        "results/recovery/CartpoleBalance/noise/exact.zarr",
     ):
         assert "Job stats" in finished.snakemake("--dry-run", "--quiet", "rules", "--", target)

@@ -7,7 +7,7 @@ from dynamic_sparsity.sparsity import durations, zeros
 from dynamic_sparsity.stores import EPISODE
 from tests.unit.arrays import IN_LABELS, OUT_LABELS
 
-ATTRS = {"task": "CartpoleBalance", "policy": "noise", "method": "unrolled", "threshold": 1e-12, "control_timestep": 0.01}
+ATTRS = {"task": "CartpoleBalance", "policy": "noise", "method": "exact", "threshold": 1e-12, "control_timestep": 0.01}
 THRESHOLDS = [1e-14, 1e-12, 1e-3]
 CONSTRAINTS = ["contact:floor/foot", "joint_limit:a"]
 

@@ -62,7 +62,7 @@ def colliding_masses(seed):
     jacobian[..., :2, :] = h * jacobian[..., 2:, :]
     jacobian[..., 0, 0] += 1
     jacobian[..., 1, 1] += 1
-    attrs = {"task": "Masses", "policy": "noise", "seed": seed, "method": "unrolled"}
+    attrs = {"task": "Masses", "policy": "noise", "seed": seed, "method": "exact"}
     length = ("episode", np.full(EPISODES, STEPS))
     states = {
         "qpos": state[..., :2],

@@ -36,7 +36,8 @@ READ = {
     "patterns": ["sparsity"],
     "embedding": ["rollouts", "sparsity"],
     "frames": ["rollouts", "embedding"],
-    "ablation": ["jacobians"],
+    "ablation_jacobians": ["rollouts"],
+    "ablation": ["ablation_jacobians"],
     "world_models": ["rollouts", "jacobians", "sparsity"],
     "recovery": ["rollouts", "jacobians", "sparsity", "world_models"],
 }
@@ -44,11 +45,12 @@ READ = {
 ARRAYS = {
     "rollouts": {"qpos": ("episode", "time", "qpos_dim"), "qvel": ("episode", "time", "dof")},
     "jacobians": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
+    "ablation_jacobians": {"jacobian": ("episode", "way", "time", "out_dim", "in_dim")},
     "sparsity": dict.fromkeys(("zero", "finite"), ("episode", "time", "out_dim", "in_dim")),
     "durations": {"ended": ("episode", "duration")},
     "world_models": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
 }
-SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "duration": 3}
+SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "duration": 3, "way": 2}
 OLD = dict.fromkeys(stores.SIMULATOR, "1.0")
 
 
@@ -57,13 +59,11 @@ def stage_of(name, study=STUDY, policy="noise"):
     return STAGES[name].model_validate_json(studies.stage_settings(study, name, policy))
 
 
-def settings_of(kind, study=STUDY, policy="noise", variant="unrolled", model="mlp"):
-    if kind == "jacobians":
-        text = studies.jacobian_settings(study, policy, variant)
-    elif kind == "world_models":
-        text = studies.world_model_settings(study, policy, model)
+def settings_of(kind, study=STUDY, policy="noise", variant="exact", model="mlp"):
+    if kind == "world_models":
+        text = studies.world_model_settings(study, policy, model, variant)
     else:
-        text = studies.stage_settings(study, kind, policy)
+        text = studies.stage_settings(study, kind, policy, variant)
     return STAGES[kind].model_validate_json(text).model_dump()
 
 
@@ -73,6 +73,7 @@ def identity_of(kind, variant):
     return {
         "rollouts": one,
         "jacobians": {**one, "method": method, "variant": variant},
+        "ablation_jacobians": one,
         "sparsity": {**one, "method": method, "threshold": 1e-12},
         "durations": {**one, "method": method, "threshold": 1e-12},
         "world_models": {
@@ -83,7 +84,7 @@ def identity_of(kind, variant):
 
 
 def made(
-    directory, kind, *, study=STUDY, variant="unrolled", name=None, changed=(), made_by=None, sizes=None, length=3, **attrs
+    directory, kind, *, study=STUDY, variant="exact", name=None, changed=(), made_by=None, sizes=None, length=3, **attrs
 ):
     """Write a store of a kind as its stage would; `changed`: (key, …, value) of its settings. Returns its path."""
     sizes = {**SIZES, **(sizes or {})}
@@ -111,10 +112,7 @@ def made(
 
 def _way(stage, kind):
     """How the last store of a kind is made, of those that a stage reads."""
-    return {
-        "variant": "implicit" if stage == "ablation" else "unrolled",
-        "model": "gated" if kind == "world_models" else "mlp",
-    }
+    return {"model": "gated" if kind == "world_models" else "mlp"}
 
 
 def inputs(directory, stage, **odd):
@@ -122,14 +120,13 @@ def inputs(directory, stage, **odd):
     paths = {}
     for kind in READ[stage]:
         last = odd.get(kind, {})
-        ways = ["unrolled", "implicit"] if stage == "ablation" else ["unrolled"]
         if kind == "world_models":
             one = [{"model": m, "training_seed": s} for m in ("mlp", "gated") for s in (3, 4)]
-        elif "seed" in identity_of(kind, "unrolled"):
-            one = [{"seed": seed, "variant": way} for seed in (0, 1) for way in ways]
+        elif "seed" in identity_of(kind, "exact"):
+            one = [{"seed": seed} for seed in (0, 1)]
         else:
             one = [{}]
-        if stage in ("jacobians", "sparsity", "durations", "frames"):
+        if stage in ("jacobians", "ablation_jacobians", "sparsity", "durations", "frames"):
             one = one[:1]
         named = [{**each, "name": f"{kind}-{number}.zarr"} for number, each in enumerate(one)]
         paths[kind] = [made(directory, kind, **each) for each in named[:-1]]
@@ -138,8 +135,7 @@ def inputs(directory, stage, **odd):
 
 
 def opened(stage, paths, study=STUDY):
-    run = [name for name in stores.RUN if name not in ("method", "variant")] if stage == "ablation" else stores.RUN
-    return _inputs.open_inputs(stage_of(stage, study), paths, run=run)
+    return _inputs.open_inputs(stage_of(stage, study), paths)
 
 
 @pytest.mark.parametrize("stage", READ)
@@ -232,7 +228,7 @@ def test_values_of_other_types_are_other_values(tmp_path, value, other):
     assert _first_difference({"policies": {"noise": {"scale": 1.0}}}, {"policies": {"noise": {"scale": 1}}}) is None
 
 
-SEVERAL = [stage for stage in READ if stage not in ("jacobians", "sparsity", "durations")]
+SEVERAL = [stage for stage in READ if stage not in ("jacobians", "ablation_jacobians", "sparsity", "durations")]
 
 
 @pytest.mark.parametrize("package", stores.SIMULATOR)
@@ -325,14 +321,13 @@ def test_stores_of_different_runs_are_not_one_run(tmp_path, name, value):
         stores.identity_of(*(stores.open_store(path) for path in paths))
 
 
-def test_jacobians_of_several_ways_are_one_run_only_to_the_ablation(tmp_path):
-    paths = [made(tmp_path, "jacobians", variant=way, name=f"{way}.zarr") for way in ("unrolled", "implicit")]
-    assert opened("ablation", {"jacobians": paths})
-    with pytest.raises(UserError, match=r"implicit.zarr is of method 'implicit'"):
-        stores.identity_of(*(stores.open_store(path) for path in paths))
-    lying = made(tmp_path, "jacobians", variant="implicit", changed=("jacobians", "method", "unrolled"))
-    with pytest.raises(UserError, match=r"jacobians.method = 'unrolled', this study has 'implicit'"):
-        opened("ablation", {"jacobians": [lying]})
+def test_the_ablation_takes_jacobians_that_know_no_thresholds_and_no_others(tmp_path):
+    coarse = STUDY.model_copy(update={"ablation": STUDY.ablation.model_copy(update={"thresholds": [1e-3]})})
+    paths = [made(tmp_path, "ablation_jacobians", seed=seed) for seed in (0, 1)]
+    assert opened("ablation", {"ablation_jacobians": paths}, coarse)
+    fewer = STUDY.model_copy(update={"ablation": STUDY.ablation.model_copy(update={"steps": 7})})
+    with pytest.raises(UserError, match=r"ablation.steps = 40, this study has 7"):
+        opened("ablation", {"ablation_jacobians": paths}, fewer)
 
 
 def test_a_world_model_that_the_study_does_not_have(tmp_path):
