@@ -2,7 +2,9 @@
 
 import ast
 import copy
+import functools
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +131,19 @@ def inputs(directory, stage, **odd):
         if stage in ("jacobians", "ablation_jacobians", "sparsity", "durations", "frames"):
             one = one[:1]
         named = [{**each, "name": f"{kind}-{number}.zarr"} for number, each in enumerate(one)]
-        paths[kind] = [made(directory, kind, **each) for each in named[:-1]]
-        paths[kind].append(made(directory, kind, **{**named[-1], **last}))
+        paths[kind] = [made_once(kind, **each) for each in named[:-1]]
+        paths[kind].append(made(directory, kind, **named[-1], **last) if last else made_once(kind, **named[-1]))
     return paths
+
+
+@functools.cache
+def made_once(kind, **options):
+    """What agrees is written once for all tests."""
+    directory = Path(_KEPT.name) / str(made_once.cache_info().currsize)
+    return made(directory, kind, **options)
+
+
+_KEPT = tempfile.TemporaryDirectory()
 
 
 def opened(stage, paths, study=STUDY):
@@ -331,8 +343,7 @@ def test_the_ablation_takes_jacobians_that_know_no_thresholds_and_no_others(tmp_
 
 
 def test_a_world_model_that_the_study_does_not_have(tmp_path):
-    paths = inputs(tmp_path, "recovery", world_models={"model": "mlp", "training_seed": 9})
-    assert opened("recovery", paths)
+    paths = inputs(tmp_path, "recovery")
     other = STUDY.world_models.model_copy(update={"models": {"mlp": STUDY.world_models.models["mlp"]}})
     with pytest.raises(UserError, match=r"world_models-2.zarr is of model 'gated', which is not asked for"):
         opened("recovery", paths, STUDY.model_copy(update={"world_models": other}))
