@@ -14,20 +14,27 @@ from dynamic_sparsity.simulation.substep import exact_step
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import Recorded, Transition
 from tests.reference import central_differences, chained_transition_fd, warmed_up
-from tests.unit.models import ACTUATORS, NOWHERE, body, task_of, xml
+from tests.unit.models import NOWHERE, body, task_of, xml
 
-STOPPED = 'iterations="{}" ls_iterations="4" tolerance="1e-8" timestep="0.01"'
-MODELS = {
-    "two iterations": xml(body(height="0.3", with_whom=NOWHERE), more=ACTUATORS).replace(
-        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"', STOPPED.format(2)
-    ),
-    "one iteration, contacts": xml(body()).replace(
-        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"', STOPPED.format(1)
-    ),
-    "two iterations, implicitfast": xml(body(height="0.3", with_whom=NOWHERE), more=ACTUATORS).replace(
-        'iterations="50" ls_iterations="50" tolerance="1e-14" timestep="0.005"',
-        STOPPED.format(2) + ' integrator="implicitfast"',
-    ),
+HOPPER = """<mujoco><option timestep="0.01" {option}/><default><joint damping="0.1" frictionloss="0.3"/></default>
+<worldbody>
+  <geom name="floor" type="plane" size="5 5 0.1" contype="1" conaffinity="1" condim="3"/>
+  <body pos="0 0 0.18">
+    <joint name="lift" type="slide" axis="0 0 1" frictionloss="0"/>
+    <joint name="shoulder" axis="0 1 0" range="-20 20" limited="true"/>
+    <geom type="capsule" fromto="0 0 0 0.2 0 0" size="0.03" contype="0" conaffinity="0"/>
+    <body pos="0.2 0 0">
+      <joint name="elbow" axis="0 1 0.2" range="-60 10" limited="true"/>
+      <geom type="capsule" fromto="0 0 0 0.15 0 -0.1" size="0.03" contype="1" conaffinity="1"/>
+    </body>
+  </body>
+</worldbody>
+<actuator><motor joint="shoulder"/><position joint="elbow" kp="5" kv="0.2"/></actuator></mujoco>"""
+"""Contacts, joint limits and friction loss, and a solver that is stopped early."""
+OPTIONS = {
+    "one iteration": 'iterations="1" ls_iterations="3"',
+    "one iteration, damping explicit": 'iterations="1" ls_iterations="3"><flag eulerdamp="disable"/></option><option',
+    "two iterations, implicitfast": 'iterations="2" ls_iterations="4" integrator="implicitfast"',
 }
 
 
@@ -40,10 +47,10 @@ def states_of(task, count=60):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
     """Of `exact_step`: of the solution in the substeps that converged, of MJX's own iterations in the others."""
-    task = task_of(MODELS[name])
+    task = task_of(HOPPER.format(option=OPTIONS[name]))
     assert in_closed_form(task, "exact")
     start = states_of(task)
     stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(start)
@@ -81,10 +88,8 @@ def mjx_step(task):
 @pytest.mark.parametrize("name", ["FingerSpin", "BallInCup"])
 def test_exact_is_the_derivative_of_the_step_where_neither_old_method_is(name):
     """The published measure: at smooth steps, the largest error over the largest entry, against central differences."""
-    task, step = load_task(name), None
-    start = Recorded(
-        *(np.concatenate(parts) for parts in zip(warmed_up(task, 40, keep=20), warmed_up(task, 200, keep=20), strict=True))
-    )
+    task = load_task(name)
+    start = warmed_up(task, 120, keep=60)
     results = {method: Differentiator(task, method)(start) for method in ("exact", "implicit")}
     step = mjx_step(task)
     errors = {method: [] for method in results}
@@ -96,7 +101,7 @@ def test_exact_is_the_derivative_of_the_step_where_neither_old_method_is(name):
                 errors[method].append(np.abs(result.jacobian[k] - narrow).max() / np.abs(narrow).max())
     assert len(errors["exact"]) >= 30
     assert max(errors["exact"]) < 1e-4 and np.median(errors["exact"]) < 1e-6
-    assert np.mean(np.array(errors["implicit"]) > 0.01) > 0.05, "the states are such that the old method fails"
+    assert np.mean(np.array(errors["implicit"]) > 0.01) > 0.03, "the states are such that the old method fails"
 
 
 @pytest.mark.slow
@@ -138,15 +143,15 @@ def at_rest(model, speed=0.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("speed", [0.0, 1e-9])
-def test_rotations_at_rest_have_a_slope(speed):
+def test_rotations_at_rest_have_a_slope():
     """MJX's exponential and logarithm of a rotation lose theirs below 1e-8: free joint, ball joint, spring of a ball."""
     task = task_of(RESTING)
-    start = at_rest(task.model, speed)
-    truth = chained_transition_fd(task, [part[0] for part in start])
-    stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start)))
-    np.testing.assert_allclose(stages.jacobian[0], truth, atol=1e-7)
-    np.testing.assert_array_equal(np.abs(stages.jacobian[0]) < 1e-7, np.abs(truth) < 1e-7)
+    start = Recorded(*map(np.concatenate, zip(at_rest(task.model), at_rest(task.model, 1e-9), strict=True)))
+    slopes = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start))).jacobian
+    for k in range(2):
+        truth = chained_transition_fd(task, [part[k] for part in start])
+        np.testing.assert_allclose(slopes[k], truth, atol=1e-7)
+        np.testing.assert_array_equal(np.abs(slopes[k]) < 1e-7, np.abs(truth) < 1e-7)
 
 
 @pytest.mark.slow
