@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from tests.benchmarks.jacobians import policy_of
 from tests.benchmarks.process import measured
 
 TASKS = ("CartpoleBalance", "FingerSpin", "HopperHop", "CheetahRun", "FishSwim", "HumanoidWalk")
@@ -15,8 +16,9 @@ STEPS = 96
 def measure() -> list[dict[str, object]]:
     """One row per task and method: milliseconds per Jacobian (median of 5, one pinned core, float64) for each batch."""
     rows = []
-    for method in ("implicit", "unrolled"):
+    for method in ("exact", "implicit", "unrolled"):
         for task in TASKS:
+            measured("truth", task, policy_of(task))  # records the steps
             row = {"method": method, **measured("batches", method, task)}
             print(" ".join(f"{name}={value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items()))
             rows.append(row)
@@ -29,11 +31,10 @@ def _times(method: str, name: str) -> dict[str, object]:
     runtime.configure_jax(threads=1, double_precision=True)
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.tasks import load_task
-    from tests.benchmarks.jacobians import median_ms
-    from tests.reference import warmed_up
+    from tests.benchmarks.jacobians import median_ms, recorded_steps
 
     task = load_task(name)
-    start = warmed_up(task, STEPS, keep=STEPS)
+    start = recorded_steps(name, STEPS)
     times: dict[str, object] = {"task": name, "inputs": len(task.coordinates.input_labels)}
     for batch in BATCHES:
         differentiate = Differentiator(task, method, batch=batch)

@@ -29,7 +29,7 @@ def _rate(name: str) -> float:
     from tests.reference import warmed_up
 
     task = load_task(name)
-    differentiate, states = Differentiator(task, "implicit"), warmed_up(task, 192, keep=192)
+    differentiate, states = Differentiator(task, "exact"), warmed_up(task, 192, keep=192)
     differentiate(states)
     time.sleep(5 - time.time() % 5)  # a common start
     started, done = time.perf_counter(), 0

@@ -6,10 +6,16 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 
 from tests.benchmarks.process import ALL_CORES, measured, result, start
+from tests.benchmarks.truth import EXPERTS, FOLDER
+
+if TYPE_CHECKING:
+    from dynamic_sparsity.simulation.transition import Recorded
 
 TASKS = [
     *("BallInCup", "CartpoleBalance", "CheetahRun", "ReacherHard"),
@@ -21,38 +27,61 @@ REPEATS = 5
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task: milliseconds per Jacobian (median of 5 on one pinned core) and ratios to `implicit` in float64.
+    """One row per task: milliseconds per Jacobian (median of 5 on one pinned core) and ratios to `exact` in float64.
 
-    plain_cores_ms: a newcomer's `jit(vmap(jacfwd))`, no switches, as many processes as cores and none pinned;
-    time per Jacobian of all of them together. floor_ms: inputs x substeps x the time of one physics step without derivative.
-    first_s: from the start of a second job of the task to its first Jacobian.
+    At steps in the middle of rollouts, of experts where there are (else noise); unconverged: share of them in which
+    the solver stopped before it had converged, which `exact` differentiates twice. plain_cores_ms: a newcomer's
+    `jit(vmap(jacfwd))`, no switches, as many processes as cores and none pinned; time per Jacobian of all of them
+    together. floor_ms: inputs x substeps x the time of one physics step without derivative. first_s: from the start
+    of a second job of the task to its first Jacobian.
     """
     rows = []
     for task in TASKS:
+        measured("truth", task, policy_of(task))  # records the steps
+        exact = measured("jacobians", "exact", task, 64)
+        again = measured("jacobians", "exact", task, 64)
         implicit = measured("jacobians", "implicit", task, 64)
-        again = measured("jacobians", "implicit", task, 64)
         unrolled = measured("jacobians", "unrolled", task, 64)
         c_engine = measured("jacobians", "c", task, 64)
         newcomers = [start("jacobians", "plain", task, 64, cores=ALL_CORES, XLA_FLAGS="") for _ in ALL_CORES]
         plain = 1 / sum(1 / result(process)["ms"] for process in newcomers)
         row = {
             "task": task,
-            "inputs": implicit["inputs"],
-            "substeps": implicit["substeps"],
+            "policy": policy_of(task),
+            "inputs": exact["inputs"],
+            "substeps": exact["substeps"],
+            "unconverged": exact["unconverged"],
+            "exact_float64_ms": again["ms"],
             "implicit_float64_ms": implicit["ms"],
-            "implicit_float32_ms": measured("jacobians", "implicit", task, 32)["ms"],
+            "exact_float32_ms": measured("jacobians", "exact", task, 32)["ms"],
             "unrolled_float64_ms": unrolled["ms"],
-            "floor_ms": implicit["inputs"] * measured("jacobians", "step", task, 64)["ms"],
+            "floor_ms": exact["inputs"] * measured("jacobians", "step", task, 64)["ms"],
             "c_forward_ms": c_engine["forward"],
             "c_centred_ms": c_engine["centred"],
             "plain_cores_ms": plain,
-            "c_centred_over_implicit": c_engine["centred"] / implicit["ms"],
-            "plain_over_implicit": plain * len(ALL_CORES) / implicit["ms"],
+            "c_centred_over_exact": c_engine["centred"] / again["ms"],
+            "unrolled_over_exact": unrolled["ms"] / again["ms"],
+            "exact_over_implicit": again["ms"] / implicit["ms"],
+            "plain_over_exact": plain * len(ALL_CORES) / again["ms"],
             "first_s": again["first_s"],
         }
         print(" ".join(f"{name}={value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items()))
         rows.append(row)
     return rows
+
+
+def policy_of(task: str) -> str:
+    """Whose steps are differentiated."""
+    return "expert" if task in EXPERTS else "noise"
+
+
+def recorded_steps(task: str, count: int = STEPS) -> Recorded:
+    """Steps of the task's rollouts, at even distances, that `truth` has recorded."""
+    from dynamic_sparsity.simulation.transition import Recorded
+
+    with np.load(FOLDER / f"{task}-{policy_of(task)}.npz") as arrays:
+        kept = np.linspace(0, len(arrays["qpos"]) - 1, count).astype(int)
+        return Recorded(*(arrays[field][kept].astype(float) for field in Recorded._fields))
 
 
 def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int = STEPS) -> float:
@@ -72,14 +101,14 @@ def _ours(name: str, method: str, bits: int) -> dict[str, object]:
     runtime.configure_jax(threads=1, double_precision=bits == 64)
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.tasks import load_task
-    from tests.reference import warmed_up
 
     task = load_task(name)
-    start = warmed_up(task, STEPS, keep=STEPS)
+    start = recorded_steps(name)
     differentiate = Differentiator(task, method)
-    differentiate(start)
+    activity = differentiate(start).activity
     first = time.time() - psutil.Process().create_time()
     sizes = {"inputs": len(task.coordinates.input_labels), "substeps": task.substeps}
+    sizes["unconverged"] = float(1 - activity.converged.mean())
     return {"ms": median_ms(lambda: differentiate(start)), "first_s": first, **sizes}
 
 
@@ -92,10 +121,9 @@ def _step(name: str) -> dict[str, object]:
 
     from dynamic_sparsity.simulation.tasks import load_task
     from dynamic_sparsity.simulation.transition import Recorded, Transition
-    from tests.reference import warmed_up
 
     task = load_task(name)
-    batches = Recorded(*(part.reshape(STEPS // 48, 48, part.shape[1]) for part in warmed_up(task, STEPS, keep=STEPS)))
+    batches = Recorded(*(part.reshape(STEPS // 48, 48, part.shape[1]) for part in recorded_steps(name)))
     step = jax.jit(lambda recorded: jax.lax.map(jax.vmap(Transition(task)), recorded))
     return {"ms": median_ms(lambda: jax.block_until_ready(step(batches)))}
 
@@ -110,7 +138,6 @@ def _plain(name: str) -> dict[str, object]:
     from mujoco_playground._src import mjx_env
 
     from dynamic_sparsity.simulation.tasks import load_task
-    from tests.reference import warmed_up
 
     task = load_task(name)
     model, blank = task.model, mjx.make_data(task.model, impl="jax")
@@ -124,7 +151,7 @@ def _plain(name: str) -> dict[str, object]:
         data = mjx_env.step(task.mjx_model, data, ctrl, task.substeps)
         return jnp.concatenate([data.qpos, data.qvel, data.act])
 
-    start = warmed_up(task, PLAIN_STEPS, keep=PLAIN_STEPS)
+    start = recorded_steps(name, PLAIN_STEPS)
     x = jnp.concatenate([start.qpos, start.qvel, start.act, start.ctrl], axis=1)
     jacobian = jax.jit(jax.vmap(jax.jacfwd(step)))
     return {"ms": median_ms(lambda: jax.block_until_ready(jacobian(x, start.qacc_warmstart)), steps=PLAIN_STEPS)}
@@ -133,10 +160,9 @@ def _plain(name: str) -> dict[str, object]:
 def _c_engine(name: str) -> dict[str, object]:
     from dynamic_sparsity.simulation.finite import FiniteDifferences
     from dynamic_sparsity.simulation.tasks import load_task
-    from tests.reference import warmed_up
 
     task = load_task(name)
-    states = warmed_up(task, STEPS, keep=STEPS)
+    states = recorded_steps(name)
     forward, centred = (FiniteDifferences(task, centred=centred) for centred in (False, True))
     return {"forward": median_ms(lambda: forward(states)), "centred": median_ms(lambda: centred(states))}
 

@@ -16,6 +16,8 @@ EXPERTS = (
     *("BallInCup", "CartpoleBalance", "CheetahRun", "ReacherHard"),
     *("FingerSpin", "FingerTurnEasy", "WalkerRun", "SwimmerSwimmer6"),
 )
+FOLDER = Path("results/bench/truth")
+"""Where recorded steps are kept."""
 METHODS = ("exact", "implicit", "unrolled")
 SEED, EPISODES, STEPS, SAMPLE = 3, 2, 1000, 150
 """Of the rollouts, and how many steps of each episode are differentiated: another seed than the studies have."""
@@ -94,9 +96,8 @@ def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
 
 if __name__ == "__main__":
     task_name, policy_name, *asked = sys.argv[1:]
-    folder = Path("results/bench/truth")
-    folder.mkdir(parents=True, exist_ok=True)
-    steps = folder / f"{task_name}-{policy_name}.npz"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    steps = FOLDER / f"{task_name}-{policy_name}.npz"
     if not asked:
         record(task_name, policy_name, steps)
         print("{}")
