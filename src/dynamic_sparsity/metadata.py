@@ -144,7 +144,7 @@ class StoreAttributes(_Said):
     schema_version: int
     settings: str
     versions: dict[str, str]
-    simulator_versions: dict[str, dict[str, str]] = {}
+    simulator_versions: dict[str, dict[str, str]]
     task: Name
     policy: Name
     seed: Count = 0

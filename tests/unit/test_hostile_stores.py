@@ -147,7 +147,18 @@ def test_metadata_of_any_bytes(sound, content, name):
         assert use_all_ways(store) is None
 
 
-ATTRIBUTES = ["kind", "schema_version", "settings", "versions", "task", "policy", "seed", "method", "variant"]
+ATTRIBUTES = [
+    "kind",
+    "schema_version",
+    "settings",
+    "versions",
+    "simulator_versions",
+    "task",
+    "policy",
+    "seed",
+    "method",
+    "variant",
+]
 
 
 @pytest.mark.parametrize("value", [GONE, *VALUES], ids=quoted)
