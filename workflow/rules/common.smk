@@ -129,8 +129,8 @@ FIGURE_QUESTIONS = {
 report: "../report/workflow.rst"
 
 
-# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it.
-container: os.path.relpath(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
+# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it. Not otherwise: its path may have no spaces.
+container: ENVIRONMENT and str(RESOURCES.parent / "envs/dynamic-sparsity.sif")
 
 
 # What names look like. Which ones there are, input functions ask `targets`, which says what to do about others.
