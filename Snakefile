@@ -10,6 +10,7 @@ configfile: CONFIG_FILE
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/policies.smk"
 include: "workflow/rules/rollouts.smk"
 include: "workflow/rules/jacobians.smk"

@@ -1,13 +1,12 @@
 """Validated settings, paths of stores, and the code that each stage uses."""
 
 import functools
-import hashlib
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import reported, shipped_experts, sources, targets
+from dynamic_sparsity import sources
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
 from dynamic_sparsity.whole_files import check_writable
@@ -19,7 +18,7 @@ STUDY = or_exit(
 )
 if STUDY.notice and workflow.is_main_process:
     print(STUDY.notice, file=sys.stderr)
-RESOURCES = Path(os.path.relpath(Path(workflow.basedir) / "resources"))
+CHECKOUT = Path(os.path.relpath(workflow.basedir))
 METHOD = STUDY.jacobians.variant
 PER_SEED = {
     "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
@@ -134,8 +133,8 @@ FIGURE_QUESTIONS = {
 report: "../report/workflow.rst"
 
 
-# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it.
-container: os.path.relpath(Path(workflow.basedir) / "envs/dynamic-sparsity.sif")
+# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it. Not otherwise: its path may have no spaces.
+container: lambda wildcards: ENVIRONMENT and str(CHECKOUT / "envs/dynamic-sparsity.sif")
 
 
 # What names look like. Which ones there are, input functions ask `targets`, which says what to do about others.
@@ -210,92 +209,6 @@ def study_figures():
         and (figure != "recovery_size" or STUDY.world_models.sizes_differ)
     ]
     return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
-
-
-@functools.cache
-def check(asked, *names):
-    """Stop Snakemake with one message unless a path asks for what there can be; `asked` is a check of `targets`."""
-    or_exit(asked, STUDY, *names)
-
-
-def all_seeds(stage):
-    """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
-    return lambda wildcards: stores(
-        stage, task=wildcards.task, policy=wildcards.policy, method=wildcards.method
-    )
-
-
-def product_stores(product, stages):
-    """Stores of all tasks and policies that a table or figure reads; stops Snakemake where there are none."""
-    for stage in stages:
-        if not stores(stage):
-            check(targets.refuse_empty, product, stage)
-    return [store for stage in stages for store in stores(stage)]
-
-
-def in_order(paths):
-    """A parameter for jobs whose result depends on the order of their inputs, which Snakemake sorts to compare them."""
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()
-
-
-# What this repository ships is no input but a parameter, the digest of its content: where a checkout or a study lies
-# is no part of a result. Commands get the paths from functions of `input`, whose values Snakemake does not compare.
-@functools.cache
-def shipped(*tasks):
-    """The experts that are shipped, by task; stops Snakemake for a task without any."""
-    return or_exit(shipped_experts.of_tasks, RESOURCES / "policies", list(tasks))
-
-
-SHIPPED = (
-    shipped(*STUDY.tasks)
-    if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
-    else {}
-)
-
-
-def shipped_expert(wildcards):
-    """The shipped expert that acts in a rollout, if one does: that of its seed, modulo their number."""
-    if wildcards.policy != "expert" or STUDY.policies.expert.source != "shipped":
-        return None
-    task = wildcards.task
-    experts = SHIPPED.get(task) or shipped(task)[task]
-    return experts[int(wildcards.seed) % len(experts)]
-
-
-def trained_expert(wildcards):
-    """The expert that a rollout waits for: the one trained for its seed, unless a shipped one acts, or none."""
-    check(targets.check_task, wildcards.task)
-    check(targets.check_policy, wildcards.policy)
-    check(targets.check_seed, wildcards.seed)
-    if wildcards.policy != "expert" or shipped_expert(wildcards):
-        return []
-    return expand(TRAINED_EXPERT, task=wildcards.task, seed=wildcards.seed)
-
-
-def expert_file(wildcards, input):
-    """The file of the expert that acts, trained or shipped, if one does."""
-    expert = shipped_expert(wildcards)
-    return str(expert.path) if expert else input.expert
-
-
-def expert_checksum(wildcards):
-    """What identifies a shipped expert."""
-    expert = shipped_expert(wildcards)
-    return expert and expert.checksum
-
-
-@functools.cache
-def reported_files(table):
-    """The paths of the reported numbers that a table puts beside ours."""
-    return [
-        str(RESOURCES / "paper" / f"{name}.csv") for name in REPORTED.get(table, [])
-    ]
-
-
-@functools.cache
-def reported_digest(table):
-    """What identifies them."""
-    return or_exit(reported.digest, [Path(file) for file in reported_files(table)])
 
 
 # A study of thousands of jobs has few different settings.

@@ -1,22 +1,3 @@
-def figure_stores(wildcards):
-    """What a figure of one task reads; stops Snakemake for one that there is not."""
-    check(targets.check_figure, wildcards.figure, tuple(FIGURES))
-    return [
-        store
-        for stage in FIGURES[wildcards.figure]
-        for store in all_seeds(stage)(wildcards)
-    ]
-
-
-def study_figure_stores(wildcards):
-    """What a figure of all tasks reads; stops Snakemake for one that there is not, or that would be empty."""
-    names = tuple(STUDY_FIGURES), tuple(FIGURES)
-    check(targets.check_study_figure, wildcards.figure, *names)
-    return product_stores(
-        f"figure {wildcards.figure!r}", STUDY_FIGURES[wildcards.figure]
-    )
-
-
 rule figure:
     input:
         stores=figure_stores,

@@ -1,9 +1,3 @@
-def rollout_store(wildcards):
-    """The rollouts to differentiate; stops Snakemake for a method that there is not."""
-    check(targets.check_variant, wildcards.method)
-    return PER_SEED["rollouts"].format(**wildcards)
-
-
 rule jacobians:
     input:
         rollout=rollout_store,

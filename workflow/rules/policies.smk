@@ -1,10 +1,3 @@
-def nothing_to_wait_for(wildcards):
-    """No input; stops Snakemake for a task or seed that there is not."""
-    check(targets.check_task, wildcards.task)
-    check(targets.check_seed, wildcards.seed)
-    return []
-
-
 rule policies:
     input:
         nothing_to_wait_for,

@@ -1,9 +1,3 @@
-def table_stores(wildcards):
-    """What a table reads; stops Snakemake for one that there is not, or that would be empty."""
-    check(targets.check_table, wildcards.table, tuple(TABLES))
-    return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table])
-
-
 rule table:
     input:
         stores=table_stores,

@@ -1,22 +1,3 @@
-def learnt_rollouts(wildcards):
-    """The rollouts of all seeds to learn from; stops Snakemake for a model or a training seed that there is not."""
-    check(targets.check_world_model, wildcards.task, wildcards.policy, wildcards.model)
-    check(targets.check_seed, wildcards.seed)
-    return all_seeds("rollouts")(wildcards)
-
-
-def trained_models(wildcards):
-    """The world models of a task, policy and method, in the order of config.yaml: others are compared with the first."""
-    return expand(
-        WORLD_MODEL,
-        task=wildcards.task,
-        policy=wildcards.policy,
-        method=wildcards.method,
-        model=STUDY.world_models.models,
-        seed=STUDY.world_models.seeds,
-    )
-
-
 rule world_models:
     input:
         rollouts=learnt_rollouts,
