@@ -20,8 +20,6 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
-SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
-"""Packages whose versions may change what a step computes (docs/decisions/0010-inputs-agree.md)."""
 _LOCKS: list[IO[str]] = []
 _CACHE_VARIABLE = "DYNAMIC_SPARSITY_CACHE"
 _FUSION_SWITCH = "--xla_cpu_use_fusion_emitters=false"

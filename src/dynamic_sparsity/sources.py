@@ -7,6 +7,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
+"""Packages of others whose versions may change what a step computes (docs/decisions/0010-inputs-agree.md)."""
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGE = __name__.partition(".")[0]
 

@@ -31,7 +31,7 @@ from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.locks import check_not_refused, lock
 from dynamic_sparsity.metadata import DIGESTS
 from dynamic_sparsity.reading import DELETE, damaged, reading
-from dynamic_sparsity.runtime import SIMULATOR
+from dynamic_sparsity.sources import SIMULATOR
 
 SCHEMA_VERSION = 2
 """Raised when the arrays or attributes of a store change their meaning."""

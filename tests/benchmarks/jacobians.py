@@ -43,8 +43,6 @@ def measure() -> list[dict[str, object]]:
         implicit = measured("jacobians", "implicit", task, 64)
         unrolled = measured("jacobians", "unrolled", task, 64)
         c_engine = measured("jacobians", "c", task, 64)
-        newcomers = [start("jacobians", "plain", task, 64, cores=ALL_CORES, XLA_FLAGS="") for _ in ALL_CORES]
-        plain = 1 / sum(1 / result(process)["ms"] for process in newcomers)
         row = {
             "task": task,
             "policy": policy_of(task),
@@ -58,15 +56,29 @@ def measure() -> list[dict[str, object]]:
             "floor_ms": exact["inputs"] * measured("jacobians", "step", task, 64)["ms"],
             "c_forward_ms": c_engine["forward"],
             "c_centred_ms": c_engine["centred"],
-            "plain_cores_ms": plain,
             "c_centred_over_exact": c_engine["centred"] / again["ms"],
             "unrolled_over_exact": unrolled["ms"] / again["ms"],
             "exact_over_implicit": again["ms"] / implicit["ms"],
-            "plain_over_exact": plain * len(ALL_CORES) / again["ms"],
             "first_s": again["first_s"],
         }
         print(" ".join(f"{name}={value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items()))
         rows.append(row)
+    return rows
+
+
+def newcomer() -> list[dict[str, object]]:
+    """One row per task: milliseconds per Jacobian of a newcomer's `jit(vmap(jacfwd))`, and its ratio to `exact`.
+
+    No switches, as many processes as cores and none pinned; time per Jacobian of all of them together.
+    """
+    rows = []
+    for task in TASKS:
+        measured("truth", task, policy_of(task))
+        exact = measured("jacobians", "exact", task, 64)["ms"]
+        processes = [start("jacobians", "plain", task, 64, cores=ALL_CORES, XLA_FLAGS="") for _ in ALL_CORES]
+        plain = 1 / sum(1 / result(process)["ms"] for process in processes)
+        rows.append({"task": task, "plain_cores_ms": plain, "plain_over_exact": plain * len(ALL_CORES) / exact})
+        print(rows[-1])
     return rows
 
 

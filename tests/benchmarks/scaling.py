@@ -27,10 +27,11 @@ def measure() -> list[dict[str, object]]:
 
     core_time_over_exact: time on one core for a Jacobian of every task, over that of `exact`.
     """
-    source = Path("results/bench/jacobians.csv")
-    if not source.exists():
-        raise SystemExit(f"{source} is missing: run `python -m tests.benchmarks jacobians` first")
-    table = pd.read_csv(source)
+    sources = [Path(f"results/bench/{name}.csv") for name in ("jacobians", "newcomer")]
+    for source in sources:
+        if not source.exists():
+            raise SystemExit(f"{source} is missing: run `python -m tests.benchmarks {source.stem}` first")
+    table = pd.merge(*map(pd.read_csv, sources), on="task", validate="one_to_one")
     rows, (figure, axes) = [], plt.subplots(figsize=(6, 5), layout="constrained")
     for column, label in TIMES.items():
         times = table[column] / table["substeps"]

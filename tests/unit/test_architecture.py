@@ -1,6 +1,7 @@
 """Who may import whom, which code each stage depends on, and names that must agree."""
 
 import ast
+import re
 import shutil
 from pathlib import Path
 
@@ -134,3 +135,16 @@ def test_links_of_the_documents_lead_somewhere():
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_a_zero_is_defined_once():
+    """numpy rounds a Python float that is compared with a float32 array: only `zero.below` may compare with a threshold."""
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and path.name != "zero.py":
+                operands = {ast.unparse(side) for side in (node.left, *node.comparators)}
+                order = isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+                if order and any(re.fullmatch(r"\w*(threshold|level)", operand) for operand in operands):
+                    wrong.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert not wrong

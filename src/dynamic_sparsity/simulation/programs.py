@@ -22,7 +22,8 @@ import jax.export
 import jax.scipy.linalg
 
 from dynamic_sparsity import sources
-from dynamic_sparsity.runtime import SIMULATOR, cache_directory
+from dynamic_sparsity.runtime import cache_directory
+from dynamic_sparsity.sources import SIMULATOR
 from dynamic_sparsity.whole_files import whole
 
 _DIGEST_BYTES = 32

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamic_sparsity import digests, sources, stores
 from dynamic_sparsity.errors import quoted
-from dynamic_sparsity.runtime import SIMULATOR
+from dynamic_sparsity.sources import SIMULATOR
 
 ATTRIBUTE = "replay_proof"
 """Of a rollout store: `proof_code` of the stage that recorded it, which leaves no store where a step does not replay."""

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME
+from dynamic_sparsity.zero import below
 
 STATE, ACTION, ALL = "J_s", "J_a", "[J_s J_a]"
 BLOCKS = (STATE, ACTION, ALL)
@@ -19,7 +20,7 @@ def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
 
     Non-finite entries are not zero; ask `finite_mask` for those.
     """
-    return abs(jacobian) < np.float64(threshold)  # a Python float would be rounded to a float32 array's precision
+    return below(jacobian, threshold)
 
 
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:

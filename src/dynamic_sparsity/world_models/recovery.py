@@ -17,6 +17,7 @@ from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
 from dynamic_sparsity.world_models.thresholds import matched_threshold
+from dynamic_sparsity.zero import below
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 """Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch.
@@ -81,7 +82,7 @@ def score_episode(
             continue
         magnitude, threshold = magnitudes[basis], thresholds[basis]
         by_condition = _by_condition(magnitude, episode, threshold)
-        patterns = magnitude <= threshold, episode.zero
+        patterns = magnitude <= np.float64(threshold), episode.zero
         ours, theirs = (scores.switches(pattern, episode.known) for pattern in patterns)
         detected = [scores.switch_detection(ours, theirs, margin) for margin in margins]
         distance = scores.duration_distance(*(_durations(pattern, episode.known) for pattern in patterns))
@@ -153,7 +154,7 @@ def scores_of_model(
         zero = truth.zero[truth.known]
         relative, f1 = scores.zeros_by_threshold(magnitudes["scaled"][truth.known], zero, settings.thresholds)
         transitions, true = data.of_episodes([number]), float(zero.mean()) if len(zero) else np.nan
-        small = float((np.abs(jacobian[truth.known]) < zero_threshold).mean()) if len(zero) else np.nan
+        small = float(below(jacobian[truth.known], zero_threshold).mean()) if len(zero) else np.nan
         off = (own.prediction.values - transitions.outputs) / store.output_scale.values
         in_condition = [
             float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()

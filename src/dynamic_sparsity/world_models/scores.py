@@ -15,6 +15,8 @@ import scipy.stats
 from jaxtyping import Bool, Float
 from sklearn import metrics
 
+from dynamic_sparsity.zero import below
+
 Magnitudes = Float[np.ndarray, "step out_dim in_dim"]
 Zeros = Bool[np.ndarray, "step out_dim in_dim"]
 
@@ -74,7 +76,7 @@ def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
     """
     if not zero.any():
         return np.nan
-    return _f1(magnitude <= threshold, zero)
+    return _f1(magnitude <= np.float64(threshold), zero)
 
 
 def zeros_by_threshold(
@@ -83,8 +85,8 @@ def zeros_by_threshold(
     """(share of entries below each threshold over the share of true zeros, F1 of detecting zeros so); NaN without a zero."""
     if not zero.any():
         return np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
-    below = [magnitude < threshold for threshold in thresholds]
-    return np.array([part.sum() for part in below]) / zero.sum(), np.array([_f1(part, zero) for part in below])
+    small = [below(magnitude, threshold) for threshold in thresholds]
+    return np.array([part.sum() for part in small]) / zero.sum(), np.array([_f1(part, zero) for part in small])
 
 
 def _f1(found: Bool[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
