@@ -43,4 +43,4 @@ def _problem(log: Path) -> tuple[str, str | None, str]:
     rule = _FOLDERS.get(log.parent.name, log.parent.name)
     if rule == "figure" and task is None:
         rule = "study_figure"
-    return rule, task, "implicit" if "implicit" in parts else "unrolled"
+    return rule, task, "implicit" if "implicit" in parts else "exact"

@@ -102,7 +102,7 @@ def in_slurm(counts: Counter, project: Path) -> int:
 
 def costs(results: Path) -> list[dict[str, object]]:
     """Core hours, bytes and files of the full study from a small one that has run."""
-    units = {stage: _per_step(results, stage) for stage in ("rollouts", "jacobians/unrolled", "jacobians/implicit")}
+    units = {stage: _per_step(results, stage) for stage in ("rollouts", "jacobians/exact", "jacobians/implicit")}
     rows = [
         _row(f"{stage}: seconds per step and substep at 24 inputs", math.exp(intercept + slope * math.log(24)), "s")
         for stage, (slope, intercept) in units.items()
@@ -174,7 +174,7 @@ def _entries(results: Path, stage: str) -> int:
 
 def _per_entry(results: Path, stage: str) -> float:
     name = "" if stage in ("summary", "survival", "patterns") else "-1"
-    log = (results / f"logs/{stage}/{_LARGEST}-noise-unrolled{name}.log").read_text()
+    log = (results / f"logs/{stage}/{_LARGEST}-noise-exact{name}.log").read_text()
     return max(0.01, float(re.search(r"used ([\d.]+) s", log)[1]) - 0.3) / _entries(results, stage)
 
 

@@ -17,7 +17,7 @@ CONFIG = {
     "policies": {"noise": {}},
     "seeds": [0, 1],
     "rollouts": {"episodes": EPISODES, "steps": STEPS},
-    "ablation": {"tasks": list(TASKS), "variants": ["implicit"], "seeds": None},
+    "ablation": {"tasks": list(TASKS), "policies": ["noise"], "variants": ["exact"], "steps": 20},
     "embedding": {"tasks": list(TASKS)},
     "world_models": {"tasks": ["CheetahRun"], "seeds": [0, 1], "training": {"epochs": 5}},
 }
@@ -31,4 +31,6 @@ def finished() -> Project:
     project = Project.create(directory / "project")
     project.configure(CONFIG)
     project.snakemake("--cores", "1")
+    others = [f"results/jacobians/{task}/noise/implicit/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
+    project.snakemake("--cores", "1", "--", *others)
     return project
