@@ -63,6 +63,7 @@ def test_what_differs_is_counted_in_the_smooth_steps_of_every_episode(finite):
     np.testing.assert_allclose(strict.reference_sparsity, np.mean([2 / 3, 1 / 3]))
     np.testing.assert_allclose(strict.disagreeing, np.mean([1 / 3, 0]))
     np.testing.assert_allclose([strict.pattern_off_1, strict.pattern_off_10, strict.same_pattern], 1 / 2)
+    np.testing.assert_allclose(strict.pattern_median, np.median([1 / 3, 0]))
     assert coarse.disagreeing == 0 and coarse.same_pattern == 1 and coarse.pattern_off_1 == 0
 
 

@@ -44,6 +44,7 @@ def compare(jacobians: Sequence[xr.Dataset], settings: AblationSettings, resampl
     - `disagreeing`: entries that are zero in one and not in the other / entries;
     - `same_pattern`: share of steps with exactly the same zeros;
     - `pattern_off_1`, `pattern_off_10`: share of steps in which more than 1 %, 10 % of the entries disagree;
+    - `pattern_median`: median over steps of the share of entries that disagree;
     - `step_difference`: median distance of the next state that the way computes from the recorded one.
 
     `nonfinite` is the share of steps with an entry that is not finite in either way. `roughness`, `constrained` and
@@ -114,6 +115,7 @@ def _zeros(a: xr.DataArray, b: xr.DataArray, steps: xr.DataArray, threshold: flo
             "same_pattern": _share(apart == 0, steps),
             "pattern_off_1": _share(apart > 0.01, steps),
             "pattern_off_10": _share(apart > 0.1, steps),
+            "pattern_median": _quantile(apart.where(steps), 0.5),
         }
     )
 

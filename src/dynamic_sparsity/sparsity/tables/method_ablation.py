@@ -13,9 +13,9 @@ off_1, off_10: share of the smooth steps whose largest |difference| is above 1 %
 reference. error: that ratio, median and 99th percentile over the steps of an episode. sparsity: zeros / entries at
 the threshold. disagreeing: share of entries that are zero in one and not in the other. same_pattern: share of steps
 with exactly the same zeros; pattern_off_1, pattern_off_10: share of steps in which more than 1 %, 10 % of the entries
-disagree. step_difference: median distance of the way's next state from the recorded one. Means over episodes;
-intervals come from resampling episodes within seeds. Steps with an entry that is not finite in either way count in
-nothing but their share, `nonfinite`.
+disagree, pattern_median: median over the steps of that share. step_difference: median distance of the way's next
+state from the recorded one. Means over episodes; intervals come from resampling episodes within seeds. Steps with an
+entry that is not finite in either way count in nothing but their share, `nonfinite`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dynamic_sparsity.settings import REFERENCE
 
 ESTIMATES = (
     *("rough", "off_1", "off_10", "error_median", "error_99", "step_difference", "sparsity", "reference_sparsity"),
-    *("disagreeing", "same_pattern", "pattern_off_1", "pattern_off_10", "nonfinite"),
+    *("disagreeing", "same_pattern", "pattern_off_1", "pattern_off_10", "pattern_median", "nonfinite"),
 )
 
 
