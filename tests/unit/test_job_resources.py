@@ -35,7 +35,7 @@ def test_every_rule_states_what_it_needs(rule):
 
 
 def test_rules_are_those_that_have_needs():
-    assert set(BLOCKS) == set(job_resources._NEEDS) and len(BLOCKS) == 16
+    assert set(BLOCKS) == set(job_resources._NEEDS) and len(BLOCKS) == 17
 
 
 def test_larger_problems_ask_for_more():
@@ -45,14 +45,14 @@ def test_larger_problems_ask_for_more():
     for stage in ("rollouts", "jacobians", "sparsity", "recovery"):
         small, large = ask(stage, "CartpoleBalance"), ask(stage, "HumanoidWalk")
         assert small.memory_mb < large.memory_mb and small.minutes <= large.minutes
-    few, many = (ask("jacobians", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (1, 1000))
+    few, many = (ask("jacobians", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (1, 10_000))
     assert few.memory_mb == many.memory_mb, "one episode at a time"
     assert many.minutes >= 10 * few.minutes
     few, many = (ask("world_models", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (3, 100))
     assert many.memory_mb > 2 * few.memory_mb, "all at once"
-    slow = job_resources.request(study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise")
-    fast = job_resources.request(
-        study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise", "implicit-converged"
+    slow, fast = (
+        job_resources.request(study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise", method)
+        for method in ("unrolled", "implicit-converged")
     )
     assert fast.minutes < slow.minutes / 3
 
@@ -61,7 +61,16 @@ def test_seeds_count_where_a_job_reads_all_of_them():
     few, many = (study(seeds=list(range(count)), rollouts={"episodes": 100, "steps": 1000}) for count in (1, 10))
     for stage in job_resources._NEEDS:
         asked = [job_resources.request(each, stage, "HumanoidWalk", "noise") for each in (few, many)]
-        if stage in ("policies", "rollouts", "jacobians", "sparsity", "durations", "frames", "ablation"):
+        if stage in (
+            "policies",
+            "rollouts",
+            "jacobians",
+            "sparsity",
+            "durations",
+            "frames",
+            "ablation",
+            "ablation_jacobians",
+        ):
             assert asked[0] == asked[1], stage
         else:
             assert asked[0].minutes < asked[1].minutes or asked[0].memory_mb < asked[1].memory_mb, stage
