@@ -97,7 +97,7 @@ def assert_stays_in_results(study):
     names = {
         "task": study.tasks,
         "policy": study.policies.names,
-        "method": [study.jacobians.variant, *study.ablation.compared],
+        "method": [study.jacobians.variant, *study.ablation.ways],
         "seed": [*study.seeds, *study.world_models.seeds],
         "model": list(study.world_models.models),
         "figure": ["agents"],

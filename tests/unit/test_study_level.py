@@ -357,7 +357,7 @@ def test_every_figure_and_table_can_be_made(case, tmp_path):
         "pattern_timeline": "patterns",
     }
     recovery = {name for name in FigureSettings.names() if name.startswith("recovery")}
-    elsewhere = {"method_ablation", "loss_curves", *recovery}  # read other stores: drawn in tests of their own
+    elsewhere = {"method_ablation", "roughness", "loss_curves", *recovery}  # read other stores: drawn in tests of their own
     assert set(reads) | elsewhere == set(FigureSettings.names())
     look = FigureStyle(dpi=40)
     style.configure(look)
