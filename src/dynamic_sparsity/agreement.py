@@ -33,7 +33,9 @@ def settings_in(stage: Section) -> Expected:
         kind = store.attrs["kind"]
         if isinstance(stage, WorldModelStage) and kind == "world_models":
             if store.attrs["model"] not in values[kind]["models"]:
-                raise UserError(f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for")
+                raise UserError(
+                    f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for: give stores of this study alone"
+                )
             return _sections(kind, of_one_model(stage, store.attrs["model"]).model_dump(mode="json"))
         if isinstance(stage, AblationStage) and kind == "ablation_jacobians":
             return _sections(kind, {**values, "ablation": stage.ablation.of_jacobians.model_dump(mode="json")})
@@ -52,7 +54,9 @@ def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
     def expected(store: xr.Dataset) -> Mapping[str, Any]:
         policy, kind = store.attrs["policy"], store.attrs["kind"]
         if kind not in upstream.get(policy, {}):
-            raise UserError(f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for")
+            raise UserError(
+                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for: give stores of this study alone"
+            )
         return upstream[policy][kind]
 
     return expected

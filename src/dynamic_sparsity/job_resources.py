@@ -14,8 +14,9 @@ from dynamic_sparsity.settings import JacobianSettings
 from dynamic_sparsity.study import Study
 from dynamic_sparsity.task_sizes import ALL, TaskSize
 
-ON_ACCELERATORS = ("policies", "jacobians", "ablation_jacobians", "world_models")
-"""Stages that an accelerator helps: they run hundreds of samples side by side. A rollout is one step after the other."""
+ON_ACCELERATORS = ("policies", "jacobians", "world_models")
+"""Stages that an accelerator helps: they run hundreds of samples side by side. A rollout is one step after the other, and
+an ablation has few steps."""
 
 _AROUND_MB = 400
 """Two snakemake processes that start a job within a Slurm job (150 MB each, and some more for large studies)."""

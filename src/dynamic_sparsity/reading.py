@@ -72,7 +72,7 @@ def cause(path: Path, error: BaseException) -> str | None:
             return f"{path} cannot be read: {_missing_right(each)}"
         if isinstance(each, OSError) and each.errno and not isinstance(each, _ABSENT):
             where = f" ({printable(each.filename)})" if each.filename else ""
-            remedy = _REMEDIES.get(each.errno, "mend that")
+            remedy = _REMEDIES.get(each.errno, "look at what the system says of it (dmesg), mend it")
             return f"{path} cannot be read: {os.strerror(each.errno)}{where}; {remedy}, then run this again"
     return None
 

@@ -308,6 +308,14 @@ class AblationSettings(Section):
     def _distinct(cls, values: list[Any]) -> list[Any]:
         return without_repeats(values)
 
+    @model_validator(mode="after")
+    def _something_to_compare(self) -> AblationSettings:
+        if not set(self.variants) - {REFERENCE, CONVERGED_REFERENCE}:
+            raise ValueError(
+                f"variants = {self.variants} leaves nothing to hold against {REFERENCE!r}: add 'exact', or list no tasks"
+            )
+        return self
+
     @property
     def of_jacobians(self) -> AblationSettings:
         """What the Jacobians depend on: not the thresholds at which they are compared."""

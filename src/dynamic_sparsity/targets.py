@@ -30,7 +30,7 @@ def check_policy(study: Study, policy: str) -> None:
     if policy in names:
         return
     if policy not in PolicySettings.model_fields:
-        raise UserError(f"unknown policy {policy!r}: this study has {', '.join(names)}")
+        raise UserError(f"unknown policy {policy!r}: this study has {', '.join(names)}; ask for one of these")
     raise UserError(
         f"this study has no policy {policy!r}, only {', '.join(names)}: ask for one of these, or add it to config.yaml"
         f" (`policies: {{{policy}: {{}}}}`)"
@@ -96,7 +96,9 @@ def check_study_figure(study: Study, figure: str, study_figures: Iterable[str], 
 def refuse_empty(study: Study, product: str, stage: str) -> None:
     """Raise UserError that says why a table or figure has nothing to show: a stage without any store in this study."""
     reasons = {"recovery": _without_models, "ablation": _without_ablation}
-    reason = reasons[stage](study) if stage in reasons else f"this study has no stores of stage {stage}"
+    reason = (
+        reasons[stage](study) if stage in reasons else f"this study has no stores of stage {stage}: list more in config.yaml"
+    )
     raise UserError(f"{product} has nothing to show: {reason}")
 
 

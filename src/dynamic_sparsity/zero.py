@@ -17,3 +17,8 @@ def below(entries: Entries, threshold: float) -> Entries:
     threshold of double precision is not rounded.
     """
     return abs(entries) < np.float64(threshold)
+
+
+def at_most(entries: Entries, threshold: float) -> Entries:
+    """True where an entry's magnitude is at most `threshold`, one that was read off magnitudes; rounded as little."""
+    return abs(entries) <= np.float64(threshold)

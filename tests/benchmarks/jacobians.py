@@ -30,10 +30,9 @@ def measure() -> list[dict[str, object]]:
     """One row per task: milliseconds per Jacobian (median of 5 on one pinned core) and ratios to `exact` in float64.
 
     At steps in the middle of rollouts, of experts where there are (else noise); unconverged: share of them in which
-    the solver stopped before it had converged, which `exact` differentiates twice. plain_cores_ms: a newcomer's
-    `jit(vmap(jacfwd))`, no switches, as many processes as cores and none pinned; time per Jacobian of all of them
-    together. floor_ms: inputs x substeps x the time of one physics step without derivative. first_s: from the start
-    of a second job of the task to its first Jacobian.
+    the solver stopped before it had converged, which `exact` differentiates twice. floor_ms: inputs x substeps x the
+    time of one physics step without derivative. first_s: from the start of a second job of the task to its first
+    Jacobian.
     """
     rows = []
     for task in TASKS:

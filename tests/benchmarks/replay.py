@@ -16,7 +16,7 @@ def measure() -> list[dict[str, object]]:
     """One row per task: milliseconds per step of one episode under noise (median of 3).
 
     replay_ms: to repeat every step once; proof_ms: with the perturbed replays of those steps that leave the tolerance
-    (their share: perturbed); jacobian_ms: `implicit`, float64.
+    (their share: perturbed); jacobian_ms: `exact`, float64.
     """
     return [{"task": task, **measured("replay", task)} for task in TASKS]
 
@@ -38,7 +38,7 @@ def _both(name: str) -> dict[str, float]:
     with jax.experimental.disable_x64():
         roller = Roller(load_task(name), make_policy("noise", PolicySettings(noise=NoisePolicy())))
         episode = roller.episode(0, 0, STEPS).trimmed()
-    replayer, differentiate = Replayer(name), Differentiator(load_task(name), "implicit")
+    replayer, differentiate = Replayer(name), Differentiator(load_task(name), "exact")
     start, after = episode.start, episode.next_state
     left = np.logical_or.reduce([part.any(-1) for part in outside(replayer(start), after, TOLERANCE)])
     replay, proof, jacobian = (

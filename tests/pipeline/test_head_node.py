@@ -42,8 +42,7 @@ def test_jobs_ask_for_a_gpu_where_one_is_named(project):
         return set(rules)
 
     assert asking(dry_run(project)) == set()
-    project.change("ablation", {"tasks": ["CartpoleBalance"]})
-    assert asking(dry_run(project, JAX_PLATFORMS="cuda")) == {"jacobians", "ablation_jacobians"}
+    assert asking(dry_run(project, JAX_PLATFORMS="cuda")) == {"jacobians"}
 
 
 def test_a_directory_with_a_hostile_name_is_a_directory(tmp_path):

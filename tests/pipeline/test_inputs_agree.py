@@ -11,8 +11,8 @@ from dynamic_sparsity.settings import STAGES
 from tests.pipeline.project import ROOT
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
-JACOBIAN = "results/jacobians/CartpoleBalance/noise/unrolled/0.zarr"
-SUMMARY = "results/summary/CartpoleBalance/noise/unrolled.zarr"
+JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
+SUMMARY = "results/summary/CartpoleBalance/noise/exact.zarr"
 TABLE = "results/tables/mean_sparsity.csv"
 
 

@@ -87,13 +87,10 @@ def test_against_exact_no_step_is_rough():
     np.testing.assert_allclose(pair.off_1, 2 / 3, err_msg="the third step counts as well")
 
 
-def test_zeros_of_float32_are_not_decided_by_rounding():
-    """1e-8 in single precision is below 1e-8: a Python float would be rounded with it."""
-    single = np.array(TRUTH)
-    single[0, 0, 2] = np.float64(np.float32(1e-8))
-    assert single[0, 0, 2] < 1e-8
-    result = compared(differences=TRUTH, exact_float32=single).sel(threshold=1e-8).isel(pair=0)
-    assert result.disagreeing == 0
+def test_nothing_to_hold_against_the_truth_is_refused():
+    for variants in (["differences"], ["differences-converged", "differences"]):
+        with pytest.raises(ValueError, match="leaves nothing to hold against 'differences': add 'exact'"):
+            AblationSettings(variants=variants)
 
 
 def test_a_step_without_any_entry_has_no_error():

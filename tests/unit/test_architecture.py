@@ -137,14 +137,34 @@ def test_links_of_the_documents_lead_somewhere():
             assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"
 
 
+def thresholds_compared(text):
+    """Lines of a module that hold something against a threshold, by its order."""
+    lines = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops):
+            parts = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+            names = {getattr(part, "id", getattr(part, "attr", "")) for part in parts}
+            small = any(
+                isinstance(part, ast.Constant) and isinstance(part.value, float) and 0 < part.value < 1e-5 for part in parts
+            )
+            if small or any(re.fullmatch(r"\w*(threshold|level)s?", name) for name in names):
+                lines.append(node.lineno)
+    return lines
+
+
 def test_a_zero_is_defined_once():
-    """numpy rounds a Python float that is compared with a float32 array: only `zero.below` may compare with a threshold."""
-    wrong = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Compare) and path.name != "zero.py":
-                operands = {ast.unparse(side) for side in (node.left, *node.comparators)}
-                order = isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
-                if order and any(re.fullmatch(r"\w*(threshold|level)", operand) for operand in operands):
-                    wrong.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    """numpy rounds a Python float that is compared with a float32 array: only `zero` may compare with a threshold."""
+    wrong = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "zero.py" and (lines := thresholds_compared(path.read_text()))
+    }
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    ["x < threshold", "abs(x) <= settings.threshold", "thresholds[0] > x", "x < np.float64(level)", "x < 1e-12"],
+)
+def test_a_comparison_with_a_threshold_is_seen(comparison):
+    assert thresholds_compared(comparison) == [1]

@@ -14,7 +14,7 @@ from dynamic_sparsity.simulation.substep import exact_step
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import Recorded, Transition
 from tests.reference import central_differences, chained_transition_fd, warmed_up
-from tests.unit.models import NOWHERE, body, task_of, xml
+from tests.unit.models import CURVED_ACTUATORS, NOWHERE, body, task_of, xml
 
 HOPPER = """<mujoco><option timestep="0.01" {option}/><default><joint damping="0.1" frictionloss="0.3"/></default>
 <worldbody>
@@ -50,16 +50,23 @@ def states_of(task, count=60):
 def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
     """Of `exact_step`: of the solution in the substeps that converged, of MJX's own iterations in the others."""
     task = task_of(HOPPER.format(option=OPTIONS[name]))
+    converged = assert_the_closed_form_is_automatic_differentiation(task)
+    assert converged.any() and not converged.all(), "both kinds are there"
+
+
+def assert_the_closed_form_is_automatic_differentiation(task):
+    """With the same zeros; returns in which steps the solver converged: not in all of them."""
     assert in_closed_form(task, "exact")
     start = states_of(task)
     stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(start)
     whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start)
     converged = np.asarray(stages.activity.converged)
-    assert converged.any() and not converged.all(), "both kinds are there"
+    assert not converged.all()
     largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, atol=1e-10)
     zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
     np.testing.assert_array_equal(*zeros)
+    return converged
 
 
 def mjx_step(task):
@@ -172,6 +179,30 @@ def test_rotations_at_rest_have_a_slope_where_the_step_is_differentiated_as_a_wh
     slopes = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start).jacobian[0]
     expected = np.block([[np.eye(6), 0.01 * np.eye(6)], [np.zeros((6, 6)), np.eye(6)]])
     np.testing.assert_allclose(slopes, expected, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_rk4_makes_the_choice_in_each_of_its_stages():
+    """A hinge at rest, held by friction: each of four solves runs no iteration, and its warm start is no derivative."""
+    held = """<mujoco><option timestep="0.01" integrator="RK4" iterations="2" ls_iterations="4"/><worldbody>
+    <body><joint name="hinge" axis="0 0 1" frictionloss="0.5" damping="0.1"/><geom size="0.1"/></body></worldbody>
+    <actuator><motor joint="hinge"/></actuator></mujoco>"""
+    task = task_of(held, substeps=2)
+    start = at_rest(task.model)
+    truth = central_differences(task, [part[0] for part in start], mjx_step(task))
+    slopes = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(Recorded(*map(jnp.asarray, start)))
+    np.testing.assert_allclose(slopes.jacobian[0], truth, atol=1e-7)
+    plain = jax.jit(jax.vmap(transition_jacobian(Transition(task))))(Recorded(*map(jnp.asarray, start)))
+    assert np.abs(plain.jacobian[0] - truth).max() > 1e-3, "the old method fails here"
+
+
+@pytest.mark.slow
+def test_the_iterations_of_curved_rows_and_of_free_and_ball_joints():
+    """Equality, friction loss and limit of tendons, contacts of four rows: what the small model lacks."""
+    more = CURVED_ACTUATORS + '<equality><connect site1="tip" site2="loose"/></equality>'
+    text = xml(body(contact='condim="4"'), more=more)
+    stopped = text.replace('iterations="50" ls_iterations="50" tolerance="1e-14"', 'iterations="1" ls_iterations="3"')
+    assert_the_closed_form_is_automatic_differentiation(task_of(stopped))
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 9e-3, 1.1e-2, 0.7, 3.0])

@@ -80,7 +80,7 @@ def test_anything_else_is_named_with_what_there_is(check, names, said):
         ({"rollouts": {"episodes": 1}}, "recovery", "rollouts.episodes = 1 in each of 2 seeds .*make it at least 2$"),
         ({"tasks": ["FishSwim"]}, "recovery", "free or ball joints yet, which every task has .FishSwim.: add another"),
         ({"ablation": {"tasks": []}}, "ablation", "ablation.tasks is empty: list one of CartpoleBalance"),
-        ({}, "ablation", r"none of ablation.tasks = \['FingerSpin'\] is in tasks"),
+        ({}, "ablation", r"none of ablation.tasks = \['FingerSpin', 'WalkerRun', 'BallInCup'\] is in tasks"),
     ],
 )
 def test_why_there_is_nothing_to_show(changes, stage, said):

@@ -13,7 +13,6 @@ rule ablation_jacobians:
     resources:
         mem_mb=memory("ablation_jacobians"),
         runtime=minutes("ablation_jacobians"),
-        gpu=accelerators("ablation_jacobians"),
     params:
         settings=settings("ablation_jacobians"),
         code=code("ablation_jacobians"),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from dynamic_sparsity.figure_settings import RoughnessFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import ROUGH
+from dynamic_sparsity.settings import REFERENCE, ROUGH
 
 _COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREEN}
 _COLUMNS = 4
@@ -26,7 +26,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
     for axes, task in zip(grid.flat, tasks, strict=False):
         for store in (store for store in stores if store.attrs["task"] == task):
             known = store.roughness.values[np.isfinite(store.roughness.values)]
-            share = (known > ROUGH).mean() if len(known) else np.nan
+            share = float(store.rough.isel(pair=int(np.flatnonzero(store.reference.values == REFERENCE)[0])))
             policy = store.attrs["policy"]
             ordered = np.maximum(np.sort(known), settings.smallest)
             axes.step(

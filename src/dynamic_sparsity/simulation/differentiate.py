@@ -31,7 +31,7 @@ _BATCHES = {
     "finite": ((10_000, CHUNK_STEPS),),
 }
 """By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
-measures it again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
+measures the first three again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
 operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` and
 `exact` hold matrices and gain up to larger sizes; `differences` has a batch of its own in every step."""
 
@@ -39,7 +39,7 @@ operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` and
 def batch_size(method: Method, inputs: int, backend: str) -> int:
     """How many steps to differentiate side by side: on a CPU a divisor of CHUNK_STEPS."""
     if backend != "cpu":
-        return LARGE_CHUNK_STEPS
+        return LARGE_CHUNK_STEPS if method != "differences" else max(1, LARGE_CHUNK_STEPS // (4 * inputs + 1))
     return next(batch for limit, batch in _BATCHES[method] if inputs <= limit)
 
 

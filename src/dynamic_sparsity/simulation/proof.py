@@ -35,6 +35,9 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
     for package in SIMULATOR:
         if recorded.get(package) != running[package]:
             return f"its proof was made with {package} {quoted(recorded.get(package))}, this is {running[package]}"
-    compared = digests.compare(path, attributes.get(stores.DIGESTS) or {})
+    listed = attributes.get(stores.DIGESTS)
+    if not listed:
+        return f"{path} has no list of its files"
+    compared = digests.compare(path, listed)
     wrong = [*compared.damaged, *compared.unknown, *(f"{path} cannot be read: {error}" for error in compared.unread)]
     return wrong[0] if wrong else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 from mujoco import mjx
@@ -33,25 +35,27 @@ def exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
 
     Values are those of `mjx.step`, but for its sensors (docs/decisions/0012-exact.md).
     """
-    with rotations.smooth():
-        return _exact_step(model, data)
+    with rotations.smooth(), mock.patch.object(solver, "solve", _ended):  # MJX's RK4 solves in four stages
+        data = _unconstrained(model, data)
+        data = _ended(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
+        return INTEGRATORS[model.opt.integrator](model, data)
 
 
-def _exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    data = _unconstrained(model, data)
-    if data._impl.efc_J.size:
-        ended, solution = solver.solve(model, data), solved(model, data)
-        converged = has_converged(model, ended)
-        data = jax.tree.map(lambda end, at_solution: jnp.where(converged, at_solution, end), ended, solution)
-    else:
-        data = data.replace(qacc=data.qacc_smooth)
-    return INTEGRATORS[model.opt.integrator](model, data)
+_solve = solver.solve
+
+
+def _ended(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """What the solver ends with, differentiated as its solution if it converged, else through its iterations."""
+    iterated, solution = _solve(model, data), solved(model, data)
+    converged = has_converged(model, iterated)
+    return jax.tree.map(lambda end, at_solution: jnp.where(converged, at_solution, end), iterated, solution)
 
 
 def has_converged(model: mjx.Model, data: mjx.Data) -> jax.Array:
     """Whether the solver ended with a gradient below the model's tolerance, measured as MJX does (MuJoCo, `opt.tolerance`).
 
-    MJX's norm takes a gradient of which no element is above 1e-8 for zero, and then runs no iteration.
+    MJX's norm takes a gradient of which no element is above 1e-8 for zero, and then runs no iteration. With the integrator
+    RK4 this is the solve of the last of its four stages.
     """
     if not data._impl.efc_J.size:
         return jnp.array(True)
@@ -70,7 +74,7 @@ def solved(model: mjx.Model, data: mjx.Data) -> mjx.Data:
     """
     newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
     fixed = jax.lax.stop_gradient(data)
-    acceleration = jax.lax.stop_gradient(solver.solve(model, fixed).qacc)
+    acceleration = jax.lax.stop_gradient(_solve(model, fixed).qacc)
     here = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
     residual = here.Ma - data.qfrc_smooth - here.qfrc_constraint
     nothing = residual - jax.lax.stop_gradient(residual)

@@ -8,11 +8,12 @@ import os
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from dynamic_sparsity import reading
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.errors import UserError, printable
 
 _RIGHTS = "get the right to write there (ls -ld, chown, chmod)"
 _REMEDIES = {
@@ -24,6 +25,8 @@ _REMEDIES = {
     **reading.DISK_REMEDIES,
 }
 """What is no mistake in the program, and what to do about it."""
+_READERS = ("zarr", "numcodecs")
+"""An error that passed through none of these did not come from a store's content."""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -59,6 +62,10 @@ def _peak_mb() -> float:
 def _about_inputs(error: Exception) -> str | None:
     """What to say where an error comes from the stores that the job reads, lazily, or from too little memory."""
     output = _output()
+    if isinstance(error, ImportError):
+        return f"{output} was not made: {printable(error)}; install envs/requirements.txt again"
+    if not isinstance(error, OSError | MemoryError) and not _raised_in(error, _READERS):
+        return None
     stores = [Path(word) for word in sys.argv[1:] if word.endswith(".zarr") and word != output and Path(word).is_dir()]
     if isinstance(error, OSError):
         file = Path(os.fsdecode(error.filename)).absolute() if isinstance(error.filename, str | bytes) else Path()
@@ -70,6 +77,12 @@ def _about_inputs(error: Exception) -> str | None:
             return reading.damaged(store, wrong)
     short = reading.shortage(error)
     return short and f"{output} was not made: {short}"
+
+
+def _raised_in(error: Exception, packages: tuple[str, ...]) -> bool:
+    """Whether an error passed through any of these packages."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__", "").partition(".")[0] in packages for frame, _ in frames)
 
 
 def _about_outputs(error: Exception) -> str | None:

@@ -24,7 +24,10 @@ def main() -> None:
     episodes = rollout.sizes[stores.EPISODE]
     steps = min(stage.ablation.steps or rollout.sizes[stores.TIME], rollout.sizes[stores.TIME])
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        runtime.configure_jax(threads=given.threads, double_precision=True, accelerator=True)
+        runtime.configure_jax(
+            threads=given.threads,
+            double_precision=True,
+        )
 
         from dynamic_sparsity.simulation.rollout import recorded_of
         from dynamic_sparsity.simulation.tasks import load_task
@@ -36,9 +39,9 @@ def main() -> None:
         for number, episode in enumerate(each):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
-            sample = episode.isel({stores.TIME: chosen})
             if prove:
-                prove(*recorded_of(sample), number)
+                prove(*recorded_of(episode), number)
+            sample = episode.isel({stores.TIME: chosen})
             writer.write(_by_all_ways(sample, ways, steps).assign(step=(stores.TIME, stores.padded(chosen, steps))))
 
 

@@ -37,6 +37,7 @@ def main() -> None:
     result["history"] = recovery.histories(models, list(scored), result.training_seed.values.tolist())
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
     identity = stores.identity_of(*seeds["sparsity"])
+    identity["simulator_versions"] = {**models[0].attrs["simulator_versions"], **identity["simulator_versions"]}
     result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(), **identity)}
     stores.write_store(given.output, result)
 

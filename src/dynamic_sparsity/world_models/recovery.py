@@ -17,7 +17,7 @@ from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
 from dynamic_sparsity.world_models.thresholds import matched_threshold
-from dynamic_sparsity.zero import below
+from dynamic_sparsity.zero import at_most, below
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 """Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch.
@@ -82,7 +82,7 @@ def score_episode(
             continue
         magnitude, threshold = magnitudes[basis], thresholds[basis]
         by_condition = _by_condition(magnitude, episode, threshold)
-        patterns = magnitude <= np.float64(threshold), episode.zero
+        patterns = at_most(magnitude, threshold), episode.zero
         ours, theirs = (scores.switches(pattern, episode.known) for pattern in patterns)
         detected = [scores.switch_detection(ours, theirs, margin) for margin in margins]
         distance = scores.duration_distance(*(_durations(pattern, episode.known) for pattern in patterns))

@@ -15,7 +15,7 @@ import scipy.stats
 from jaxtyping import Bool, Float
 from sklearn import metrics
 
-from dynamic_sparsity.zero import below
+from dynamic_sparsity.zero import at_most, below
 
 Magnitudes = Float[np.ndarray, "step out_dim in_dim"]
 Zeros = Bool[np.ndarray, "step out_dim in_dim"]
@@ -76,7 +76,7 @@ def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
     """
     if not zero.any():
         return np.nan
-    return _f1(magnitude <= np.float64(threshold), zero)
+    return _f1(at_most(magnitude, threshold), zero)
 
 
 def zeros_by_threshold(

@@ -74,9 +74,9 @@ class StagewiseStep:
         force = forces(model, data, self._coordinates, curved)
         position, velocity = inertia.by_position - force.by_position, inertia.by_velocity - force.by_velocity
         by_control = force.by_act @ tangents.act + force.by_ctrl @ tangents.ctrl
+        balance = position @ tangents.position + velocity @ tangents.velocity - by_control
         mass = support.full_m(model, data)
         if not data._impl.efc_J.size:
-            balance = position @ tangents.position + velocity @ tangents.velocity - by_control
             return -_solve(mass, balance), jnp.zeros_like(balance)
         rows = Rows(model, data, self._tree, body, curved)
         newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
@@ -92,7 +92,6 @@ class StagewiseStep:
             return acceleration, jnp.zeros_like(residual)
         inertial = lambda motion: inertial_force(self._tree, body, motion)  # noqa: E731
         inputs = Inputs(mass, rows, tangents.position, inertial, rows.log_weight @ tangents.position)
-        balance = position @ tangents.position + velocity @ tangents.velocity - by_control
         reach = rows.by_position(data.qacc) @ tangents.position + rows.by_velocity @ tangents.velocity
         iterated = iterated_acceleration(model, data, inputs, balance, reach, tangents.warmstart)
         converged = has_converged(model, data)

@@ -63,6 +63,8 @@ def _sentence(rows: pd.DataFrame) -> str:
         f"{_percent(finest, 'off_1')} of the smooth steps are off by more than 1 %, {_percent(finest, 'off_10')} by more"
         f" than 10 %; the median error is {finest.error_median:.1g}"
     )
+    if finest.nonfinite > 0:
+        value += f" (steps with an entry that is not finite left out: {_percent(finest, 'nonfinite')})"
     if finest.reference == REFERENCE:
         return f"{where}: {value}. Rough steps: {_percent(finest, 'rough')}."
     zeros = f"at {finest.threshold:g} {_percent(finest, 'same_pattern')} of the steps have the same zeros"
