@@ -34,7 +34,8 @@ def settings_in(stage: Section) -> Expected:
         if isinstance(stage, WorldModelStage) and kind == "world_models":
             if store.attrs["model"] not in values[kind]["models"]:
                 raise UserError(
-                    f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for: give stores of this study alone"
+                    f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for:"
+                    " give stores of this study alone"
                 )
             return _sections(kind, of_one_model(stage, store.attrs["model"]).model_dump(mode="json"))
         if isinstance(stage, AblationStage) and kind == "ablation_jacobians":
@@ -55,7 +56,8 @@ def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
         policy, kind = store.attrs["policy"], store.attrs["kind"]
         if kind not in upstream.get(policy, {}):
             raise UserError(
-                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for: give stores of this study alone"
+                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for:"
+                " give stores of this study alone"
             )
         return upstream[policy][kind]
 

@@ -144,10 +144,7 @@ def thresholds_compared(text):
         if isinstance(node, ast.Compare) and any(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops):
             parts = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
             names = {getattr(part, "id", getattr(part, "attr", "")) for part in parts}
-            small = any(
-                isinstance(part, ast.Constant) and isinstance(part.value, float) and 0 < part.value < 1e-5 for part in parts
-            )
-            if small or any(re.fullmatch(r"\w*(threshold|level)s?", name) for name in names):
+            if any(re.fullmatch(r"\w*(threshold|level)s?", name) for name in names):
                 lines.append(node.lineno)
     return lines
 
@@ -164,7 +161,7 @@ def test_a_zero_is_defined_once():
 
 @pytest.mark.parametrize(
     "comparison",
-    ["x < threshold", "abs(x) <= settings.threshold", "thresholds[0] > x", "x < np.float64(level)", "x < 1e-12"],
+    ["x < threshold", "abs(x) <= settings.threshold", "thresholds[0] > x", "x < np.float64(level)"],
 )
 def test_a_comparison_with_a_threshold_is_seen(comparison):
     assert thresholds_compared(comparison) == [1]

@@ -40,12 +40,12 @@ def central_differences(task: Task, recorded: Recorded) -> tuple[jax.Array, jax.
     # One batch: the step itself, then each width to both sides of each input.
     sides = np.concatenate([np.zeros((1, size)), *(side * width * np.eye(size) for width in WIDTHS for side in (1, -1))])
     after, activity = jax.vmap(lambda x: transition(moved(x)))(jnp.asarray(sides))
-    here, activity = jax.tree.map(lambda part: part[0], (after, activity))
+    centre, activity = jax.tree.map(lambda part: part[0], (after, activity))
 
     def state(end: NextState) -> Float[Array, " out_dim"]:
-        return jnp.concatenate([coordinates.difference(end.qpos, here.qpos), end.qvel, end.act])
+        return jnp.concatenate([coordinates.difference(end.qpos, centre.qpos), end.qvel, end.act])
 
     above, below = jnp.moveaxis(jax.vmap(state)(after)[1:].reshape(len(WIDTHS), 2, size, -1), 1, 0)
     narrow, wide = jnp.moveaxis(above - below, -1, -2) / (2 * jnp.asarray(WIDTHS)[:, None, None])
     largest = jnp.abs(narrow).max()
-    return narrow, jnp.abs(narrow - wide).max() / largest, here, activity
+    return narrow, jnp.abs(narrow - wide).max() / largest, centre, activity

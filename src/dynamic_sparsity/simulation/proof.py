@@ -24,7 +24,7 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
     """Why the steps of a rollout store with these attributes have to be proved again; None where they need not be.
 
     They need not be where the same code did, with the same versions of the simulator, and every file is still the one that
-    was written. Accidents are found so, not lies: who writes a store can say anything of it.
+    was written. This finds accidents, not lies: whoever writes a store can say anything of it.
     """
     code = attributes.get(ATTRIBUTE)
     if code is None:

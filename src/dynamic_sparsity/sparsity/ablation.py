@@ -14,7 +14,7 @@ from dynamic_sparsity.sparsity.zeros import finite_mask, zero_mask
 from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
 
 DEFAULT = "exact"
-"""What patterns are compared with at thresholds below the rounding of differences."""
+"""The reference for patterns at thresholds below the rounding error of differences."""
 PAIR, WAY = "pair", "way"
 _ENTRIES = (OUT, IN)
 
@@ -80,9 +80,9 @@ def _of_seed(
     return xr.concat(episodes, dim=EPISODE), xr.concat(samples, dim="sample")
 
 
-def _of_episode(ours: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
+def _of_episode(way: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
     """The measures of one way beside one reference in one episode."""
-    a, b = ours.jacobian.drop_vars(WAY), reference.jacobian.drop_vars(WAY)
+    a, b = way.jacobian.drop_vars(WAY), reference.jacobian.drop_vars(WAY)
     finite = (finite_mask(a) & finite_mask(b)).all(_ENTRIES)
     known = reference.roughness.notnull().drop_vars(WAY)
     rough = known & (reference.roughness.drop_vars(WAY) > ROUGH)
@@ -95,7 +95,7 @@ def _of_episode(ours: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[fl
         "off_10": _share(error > 0.1, smooth),
         "error_median": _quantile(error, 0.5),
         "error_99": _quantile(error, 0.99),
-        "step_difference": ours.step_difference.drop_vars(WAY).median(TIME),
+        "step_difference": way.step_difference.drop_vars(WAY).median(TIME),
         "nonfinite": 1 - finite.mean(TIME),
     }
     by_threshold = [_zeros(a, b, smooth, threshold) for threshold in thresholds]
