@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -11,6 +13,9 @@ import xarray as xr
 from dynamic_sparsity import runtime, settings, stores
 from dynamic_sparsity.progress import progress
 from dynamic_sparsity.stages import _common, _inputs, _replay
+
+if TYPE_CHECKING:  # jax is configured before it is imported
+    from dynamic_sparsity.simulation.tasks import Task
 
 
 def main() -> None:
@@ -24,18 +29,14 @@ def main() -> None:
     episodes = rollout.sizes[stores.EPISODE]
     steps = min(stage.ablation.steps or rollout.sizes[stores.TIME], rollout.sizes[stores.TIME])
     with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        runtime.configure_jax(
-            threads=given.threads,
-            double_precision=True,
-        )
+        runtime.configure_jax(threads=given.threads, double_precision=True)
 
         from dynamic_sparsity.simulation.rollout import recorded_of
-        from dynamic_sparsity.simulation.tasks import load_task
 
-        task = load_task(rollout.attrs["task"])
-        ways = {way: _differentiator(way, task.name) for way in stage.ablation.ways}
+        task = rollout.attrs["task"]
+        ways = {way: _differentiator(way, task) for way in stage.ablation.ways}
         prove = _replay.prover(given.rollout, rollout)
-        each = progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task.name}")
+        each = progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
         for number, episode in enumerate(each):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
@@ -51,11 +52,10 @@ def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.
 
     from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
     from dynamic_sparsity.simulation.rollout import recorded_of
-    from dynamic_sparsity.simulation.tasks import load_task
 
     chosen = settings.JacobianSettings.of_variant(way)
     with jax.experimental.enable_x64(chosen.precision == "float64"):
-        task = load_task(task_name)
+        task = _loaded(task_name, chosen.precision)
         differentiate = Differentiator(task, chosen.method, chosen.solver)
 
     def dataset(episode: xr.Dataset, steps: int) -> xr.Dataset:
@@ -64,6 +64,15 @@ def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.
             return jacobian_dataset(differentiate(start), after, task, steps)
 
     return dataset
+
+
+@functools.cache
+def _loaded(task_name: str, precision: str) -> Task:
+    """The task, once for each precision: its model is an array of this precision."""
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    del precision  # set by the caller, around this call
+    return load_task(task_name)
 
 
 def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int], xr.Dataset]], steps: int) -> xr.Dataset:
