@@ -54,7 +54,7 @@ def compare(jacobians: Sequence[xr.Dataset], settings: AblationSettings, resampl
     pairs = pairs_of([str(way) for way in jacobians[0][WAY].values])
     seeds, samples = zip(*(_of_seed(data, pairs, settings.thresholds) for data in jacobians), strict=True)
     ways, references = zip(*pairs, strict=True)
-    sample = xr.concat(samples, dim="sample")
+    sample = xr.concat(samples, dim="sample", coords="minimal")
     return (
         with_intervals(seeds, resampling)
         .merge(sample)
@@ -77,7 +77,7 @@ def _of_seed(
             "unconverged": ~episode.solver_converged,
         }
         samples.append(xr.Dataset(sample).rename({TIME: "sample"}))
-    return xr.concat(episodes, dim=EPISODE), xr.concat(samples, dim="sample")
+    return xr.concat(episodes, dim=EPISODE), xr.concat(samples, dim="sample", coords="minimal")
 
 
 def _of_episode(way: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:

@@ -59,8 +59,9 @@ def _sentence(rows: pd.DataFrame) -> str:
     where = f"{finest.task}, {finest.policy}: {finest.way} against {finest.reference}"
     if pd.isna(finest.off_1):
         return f"{where}: no smooth step to compare."
+    steps = "smooth steps" if "differences" in finest.reference else "steps"
     value = (
-        f"{_percent(finest, 'off_1')} of the smooth steps are off by more than 1 %, {_percent(finest, 'off_10')} by more"
+        f"{_percent(finest, 'off_1')} of the {steps} are off by more than 1 %, {_percent(finest, 'off_10')} by more"
         f" than 10 %; the median error is {finest.error_median:.1g}"
     )
     if finest.nonfinite > 0:
