@@ -29,13 +29,12 @@ def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
             share = float(store.rough.isel(pair=int(np.flatnonzero(store.reference.values == REFERENCE)[0])))
             policy = store.attrs["policy"]
             ordered = np.maximum(np.sort(known), settings.smallest)
-            axes.step(
-                ordered, 1 - np.arange(len(known)) / max(1, len(known)), where="pre", color=_COLOURS[policy], label=policy
-            )
-            axes.plot([], [], " ", label=f"{share:.0%} rough")
+            label = f"{policy}: {share:.0%} rough"
+            at_least = 1 - np.arange(len(known)) / max(1, len(known))
+            axes.step(ordered, at_least, where="pre", color=_COLOURS[policy], label=label)
         axes.axvline(ROUGH, color=style.GREY, linestyle="--", linewidth=1)
         axes.set_title(task)
-        axes.legend(fontsize="small", loc="lower left", ncols=2, handlelength=1.2, columnspacing=0.8)
+        axes.legend(fontsize="small", loc="upper right", handlelength=1.2)
     for axes in list(grid.flat)[len(tasks) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
