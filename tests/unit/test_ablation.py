@@ -31,7 +31,7 @@ def store(roughness=ROUGHNESS, length=(3, 1), **ways):
         "solver_converged": (("episode", "time"), np.array([[1, 1, 0], [1, 0, 0]], bool)),
         "length": (("episode",), np.array(length)),
     }
-    return xr.Dataset(arrays, coords={"way": names})
+    return xr.Dataset(arrays, coords={"way": names, "episode": [0, 1]})
 
 
 def compared(**ways):

@@ -76,7 +76,7 @@ def _of_seed(
             "constrained": episode.constraint_active.any(CONSTRAINT),
             "unconverged": ~episode.solver_converged,
         }
-        samples.append(xr.Dataset(sample).rename({TIME: "sample"}))
+        samples.append(xr.Dataset(sample).drop_vars(EPISODE, errors="ignore").rename({TIME: "sample"}))
     return xr.concat(episodes, dim=EPISODE), xr.concat(samples, dim="sample", coords="minimal")
 
 
