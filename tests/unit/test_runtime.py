@@ -113,6 +113,16 @@ def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
     assert python(code).communicate()[0] == "None\n"
 
 
+@pytest.mark.parametrize(("platform", "precision"), [("cpu", None), ("cuda", "highest"), ("gpu,cpu", "highest")])
+def test_an_accelerator_multiplies_in_full_precision(tmp_path, platform, precision):
+    code = (
+        "from dynamic_sparsity import runtime; runtime.configure_jax(accelerator=True)\n"
+        "import jax; print(jax.config.jax_default_matmul_precision)"
+    )
+    given = {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(tmp_path)}
+    assert python(code, **given).communicate()[0] == f"{precision}\n"
+
+
 def test_trimesh_is_imported_where_there_is_a_mesh():
     code = (
         "from dynamic_sparsity import runtime; runtime.configure_jax()\n"
