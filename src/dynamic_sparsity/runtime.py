@@ -71,6 +71,18 @@ def configure_jax(
     _mend_compile_cache()
 
 
+def in_precision(*, double: bool) -> contextlib.AbstractContextManager[None]:
+    """Within it jax works in float64 (`double`) or float32, whatever `configure_jax` said.
+
+    Newer versions of jax have the switch under another name, and no longer under `jax.experimental`.
+    """
+    import jax
+    import jax.experimental
+
+    owner: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    return owner.enable_x64(double)
+
+
 def _on_cpu() -> bool:
     return os.environ.get("JAX_PLATFORMS", "cpu").startswith("cpu")
 
