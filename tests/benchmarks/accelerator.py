@@ -25,6 +25,7 @@ def measure() -> list[dict[str, object]]:
         for bits in (32, 64):
             rate = result(start("accelerator", task, bits, cores=ALL_CORES, JAX_PLATFORMS="cuda"))
             rows.append({"device": found.stdout.strip(), "task": task, "precision": f"float{bits}", **rate})
+            print(" ".join(f"{name}={value}" for name, value in rows[-1].items()), flush=True)
     return rows
 
 

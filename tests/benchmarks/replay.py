@@ -25,7 +25,6 @@ def _both(name: str) -> dict[str, float]:
     from dynamic_sparsity import runtime
 
     runtime.configure_jax(threads=1, double_precision=True)
-    import jax
     import numpy as np
 
     from dynamic_sparsity.settings import NoisePolicy, PolicySettings
@@ -35,7 +34,7 @@ def _both(name: str) -> dict[str, float]:
     from dynamic_sparsity.simulation.rollout import Roller
     from dynamic_sparsity.simulation.tasks import load_task
 
-    with jax.experimental.disable_x64():
+    with runtime.in_precision(double=False):
         roller = Roller(load_task(name), make_policy("noise", PolicySettings(noise=NoisePolicy())))
         episode = roller.episode(0, 0, STEPS).trimmed()
     replayer, differentiate = Replayer(name), Differentiator(load_task(name), "exact")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from jax.experimental import disable_x64
 
 from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.runtime import in_precision
 from dynamic_sparsity.settings import ExpertPolicy
 from dynamic_sparsity.shipped_experts import OBSERVATIONS
 from dynamic_sparsity.simulation.evaluation import episode_returns
@@ -23,7 +23,7 @@ def test_a_shipped_experts_return_reproduces(name):
     task = name.partition("-")[0]
     expert = read_expert(SHIPPED / name, task)
     recorded = expert.provenance["returns"]
-    with disable_x64():  # as rollouts are
+    with in_precision(double=False):  # as rollouts are
         policy = TrainedExpert(ExpertPolicy(beta=0.0), expert)
         loaded = load_task(task)
         assert OBSERVATIONS[task] == loaded.environment.observation_size

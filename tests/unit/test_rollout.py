@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.runtime import in_precision
 from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
@@ -19,7 +20,7 @@ TASK = "CartpoleBalance"
 
 @pytest.fixture(scope="module")
 def roller():
-    with jax.experimental.disable_x64():
+    with in_precision(double=False):
         yield Roller(load_task(TASK), make_policy("noise", PolicySettings(noise=NoisePolicy())))
 
 

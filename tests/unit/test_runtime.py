@@ -113,6 +113,30 @@ def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
     assert python(code).communicate()[0] == "None\n"
 
 
+@pytest.mark.parametrize(("platform", "precision"), [("cpu", None), ("cuda", "highest"), ("gpu,cpu", "highest")])
+def test_an_accelerator_multiplies_in_full_precision(tmp_path, platform, precision):
+    code = (
+        "from dynamic_sparsity import runtime; runtime.configure_jax(accelerator=True)\n"
+        "import jax; print(jax.config.jax_default_matmul_precision)"
+    )
+    given = {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(tmp_path)}
+    assert python(code, **given).communicate()[0] == f"{precision}\n"
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_precision_within_a_block_by_either_name_of_jaxs_switch(newer):
+    code = (
+        "from dynamic_sparsity import runtime; runtime.configure_jax(double_precision=True)\n"
+        "import jax, jax.experimental, jax.numpy as jnp\n"
+        f"if {newer} and not hasattr(jax, 'enable_x64'):\n"
+        "    jax.enable_x64 = jax.experimental.enable_x64; del jax.experimental.enable_x64\n"
+        "with runtime.in_precision(double=False): print(jnp.ones(1).dtype)\n"
+        "with runtime.in_precision(double=True): print(jnp.ones(1).dtype)\n"
+        "print(jnp.ones(1).dtype)"
+    )
+    assert python(code).communicate()[0].split() == ["float32", "float64", "float64"]
+
+
 def test_trimesh_is_imported_where_there_is_a_mesh():
     code = (
         "from dynamic_sparsity import runtime; runtime.configure_jax()\n"

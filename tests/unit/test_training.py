@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import disable_x64
 from mujoco_playground import State
 
 from dynamic_sparsity import locks
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.runtime import in_precision
 from dynamic_sparsity.settings import TrainingSettings
 from dynamic_sparsity.simulation import recipes, training
 from dynamic_sparsity.simulation.tasks import Task
@@ -80,7 +80,7 @@ def task():
 def interrupted(tmp_path_factory):
     """A run that was killed after its second checkpoint, and how it went on."""
     directory = tmp_path_factory.mktemp("checkpoints")
-    with disable_x64():  # as the stage trains
+    with in_precision(double=False):  # as the stage trains
         first = training.Trainer(task(), 3, ppo(), directory)
         evaluated = first._evaluated
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import jax.experimental
 import numpy as np
 from jaxtyping import Bool
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.runtime import in_precision
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import Task, load_task
@@ -35,18 +35,18 @@ class Replayer:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        with jax.experimental.disable_x64():
+        with in_precision(double=False):
             self._program = load_program("replay", self._build, owner=__name__, task=name)
 
     @functools.cached_property
     def _task(self) -> Task:
         """Needed to trace the program and to name what does not replay: most jobs do neither."""
-        with jax.experimental.disable_x64():
+        with in_precision(double=False):
             return load_task(self._name)
 
     def __call__(self, start: Recorded) -> NextState:
         """Next states of the steps in `start` (time first)."""
-        with jax.experimental.disable_x64():
+        with in_precision(double=False):
             pieces = [self._program(*chunk) for chunk in recorded_chunks(start)]
             return NextState(*join_chunks(pieces, len(start.qpos)))
 

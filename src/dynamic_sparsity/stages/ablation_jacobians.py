@@ -48,19 +48,17 @@ def main() -> None:
 
 def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.Dataset]:
     """The Jacobians of an episode by one way, in the precision of that way."""
-    import jax.experimental
-
     from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
     from dynamic_sparsity.simulation.rollout import recorded_of
 
     chosen = settings.JacobianSettings.of_variant(way)
-    with jax.experimental.enable_x64(chosen.precision == "float64"):
+    with runtime.in_precision(double=chosen.precision == "float64"):
         task = _loaded(task_name, chosen.precision)
         differentiate = Differentiator(task, chosen.method, chosen.solver)
 
     def dataset(episode: xr.Dataset, steps: int) -> xr.Dataset:
         start, after = recorded_of(episode)
-        with jax.experimental.enable_x64(chosen.precision == "float64"):
+        with runtime.in_precision(double=chosen.precision == "float64"):
             return jacobian_dataset(differentiate(start), after, task, steps)
 
     return dataset
