@@ -148,7 +148,10 @@ def test_a_step_is_differentiated_alike_whatever_its_neighbours_need():
     assert not np.array_equal(whole.jacobian[one], implicit.jacobian[one])
 
 
-RESTING = xml(body(height="0.5", with_whom=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'))
+RESTING = xml(
+    body(height="0.5", with_whom=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'),
+    more='<tendon><fixed stiffness="2"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed></tendon>',
+)
 
 
 def at_rest(model, speed=0.0):
@@ -158,7 +161,7 @@ def at_rest(model, speed=0.0):
 
 @pytest.mark.slow
 def test_rotations_at_rest_have_a_slope():
-    """MJX's exponential and logarithm of a rotation lose theirs below 1e-8: free joint, ball joint, spring of a ball."""
+    """MJX loses those of rotations below 1e-8 (free and ball joints, springs of the latter) and of springs of tendons."""
     task = task_of(RESTING)
     start = Recorded(*map(np.concatenate, zip(at_rest(task.model), at_rest(task.model, 1e-9), strict=True)))
     slopes = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start))).jacobian

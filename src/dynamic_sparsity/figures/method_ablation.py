@@ -40,7 +40,7 @@ def draw(stores: Sequence[xr.Dataset], settings: MethodAblationFigure) -> Figure
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel("threshold on |entry|" if last else "")
-        errors.set_xlabel("|error| / largest |entry|\n• median and | 99th percentile over smooth steps" if last else "")
+        errors.set_xlabel("|error| / largest |entry|, smooth steps:\n• median and | 99th percentile" if last else "")
     figure.legend(*_legend(grid), loc="outside lower center", ncols=5)
     figure.suptitle("Ways to differentiate a step, beside central differences of the same step", x=0.01, ha="left")
     return figure

@@ -21,7 +21,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
     tasks = list(dict.fromkeys(store.attrs["task"] for store in stores))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(0.6 + 2.9 * columns, 1.1 + 2.4 * rows))
+    figure = Figure(figsize=(max(5.5, 0.6 + 2.9 * columns), 1.3 + 2.4 * rows))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, task in zip(grid.flat, tasks, strict=False):
         for store in (store for store in stores if store.attrs["task"] == task):
@@ -42,7 +42,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
     grid[0, 0].set_xscale("log")
     grid[0, 0].set_ylim(0, 1.03)
     figure.supxlabel(
-        "|differences of width 1e-6 minus those of 1e-5| / largest |entry|; rough: right of the dashed line",
+        "|differences of width 1e-6 minus those of 1e-5| / largest |entry|\nrough: right of the dashed line",
         fontsize="medium",
     )
     figure.suptitle("How many steps have no derivative to speak of", x=0.01, ha="left")

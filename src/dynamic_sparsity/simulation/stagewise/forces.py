@@ -36,8 +36,7 @@ def forces(model: mjx.Model, data: mjx.Data, coordinates: Coordinates, curved: G
     velocity = -jnp.diag(model.dof_damping).astype(zero.dtype)
     if model.ntendon:
         moment, length = data._impl.ten_J, data.ten_length
-        spring = lambda length: _tendon_springs(model, length)  # noqa: E731
-        force, stiffness = jax.jvp(spring, (length,), (jnp.ones_like(length),))
+        force, stiffness = _tendon_springs(model, length)
         position += moment.T @ (stiffness[:, None] * moment)
         velocity -= moment.T @ (model.tendon_damping[:, None] * moment)
         if curved is not None:
@@ -112,7 +111,14 @@ def _springs(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Floa
     return slope
 
 
-def _tendon_springs(model: mjx.Model, length: Float[Array, " ntendon"]) -> Float[Array, " ntendon"]:
-    below, above = model.tendon_lengthspring.T - length
-    force = jnp.where(below > 0, model.tendon_stiffness * below, 0)
-    return jnp.where(above < 0, model.tendon_stiffness * above, force)
+def _tendon_springs(
+    model: mjx.Model, length: Float[Array, " ntendon"]
+) -> tuple[Float[Array, " ntendon"], Float[Array, " ntendon"]]:
+    """Force of tendon springs and its derivative by the length.
+
+    A spring with one rest length is linear, also at rest, where MJX's cases (shorter or longer) have no slope.
+    """
+    shortest, longest = model.tendon_lengthspring.T
+    stretch = jnp.where(length < shortest, length - shortest, jnp.maximum(length - longest, 0))
+    slack = (shortest <= length) & (length <= longest) & (shortest < longest)
+    return -model.tendon_stiffness * stretch, jnp.where(slack, 0, -model.tendon_stiffness)

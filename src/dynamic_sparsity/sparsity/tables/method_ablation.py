@@ -2,12 +2,13 @@
 
 A sample of recorded steps, differentiated in several ways. The truth is `differences`: central differences of the
 same step of MJX in float64. A step where differences of two widths (1e-6 and 1e-5) are more than 0.1 % of the largest
-entry apart is rough: it has no derivative to speak of, and counts in nothing but `rough`, the share of such steps.
-`exact` is the default: the solver's solution is differentiated where it converged, its iterations elsewhere;
-`unrolled` differentiates all iterations, `implicit` the solution in all steps; `finite` takes central differences of
-MuJoCo's C engine. With `-converged` the solver goes on until it has converged, which changes the step itself;
-`-float32` computes in single precision. `differences-converged` is the truth of the step with the converged solver.
-Against `exact`, zeros can be compared below the rounding of differences (1e-8 and less).
+entry apart is rough: it has no derivative to speak of, and is left out of all comparisons with differences; `rough`
+is the share of such steps. `exact` is the default: the solver's solution is differentiated where it converged, its
+iterations elsewhere; `unrolled` differentiates all iterations, `implicit` the solution in all steps; `finite` takes
+central differences of MuJoCo's C engine. With `-converged` the solver goes on until it has converged, which changes
+the step itself; `-float32` computes in single precision. `differences-converged` is the truth of the step with the
+converged solver. Comparisons with `exact` are of all steps, rough ones included (`rough` is empty there): zeros can
+be compared below the rounding of differences (1e-8 and less).
 
 off_1, off_10: share of the smooth steps whose largest |difference| is above 1 %, 10 % of the largest |entry| of the
 reference. error: that ratio, median and 99th percentile over the steps of an episode. sparsity: zeros / entries at
