@@ -64,7 +64,7 @@ def damaged(store: Path, wrong: str) -> str:
 
 def cause(path: Path, error: BaseException) -> str | None:
     """Message for what has nothing to do with what the files hold: a missing right or module, a disk; None for the rest."""
-    for each in _chain(error):
+    for each in chain(error):
         if isinstance(each, ImportError):
             module = printable(each.name or each)
             return f"{path} cannot be read: no Python module {module}, or a broken one; install envs/requirements.txt again"
@@ -79,7 +79,7 @@ def cause(path: Path, error: BaseException) -> str | None:
 
 def shortage(error: BaseException) -> str | None:
     """What to say of an error that is too little memory; None for any other."""
-    if any(isinstance(each, MemoryError) for each in _chain(error)):
+    if any(isinstance(each, MemoryError) for each in chain(error)):
         return f"too little memory ({printable(error) or 'none left'}); {MORE_MEMORY}"
     return None
 
@@ -119,7 +119,7 @@ def _missing_right(error: PermissionError) -> str:
     return f"the right to read {printable(file)} is missing; get it (ls -l, chown, chmod u+rX)"
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error and what it was raised from: packages wrap what they meet."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -127,5 +127,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
         if isinstance(error, BaseExceptionGroup):
             for inner in error.exceptions:
-                yield from _chain(inner)
+                yield from chain(inner)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

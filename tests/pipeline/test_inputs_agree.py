@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 import xarray as xr
@@ -99,7 +101,7 @@ def test_the_documented_ways_to_save_a_part_run(every_kind, tmp_path, monkeypatc
         if "episode" not in xr.open_zarr(path, consolidated=False).dims:
             code = code.replace("episode=", f"{next(iter(xr.open_zarr(path, consolidated=False).sizes))}=")
         shutil.rmtree("part.zarr", ignore_errors=True)
-        exec(code, {})
+        subprocess.run([sys.executable, "-c", code], check=True)
         part = xr.open_zarr("part.zarr", consolidated=False)
         assert part.attrs["kind"] == kind and part.data_vars
         with xr.open_dataset("part.nc") as again:

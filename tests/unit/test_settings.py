@@ -196,7 +196,7 @@ def test_settings_of_a_path_are_those_of_its_method(variant):
     for stage in settings.STAGES:
         values = json.loads(studies.stage_settings(study, stage, "expert", variant))
         assert values.get("jacobians", expected) == expected, stage
-    assert model["jacobians"] == figure["upstream"]["survival"]["jacobians"] == expected
+    assert model["jacobians"] == figure["upstream"]["expert"]["survival"]["jacobians"] == expected
     default = study.jacobians.variant
     assert studies.stage_settings(study, "summary", "expert") == studies.stage_settings(study, "summary", "expert", default)
 

@@ -62,8 +62,10 @@ def _peak_mb() -> float:
 def _about_inputs(error: Exception) -> str | None:
     """What to say where an error comes from the stores that the job reads, lazily, or from too little memory."""
     output = _output()
-    if isinstance(error, ImportError):
-        return f"{output} was not made: {printable(error)}; install envs/requirements.txt again"
+    for each in reading.chain(error):
+        if isinstance(each, ImportError):
+            module = printable(each.name or each)
+            return f"{output} was not made: no Python module {module}, or a broken one; install envs/requirements.txt again"
     if not isinstance(error, OSError | MemoryError) and not _raised_in(error, _READERS):
         return None
     stores = [Path(word) for word in sys.argv[1:] if word.endswith(".zarr") and word != output and Path(word).is_dir()]
