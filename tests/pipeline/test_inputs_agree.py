@@ -70,7 +70,8 @@ def every_kind(finished, tmp_path_factory):
 
 
 def stores_of(project):
-    found = {path.relative_to(project.path).parts[1]: path for path in sorted((project.path / "results").rglob("*.zarr"))}
+    paths = sorted((project.path / "results").rglob("*.zarr"))
+    found = {xr.open_zarr(path, consolidated=False).attrs["kind"]: path for path in paths}
     assert found.keys() == STAGES.keys()
     return found
 
