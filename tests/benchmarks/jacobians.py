@@ -22,7 +22,7 @@ TASKS = [
     *("FingerSpin", "FingerTurnEasy", "WalkerRun", "SwimmerSwimmer6"),
     *("HumanoidWalk", "FishSwim", "HopperHop"),
 ]
-STEPS, PLAIN_STEPS = 192, 48
+STEPS, PLAIN_STEPS = 960, 48
 REPEATS = 5
 
 

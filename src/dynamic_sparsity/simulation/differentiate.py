@@ -24,7 +24,7 @@ LARGE_CHUNK_STEPS = 1000
 """Control steps side by side on an accelerator, which fills only with many."""
 
 _BATCHES = {
-    "exact": ((40, 48), (10_000, 16)),
+    "exact": ((10_000, 16),),
     "unrolled": ((12, 16), (40, 4), (10_000, 1)),
     "implicit": ((40, 48), (10_000, 16)),
     "differences": ((10_000, 1),),
@@ -32,8 +32,9 @@ _BATCHES = {
 }
 """By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
 measures the first three again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
-operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` and
-`exact` hold matrices and gain up to larger sizes; `differences` has a batch of its own in every step."""
+operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` holds
+matrices and gains up to larger sizes; `exact` takes the few steps whose solver did not converge, padded to a whole batch;
+`differences` has a batch of its own in every step."""
 
 
 def batch_size(method: Method, inputs: int, backend: str) -> int:
@@ -48,47 +49,50 @@ class Differentiator:
 
     def __init__(self, task: Task, method: Method, solver: Solver = "playground", batch: int | None = None) -> None:
         """`batch`: steps side by side, a divisor of CHUNK_STEPS or more than it; default: what was measured to be fast."""
-        self._task = with_converged_solver(task) if solver == "converged" else task
-        self._method = method
-        self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
-        self._chunk = max(CHUNK_STEPS, self._batch)
-        self._differences = FiniteDifferences(self._task) if method == "finite" else None
-        self._solver = solver
+        task = with_converged_solver(task) if solver == "converged" else task
+        self._differences = FiniteDifferences(task) if method == "finite" else None
         # Most steps of most tasks converge: all are differentiated as such first, then those again that have not.
-        self._splits = method == "exact" and in_closed_form(self._task, method)
-        self._program = self._load("implicit" if self._splits else method)
+        self._splits = method == "exact" and in_closed_form(task, method)
+        self._program = _Program(task, "implicit" if self._splits else method, solver, batch)
+        self._load_iterations = partial(_Program, task, method, solver, batch)
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
-        result = self._run(self._program, start)
+        result = self._program(start)
         if self._differences is not None:  # the program has only told what the constraints did
             jacobian, after = self._differences(start)
             return result._replace(jacobian=jacobian, next_state=after)
         unfinished = np.flatnonzero(~result.activity.converged)
         if self._splits and len(unfinished):
-            again = self._run(self._with_iterations, Recorded(*(part[unfinished] for part in start)))
+            again = self._with_iterations(Recorded(*(part[unfinished] for part in start)))
             result.jacobian[unfinished] = again.jacobian
         return result
 
     @cached_property
-    def _with_iterations(self) -> Callable:
+    def _with_iterations(self) -> _Program:
         """Loaded only where a step asks for it."""
-        return self._load("exact")
+        return self._load_iterations()
 
-    def _run(self, program: Callable, start: Recorded) -> Differentiated:
-        pieces = [program(*chunk) for chunk in recorded_chunks(start, self._chunk)]
+
+class _Program:
+    """The compiled program of one method for one task, chunk by chunk."""
+
+    def __init__(self, task: Task, method: Method, solver: Solver, batch: int | None) -> None:
+        self._task, self._method = task, method
+        self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
+        self._chunk = self._batch if method == "exact" else max(CHUNK_STEPS, self._batch)
+        identity = {"task": task.name, "method": method, "solver": solver, "batch": self._batch}
+        self._call = load_program("jacobian", self._build, owner=__name__, **identity)
+
+    def __call__(self, start: Recorded) -> Differentiated:
+        pieces = [self._call(*chunk) for chunk in recorded_chunks(start, self._chunk)]
         jacobian, *others = join_chunks(pieces, len(start.qpos))
         after, activity = len(NextState._fields), len(Activity._fields)
         roughness = others[after + activity] if len(others) > after + activity else None
         return Differentiated(jacobian, NextState(*others[:after]), Activity(*others[after:][:activity]), roughness)
 
-    def _load(self, method: Method) -> Callable:
-        build = partial(self._build, method)
-        identity = {"task": self._task.name, "method": method, "solver": self._solver, "batch": self._batch}
-        return load_program("jacobian", build, owner=__name__, **identity)
-
-    def _build(self, method: Method) -> tuple[Callable, tuple]:
-        jacobian = jacobian_of(self._task, method)
+    def _build(self) -> tuple[Callable, tuple]:
+        jacobian = jacobian_of(self._task, self._method)
         batch, chunk = self._batch, self._chunk
 
         def program(*recorded: jax.Array) -> tuple:
