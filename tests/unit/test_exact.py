@@ -42,7 +42,8 @@ def states_of(task, count=60):
     calm = warmed_up(task, count, keep=count)
     kick = np.random.default_rng(1).normal(size=calm.qvel.shape) * [[3.0]]
     kicked = calm._replace(qvel=calm.qvel + kick)
-    return Recorded(*(jnp.asarray(np.concatenate([a[::5], b[::5]])) for a, b in zip(calm, kicked, strict=True)))
+    # Not the first: tendons' springs are at rest there, where automatic differentiation alone finds no slope.
+    return Recorded(*(jnp.asarray(np.concatenate([a[1::5], b[1::5]])) for a, b in zip(calm, kicked, strict=True)))
 
 
 @pytest.mark.slow
