@@ -91,9 +91,7 @@ def _about_outputs(error: Exception) -> str | None:
     """What was to be made, why not, and the file, where the system names one: it does not when a write fails."""
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return None
-    if (
-        _REMEDIES[error.errno] == _RIGHTS and not error.filename
-    ):  # system calls on other things than files are refused as well
+    if _REMEDIES[error.errno] == _RIGHTS and not error.filename:  # a system call on something else than a file
         return None
     where = f" ({error.filename})" if error.filename else ""
     return f"{_output()} was not made: {os.strerror(error.errno)}{where}; {_REMEDIES[error.errno]}, then run snakemake again"
