@@ -55,7 +55,7 @@ def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
     assert converged.any() and not converged.all(), "both kinds are there"
 
 
-def assert_the_closed_form_is_automatic_differentiation(task, tolerance=1e-10):
+def assert_the_closed_form_is_automatic_differentiation(task):
     """With the same zeros; returns in which steps the solver converged: not in all of them."""
     assert in_closed_form(task, "exact")
     start = states_of(task)
@@ -64,7 +64,7 @@ def assert_the_closed_form_is_automatic_differentiation(task, tolerance=1e-10):
     converged = np.asarray(stages.activity.converged)
     assert not converged.all()
     largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, rtol=0, atol=1e-10)
     zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
     np.testing.assert_array_equal(*zeros)
     return converged
@@ -202,16 +202,13 @@ def test_rk4_makes_the_choice_in_each_of_its_stages():
 
 @pytest.mark.slow
 def test_the_iterations_of_curved_rows_and_a_ball_joint():
-    """Equality, friction loss and limit of tendons: what the small model lacks.
-
-    One of the 24 steps differs by 4e-7, all others by less than 1e-10: not explained; a term left out would be 1e-3.
-    """
+    """Equality, friction loss and limit of tendons: what the small model lacks. Longer time steps make it unstable."""
     arm = ARM.format(height="0.3", contact=NOWHERE, ball="")
     more = CURVED_ACTUATORS.replace('"loose"', '"elbow"') + '<equality><connect site1="tip" site2="world"/></equality>'
-    stopped = xml(arm, more=more).replace(
+    stopped = xml(arm, 'timestep="0.002"', more).replace(
         'iterations="50" ls_iterations="50" tolerance="1e-14"', 'iterations="1" ls_iterations="3"'
     )
-    assert_the_closed_form_is_automatic_differentiation(task_of(stopped, substeps=2), tolerance=1e-6)
+    assert_the_closed_form_is_automatic_differentiation(task_of(stopped, substeps=2))
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 9e-3, 1.1e-2, 0.7, 3.0])
