@@ -27,6 +27,8 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
         return f"  {key}: missing; add it (config.yaml documents every key)"
     if problem["type"] == "value_error":
         return f"  {key}: {message}" if key else f"  {message}"
+    if problem["type"] == "string_pattern_mismatch":
+        return f"  {key}: {_shortened(problem['input'])}: must be one of: {_description_at(model, location)}"
     if problem["type"] in ("model_type", "dict_type"):
         allowed = ", ".join(_fields_at(model, location)) or "names of your choice"
         return f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {allowed}"
@@ -54,16 +56,28 @@ def _shortened(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
+def _description_at(model: Any, location: tuple[Any, ...]) -> str:
+    """What config.yaml says about a key, or about the list of which it is an entry."""
+    *section, name = (part for part in location if not isinstance(part, int))
+    return _model_at(model, tuple(section)).model_fields[name].description
+
+
 def _fields_at(model: Any, location: tuple[Any, ...]) -> list[str]:
+    found = _model_at(model, location)
+    return list(found.model_fields) if found else []
+
+
+def _model_at(model: Any, location: tuple[Any, ...]) -> Any:
+    """The section there; None where a value is, or a name of the user's choice."""
     parts = [part for part in location if not isinstance(part, int)]
     while parts:
         annotation = model.model_fields[parts.pop(0)].annotation
         if get_origin(annotation) is dict:  # the next part is a name of the user's choice
             if not parts:
-                return []
+                return None
             parts.pop(0)
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
         if model is None:
-            return []
-    return list(model.model_fields)
+            return None
+    return model

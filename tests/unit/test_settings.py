@@ -103,6 +103,7 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("seeds", [True], ["seeds.0", "True"]),
         ("rollouts.episodes", 0, ["rollouts.episodes", "0", "greater than or equal to 1"]),
         ("rollouts.steps", "many", ["rollouts.steps", "many"]),
+        ("ablation.variants", ["exactly"], ["ablation.variants.0", "'exactly'", "a method (exact, unrolled"]),
         ("rollouts.stpes", 10, ["rollouts.stpes", "unknown key", "steps"]),
         ("sparsity.threshold", 0.0, ["sparsity.threshold", "0.0", "greater than 0"]),
         ("sparsity.threshold", float("nan"), ["sparsity.threshold", "nan"]),
