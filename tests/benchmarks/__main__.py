@@ -3,7 +3,7 @@
 jacobians: time per Jacobian of one pinned core, beside other methods and MuJoCo's finite differences.
 newcomer: the same of plain jax, `jit(vmap(jacfwd))`.
 scaling: how the time per Jacobian grows with the number of inputs, and its total over the tasks, from the last run of
-    `jacobians` and `newcomer`; draws docs/scaling.svg.
+    `jacobians`, and of `newcomer` if there is one; draws docs/scaling.svg.
 batches: time per Jacobian against the number of steps differentiated side by side.
 truth: how far the methods are from central differences of the same step, on all tasks of the suite.
 cores: Jacobians per second of two jobs side by side against one.
