@@ -288,8 +288,8 @@ class AblationSettings(Section):
     )
     variants: list[Variant] = Field(
         default=["exact", "unrolled", "implicit", "finite"],
-        description="Ways to differentiate that are compared with `differences`: a method (exact, unrolled, implicit, finite),"
-        " -converged for the converged solver, -float32 for single precision.",
+        description="Ways to differentiate that are compared with `differences`: a method (exact, unrolled, implicit,"
+        " finite), -converged for the converged solver, -float32 for single precision.",
         min_length=1,
     )
     seeds: int | None = Field(1, ge=1, description="In how many of the seeds, the first ones; null: in all.")
