@@ -27,8 +27,8 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
         return f"  {key}: missing; add it (config.yaml documents every key)"
     if problem["type"] == "value_error":
         return f"  {key}: {message}" if key else f"  {message}"
-    if problem["type"] == "string_pattern_mismatch":
-        return f"  {key}: {_shortened(problem['input'])}: must be one of: {_description_at(model, location)}"
+    if problem["type"] == "string_pattern_mismatch" and (what := _description_at(model, location)):
+        return f"  {key}: {_shortened(problem['input'])}: must be one of: {what}"
     if problem["type"] in ("model_type", "dict_type"):
         allowed = ", ".join(_fields_at(model, location)) or "names of your choice"
         return f"  {key}: {_shortened(problem['input'])}: must be a mapping; its keys may be {allowed}"
@@ -56,10 +56,11 @@ def _shortened(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-def _description_at(model: Any, location: tuple[Any, ...]) -> str:
-    """What config.yaml says about a key, or about the list of which it is an entry."""
+def _description_at(model: Any, location: tuple[Any, ...]) -> str | None:
+    """What config.yaml says about a key, or about the list of which it is an entry; None for a name of the user's choice."""
     *section, name = (part for part in location if not isinstance(part, int))
-    return _model_at(model, tuple(section)).model_fields[name].description
+    found = _model_at(model, tuple(section))
+    return found.model_fields[name].description if found and name in found.model_fields else None
 
 
 def _fields_at(model: Any, location: tuple[Any, ...]) -> list[str]:
