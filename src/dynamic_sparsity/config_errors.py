@@ -14,7 +14,9 @@ def explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:
-    location = tuple(part for part in problem["loc"] if part != "[key]" and not _is_alternative(part))
+    location = tuple(part for part in problem["loc"] if not _is_alternative(part))
+    if location[-1:] == ("[key]",) and problem["type"] != "extra_forbidden":  # pydantic's mark of what is wrong as a key
+        location = location[:-1]
     key = ".".join(_readable(part) for part in location)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":

@@ -141,6 +141,8 @@ def test_any_value_anywhere_is_a_study_or_a_message(changes):
 
 
 @given(st.dictionaries(st.sampled_from([*CONFIG, "nothing"]) | KEYS, VALUES, max_size=6))
+@example({"tasks": [], "[key]": {}})
+@example({"rollouts": {"[key]": 1}})
 def test_any_mapping_is_a_study_or_a_message(config):
     tried(config)
 
