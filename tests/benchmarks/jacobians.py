@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -23,11 +24,11 @@ TASKS = [
     *("HumanoidWalk", "FishSwim", "HopperHop"),
 ]
 STEPS, PLAIN_STEPS = 960, 48
-REPEATS = 5
+REPEATS, LEAST_SECONDS = 5, 2.0
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task: milliseconds per Jacobian (median of 5 on one pinned core) and ratios to `exact` in float64.
+    """One row per task: milliseconds per Jacobian (median of at least 5 on one pinned core) and ratios to `exact` in float64.
 
     At steps in the middle of rollouts, of experts where there are (else noise); unconverged: share of them in which
     the solver stopped before it had converged, which `exact` differentiates twice. floor_ms: inputs x substeps x the
@@ -96,14 +97,14 @@ def recorded_steps(task: str, count: int = STEPS) -> Recorded:
 
 
 def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int = STEPS) -> float:
-    """Median over repeats, per step, in milliseconds; the first call warms up."""
+    """Median per step, in milliseconds, over `repeats` or as many as take two seconds; the first call warms up."""
     function()
-    times = []
-    for _ in range(repeats):
+    times: list[float] = []
+    while len(times) < repeats or sum(times) < LEAST_SECONDS:
         started = time.perf_counter()
         function()
-        times.append((time.perf_counter() - started) / steps * 1e3)
-    return sorted(times)[repeats // 2]
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) / steps * 1e3
 
 
 def _ours(name: str, method: str, bits: int) -> dict[str, object]:
