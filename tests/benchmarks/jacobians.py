@@ -28,7 +28,7 @@ REPEATS, LEAST_SECONDS = 5, 2.0
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task: milliseconds per Jacobian (median of at least 5 on one pinned core) and ratios to `exact` in float64.
+    """One row per task: milliseconds per Jacobian (median of 5 or more on one pinned core), ratios to `exact` in float64.
 
     At steps in the middle of rollouts, of experts where there are (else noise); unconverged: share of them in which
     the solver stopped before it had converged, which `exact` differentiates twice. floor_ms: inputs x substeps x the
