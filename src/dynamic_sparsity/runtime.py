@@ -66,6 +66,8 @@ def configure_jax(
         # Else matrix units round float32 to 11 bits: 19 % of WalkerRun's smooth steps were off by more than 1 % on an H100.
         jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_compilation_cache_dir", str(compiled_directory()))
+    # Else its path is a part of every program's key, and a cache that moves is empty.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     _mend_compile_cache()
@@ -210,8 +212,15 @@ def _lock(name: str) -> bool:
 
 
 def cache_directory() -> Path:
-    """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else .cache in the working directory."""
-    return Path(os.environ.get(_CACHE_VARIABLE) or ".cache").absolute()
+    """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else a place of the user's.
+
+    That is `dynamic-sparsity` in $XDG_CACHE_HOME, or in ~/.cache: one for all studies and checkouts of a user on a machine.
+    """
+    if chosen := os.environ.get(_CACHE_VARIABLE):
+        return Path(chosen).absolute()
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    caches = Path(home) if Path(home).is_absolute() else Path("~/.cache").expanduser()  # XDG: relative paths are ignored
+    return caches / "dynamic-sparsity"
 
 
 def compiled_directory() -> Path:

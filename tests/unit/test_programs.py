@@ -121,6 +121,30 @@ def test_damaged_compiled_programs_are_compiled_again_and_replaced(tmp_path):
     assert "damaged" not in then and then.splitlines()[-1] == first.splitlines()[-1]
 
 
+def test_a_cache_that_moves_keeps_what_it_has(tmp_path):
+    first = process(tmp_path / "here").communicate()[0]
+    there = (tmp_path / "here").rename(tmp_path / "there")
+    entries = entries_of(there)
+    assert process(there).communicate()[0].splitlines()[-1] == first.splitlines()[-1]
+    assert entries_of(there) == entries, "nothing was compiled again"
+
+
+def test_the_cache_is_one_for_all_studies_of_a_user(tmp_path, monkeypatch):
+    monkeypatch.delenv("DYNAMIC_SPARSITY_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given, expected in (
+        ("", tmp_path / ".cache/dynamic-sparsity"),
+        ("relative", tmp_path / ".cache/dynamic-sparsity"),
+        (str(tmp_path / "mine"), tmp_path / "mine/dynamic-sparsity"),
+    ):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert runtime.cache_directory() == expected
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert runtime.cache_directory() == tmp_path / ".cache/dynamic-sparsity"
+    monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path / "own"))
+    assert runtime.cache_directory() == tmp_path / "own"
+
+
 def warn(text):
     """As jax does, in a job."""
     runtime._mend_compile_cache()
