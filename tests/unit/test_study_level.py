@@ -213,7 +213,7 @@ def test_claims_are_judged_by_what_was_measured():
     assert claims(busy, "FingerSpin", kinds=["joint_limit", "contact"])["Figure 4"] == ["differs"]
     assert set(claims(busy, "FishSwim")) == set(), "the paper says nothing about it"
     assert claims(busy[:, :1], "CartpoleBalance")["Figure 7"] == ["not tested: no two consecutive steps have patterns"]
-    assert claims(busy, "WalkerRun")["Figure 5"] == ["agrees", "agrees"]
+    assert all(said.startswith("no verdict") for said in claims(busy, "WalkerRun")["Figure 5"])
 
 
 def trained(stochastic, task="CheetahRun", zero=0.0, noise=1.0):

@@ -24,7 +24,14 @@ def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
         if here.survival.isnull().all():
             axes.plot([], [], line, color=colour, label=f"{value}: never switched to")
             continue
-        axes.step(time, _from_one(here.survival), line, where="post", color=colour, label=f"stays {value}")
+        axes.step(
+            time,
+            _from_one(here.survival),
+            line,
+            where="post",
+            color=colour,
+            label=f"stays {value} ({int(here.ended_runs)} runs ended)",
+        )
         low, high = _from_one(here.survival_low), _from_one(here.survival_high)
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
         axes.step(time, _from_one(_paper(here.paper_count)), ":", where="post", color=colour, linewidth=0.8)

@@ -45,7 +45,8 @@ def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, se
 
     For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high` (percentiles
     over those resamples of episodes that know the curve there, where most of them do), `median` (first duration at
-    which survival is at most 1/2; NaN if it never is), `restricted_mean` (area under the curve up to the last duration
+    which survival is at most 1/2; NaN if it never is) with `median_low` and `median_high` (percentiles over the resamples,
+    NaN for an end at which the median is not reached), `restricted_mean` (area under the curve up to the last duration
     at which it is known); beside it the paper's `paper_count` by duration and `paper_mean`, and the numbers of runs
     that each convention leaves out.
     """
@@ -59,7 +60,7 @@ def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, se
         output_core_dims=[["duration"]],
         vectorize=True,
     )
-    low, high = _band(counts, resamples, confidence, seed)
+    low, high, median_low, median_high = _intervals(counts, resamples, confidence, seed)
     length = pooled.duration
     runs = pooled.paper.sum("duration")
     return xr.Dataset(
@@ -68,6 +69,8 @@ def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, se
             "survival_low": low,
             "survival_high": high,
             "median": _median(curves),
+            "median_low": median_low,
+            "median_high": median_high,
             "restricted_mean": _restricted_mean(curves),
             "paper_count": pooled.paper,
             "paper_mean": (pooled.paper * length).sum("duration") / runs.where(runs > 0),
@@ -78,10 +81,12 @@ def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, se
     )
 
 
-def _band(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+def _intervals(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> tuple[xr.DataArray, ...]:
+    """Low and high end of the curve at every duration, and of its median, over resamples of episodes."""
     template = counts[0].ended.isel(episode=0, drop=True).astype(float)
+    of_median = template.isel(duration=0, drop=True)
     if max(data.sizes["episode"] for data in counts) < 2:
-        return template * np.nan, template * np.nan
+        return template * np.nan, template * np.nan, of_median * np.nan, of_median * np.nan
     curves: dict[bytes, np.ndarray] = {}  # few episodes give few distinct resamples
     order = []
     for draw in episode_draws([data.sizes["episode"] for data in counts], resamples, seed):
@@ -91,10 +96,18 @@ def _band(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed:
             ended = sum(np.einsum("e,evd->vd", w, d.ended.values) for w, d in zip(draw, counts, strict=True))
             cut = sum(np.einsum("e,evd->vd", w, d.cut.values) for w, d in zip(draw, counts, strict=True))
             curves[key] = product_limit(ended, cut)
-    stacked = np.stack([curves[key] for key in order])
     tail = (1 - confidence) / 2
-    bounds = _quantiles(stacked, (tail, 1 - tail))
-    return template.copy(data=bounds[0]), template.copy(data=bounds[1])
+    levels = (tail, 1 - tail)
+    bounds = _quantiles(np.stack([curves[key] for key in order]), levels)
+    medians = {key: _medians(curve, template.duration.values) for key, curve in curves.items()}
+    ends = np.quantile(np.stack([medians[key] for key in order]), levels, axis=0, method="inverted_cdf")
+    found = [template.copy(data=bound) for bound in bounds]
+    return (*found, *(of_median.copy(data=np.where(np.isinf(end), np.nan, end)) for end in ends))
+
+
+def _medians(curve: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    """First duration at which a curve is at most 1/2, along the last axis; infinite where none is."""
+    return np.where(curve <= 0.5, duration, np.inf).min(axis=-1)
 
 
 def _quantiles(curves: np.ndarray, levels: tuple[float, float]) -> np.ndarray:

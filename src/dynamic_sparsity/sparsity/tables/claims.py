@@ -6,10 +6,10 @@ difference; where it names the paper's agents, that is our reading: its experts 
 study show the same data. Not in here: how long entries stay as they are (Figure 7's durations: table `durations`), and
 learnt models.
 
-Figure 3 agrees when each entry is within five points of the paper's. Figure 4 agrees within 0.05. Figure 5 agrees when
-three bins of width 0.1 hold 90 % of the steps. Figure 6 agrees when at least half of the switches come with the named
-events, and partly when fewer do; in both cases more than in the null model of shifted events (two-sided p < 0.05, not
-corrected for the number of rows).
+Figure 3 agrees when each entry is within five points of the paper's. Figure 4 agrees within 0.05. Figure 5 has no verdict:
+few bins hold most steps also where nothing ever switches, so no data could contradict it. Figure 6 agrees when at least half
+of the switches come with the named events, and partly when fewer do; in both cases more than in the null model of shifted
+events (two-sided p < 0.05, not corrected for the number of rows).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dynamic_sparsity.stores import joined_runs
 _COLUMNS = ["place", "claim", "task", "policy", "agent", "measured", "verdict", "why"]
 _FINGERS = ("FingerSpin", "FingerTurnEasy")
 _FOLLOWS = {"BallInCup": ("tendon_limit", "the tautness of the string"), "CheetahRun": ("contact", "the gait's contacts")}
-_POINTS, _BINS, _MASS, _P, _NEAR, _HALF = 5.0, 3, 0.9, 0.05, 0.05, 0.5
+_POINTS, _MASS, _P, _NEAR, _HALF = 5.0, 0.9, 0.05, 0.05, 0.5
 
 
 def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -132,8 +132,8 @@ def _figure_5(patterns: xr.Dataset) -> Iterator[dict[str, object]]:
             "place": "Figure 5",
             "claim": f"the sparsity of single steps ({block}) takes values in few bins of width 0.1",
             "measured": f"{needed} of 10 bins hold {_MASS:.0%} of the steps",
-            "verdict": "agrees" if needed <= _BINS else "differs",
-            "why": f"{patterns.sizes['pattern']} distinct patterns." if needed > _BINS else "",
+            "verdict": "no verdict: nothing that data could contradict",
+            "why": f"{patterns.sizes['pattern']} distinct patterns.",
         }
 
 
