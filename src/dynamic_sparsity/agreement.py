@@ -40,6 +40,9 @@ def settings_in(stage: Section) -> Expected:
             return _sections(kind, of_one_model(stage, store.attrs["model"]).model_dump(mode="json"))
         if isinstance(stage, AblationStage) and kind == "ablation_jacobians":
             return _sections(kind, {**values, "ablation": stage.ablation.of_jacobians.model_dump(mode="json")})
+        if kind in OF_ONE_SEED:  # of one policy, where the stage reads those of several
+            acting = {name: given for name, given in values["policies"].items() if name == store.attrs["policy"]}
+            return _sections(kind, {**values, "policies": acting})
         return _sections(kind, values)
 
     return expected

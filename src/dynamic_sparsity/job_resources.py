@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from dynamic_sparsity import runtime
-from dynamic_sparsity.settings import JacobianSettings
+from dynamic_sparsity.settings import JacobianSettings, policies_in
 from dynamic_sparsity.study import Study
 from dynamic_sparsity.task_sizes import ALL, TaskSize
 
@@ -44,9 +44,9 @@ def request(
 ) -> Request:
     """What a job of a stage needs; without a task: one that reads the stores of all tasks and policies."""
     runs = [
-        _Run(study, name, len(study.seeds_of(each)), method or study.jacobians.variant)
+        _Run(study, name, len(study.seeds_of(name, each)), method or study.jacobians.variant)
         for name in ([task] if task else study.tasks)
-        for each in ([policy] if policy else study.policies.names)
+        for each in (policies_in(policy) if policy else study.policies_of(name))
     ]
     need = _NEEDS[stage]
     memory = _AROUND_MB + _SPARE * (need.base_mb + sum(need.data_mb(run) for run in runs))

@@ -30,11 +30,12 @@ Precision = Literal["float32", "float64"]
 Threshold = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
+PolicyName = Literal["expert", "noise", "zero"]
 TaskName = Annotated[str, Field(json_schema_extra={"enum": list(DM_CONTROL_SUITE)})]
 
 
 def _distinct_tasks(tasks: list[str]) -> list[str]:
-    if wrong := _unknown_task(tasks):
+    if wrong := unknown_task(tasks):
         raise ValueError(wrong)
     return without_repeats(tasks)
 
@@ -283,7 +284,7 @@ class AblationSettings(Section):
         default=["FingerSpin", "WalkerRun", "BallInCup"],
         description="Tasks of the study to differentiate in other ways as well; others here are skipped.",
     )
-    policies: list[Literal["expert", "noise", "zero"]] = Field(
+    policies: list[PolicyName] = Field(
         default=["expert", "noise"], description="Policies of the study whose steps these are; others here are skipped."
     )
     variants: list[Variant] = Field(
@@ -353,6 +354,11 @@ class WorldModelSettings(Section):
         " model's own, or the absolute error where the truth is zero.",
     )
     jacobian_weight: float = Field(1.0, ge=0, description="Weight of the loss on the Jacobian.")
+    jacobian_errors: Literal["relative", "plain"] = Field(
+        "relative",
+        description="relative: errors of mse, mae and sae over the largest scaled entry of the true Jacobian of the step"
+        " where that is above 1, so that no contact owns the loss; plain: as they are, the paper's form.",
+    )
     jacobian_columns: int | None = Field(
         1, ge=1, description="Columns of the Jacobian that are drawn at random for each sample; null: all."
     )
@@ -371,7 +377,11 @@ class WorldModelTraining(Section):
     epochs: Count = Field(10, description="At most.")
     batch: Count = Field(256, description="Samples per step of the optimiser.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's at the start; it falls to 0 along a cosine.")
-    patience: Count = Field(5, description="Epochs without a lower validation loss after which training stops.")
+    patience: Count | None = Field(
+        None,
+        description="Epochs without a lower validation loss after which training stops; null: never, and the weights are"
+        " those of the best epoch all the same. Stopping early cuts the cosine while the rate is still high.",
+    )
     seconds: float = Field(600.0, gt=0, description="Time budget of one training.")
 
 
@@ -387,8 +397,8 @@ def _default_models() -> dict[str, WorldModelSettings]:
     return {"mlp": WorldModelSettings(), **losses, "mlp_untrained": untrained, "gated": WorldModelSettings(network="gated")}
 
 
-CONTROLS = ("linear", "neighbours", "static_oracle", "truth")
-"""What world models are scored beside (`world_models.recovery.Controls`)."""
+CONTROLS = ("persistence", "linear", "neighbours", "static_oracle", "truth")
+"""What world models are scored beside (`world_models.controls.Controls`)."""
 EPISODES_TO_SPLIT = 3
 """World models need an episode each for training, validation and test."""
 
@@ -400,6 +410,12 @@ class WorldModelsSettings(Section):
         default=None,
         description="Tasks of the study to train world models on; others here are skipped. null: all without free or ball"
         " joints, if there are three episodes to split. Empty: none.",
+    )
+    policies: list[PolicyName] | None = Field(
+        default=None,
+        min_length=1,
+        description="Policies of the study whose episodes are learnt from, and tested on, together; others here are skipped."
+        " null: the first that acts in a task.",
     )
     models: dict[ModelName, WorldModelSettings] = Field(
         default_factory=_default_models,
@@ -438,10 +454,10 @@ class WorldModelsSettings(Section):
         plain = [model for model in self.models.values() if model.plain]
         return max(len({model.depth for model in plain}), len({model.width for model in plain})) >= 3
 
-    @field_validator("seeds", "thresholds", "horizons", "margins")
+    @field_validator("seeds", "policies", "thresholds", "horizons", "margins")
     @classmethod
-    def _distinct(cls, values: list) -> list:
-        return without_repeats(values)
+    def _distinct(cls, values: list | None) -> list | None:
+        return without_repeats(values) if values else values
 
     @field_validator("models", mode="before")
     @classmethod
@@ -566,6 +582,11 @@ def of_one_model(stage: WorldModelStage, model: str) -> WorldModelStage:
     return stage.model_copy(update=only)
 
 
+def policies_in(path: str) -> list[str]:
+    """The policies that a path names: one, or several whose episodes are learnt from together (`expert_noise`)."""
+    return path.split("_")
+
+
 STAGES: dict[str, type[RolloutStage]] = {
     "rollouts": RolloutStage,
     "jacobians": JacobianStage,
@@ -594,12 +615,13 @@ def without_repeats(values: list[Any]) -> list[Any]:
 
 def known_tasks(names: list[str]) -> list[str]:
     """The names as they are; raises UserError naming the first that is no task, and the nearest that are."""
-    if wrong := _unknown_task(names):
+    if wrong := unknown_task(names):
         raise UserError(wrong)
     return names
 
 
-def _unknown_task(names: list[str]) -> str | None:
+def unknown_task(names: list[str]) -> str | None:
+    """What is wrong with the first of the names that is no task, if one is not: it, and the nearest that are."""
     for name in names:
         if name not in DM_CONTROL_SUITE:
             near = difflib.get_close_matches(name, DM_CONTROL_SUITE, n=3, cutoff=0.4)

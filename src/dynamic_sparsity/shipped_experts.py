@@ -34,6 +34,11 @@ class ShippedExpert(NamedTuple):
     checksum: str
 
 
+def tasks(directory: Path) -> list[str]:
+    """The tasks that have files; raises UserError where there is no list of them."""
+    return sorted({path.stem.partition("-")[0] for path in _checksums(directory)})
+
+
 def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[ShippedExpert]]:
     """The files for `tasks`, each task's in the order of their seeds; `{task}-{seed}.safetensors`.
 

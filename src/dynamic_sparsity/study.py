@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -20,18 +21,22 @@ from dynamic_sparsity.settings import (
     ExpertPolicy,
     FrameSettings,
     JacobianSettings,
+    PolicyName,
     PolicySettings,
     ResamplingSettings,
     RolloutSettings,
     Section,
     Seed,
     SparsitySettings,
+    TaskName,
     TaskNames,
     TemporalSettings,
     TrainingSettings,
     WorldModelsSettings,
     WorldModelStage,
     of_one_model,
+    policies_in,
+    unknown_task,
     without_repeats,
 )
 from dynamic_sparsity.task_names import WITH_ORIENTATIONS
@@ -46,6 +51,9 @@ class Study(Section):
     tasks: TaskNames = Field(min_length=1, description="Playground registry names.")
     policies: PolicySettings = Field(description="Who acts.")
     seeds: list[Seed] = Field(min_length=1, description="One rollout store per task, policy and seed.")
+    task_policies: dict[TaskName, list[PolicyName]] = Field(
+        default_factory=dict, description="Who acts in single tasks, of these policies; in the others all of them do."
+    )
     comparison: ComparisonSettings = Field(default_factory=ComparisonSettings, description="Policies beside the first one.")
     rollouts: RolloutSettings = Field(default_factory=RolloutSettings, description="How much is simulated.")
     jacobians: JacobianSettings = Field(default_factory=JacobianSettings, description="How it is differentiated.")
@@ -65,14 +73,37 @@ class Study(Section):
     def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
         return without_repeats(seeds)
 
-    @property
-    def full_policies(self) -> list[str]:
-        """Policies that have durations and figures of their own."""
-        return self.policies.names if self.comparison.full else self.policies.names[:1]
+    @field_validator("task_policies")
+    @classmethod
+    def _known_tasks(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
+        if wrong := unknown_task(list(given)):
+            raise ValueError(wrong)
+        return {task: without_repeats(policies) for task, policies in given.items()}
 
-    def seeds_of(self, policy: str) -> list[int]:
+    def policies_of(self, task: str) -> list[str]:
+        """Who acts in a task; the first one is what the others are compared with."""
+        return [name for name in self.policies.names if name in self.task_policies.get(task, self.policies.names)]
+
+    def full_policies(self, task: str) -> list[str]:
+        """Policies that have durations and figures of their own."""
+        return self.policies_of(task) if self.comparison.full else self.policies_of(task)[:1]
+
+    def seeds_of(self, task: str, policy: str) -> list[int]:
         """The seeds in which a policy acts."""
-        return self.seeds if policy == self.policies.names[0] else self.seeds[: self.comparison.seeds]
+        return self.seeds if policy == self.policies_of(task)[0] else self.seeds[: self.comparison.seeds]
+
+    @property
+    def who_acts(self) -> str:
+        """Every policy with the seeds in which it acts, and the tasks that have others; a line each."""
+        others = [task for task in self.tasks if self.policies_of(task) != self.policies.names]
+        common = [task for task in self.tasks if task not in others]
+        groups = [(f"{len(common)} tasks" if others else "all tasks", common[0])] if common else []
+        return "\n".join(
+            f"Who acts in {name}: "
+            + ", ".join(f"{each} (seeds {_listed(self.seeds_of(task, each))})" for each in self.policies_of(task))
+            + "."
+            for name, task in [*groups, *((task, task) for task in others)]
+        )
 
     @property
     def embedded_tasks(self) -> list[str]:
@@ -84,41 +115,76 @@ class Study(Section):
         """Tasks of the study that are differentiated in several ways."""
         return [task for task in self.tasks if task in self.ablation.tasks]
 
-    @property
-    def ablated_policies(self) -> list[str]:
-        """Policies of the study whose steps are differentiated in several ways."""
-        return [policy for policy in self.policies.names if policy in self.ablation.policies]
+    def ablated_policies(self, task: str) -> list[str]:
+        """Policies of a task whose steps are differentiated in several ways."""
+        return [policy for policy in self.policies_of(task) if policy in self.ablation.policies]
 
-    def ablated_seeds(self, policy: str) -> list[int]:
+    def ablated_seeds(self, task: str, policy: str) -> list[int]:
         """The seeds in which that is done."""
-        return self.seeds_of(policy)[: self.ablation.seeds]
+        return self.seeds_of(task, policy)[: self.ablation.seeds]
 
     @property
     def modelled_tasks(self) -> list[str]:
         """Tasks of the study on which world models are trained."""
-        if self.world_models.tasks is None:
-            return [] if self.notice else [task for task in self.tasks if task not in WITH_ORIENTATIONS]
-        return [task for task in self.tasks if task in self.world_models.tasks]
+        asked = self.world_models.tasks
+        if asked is not None:
+            return [task for task in self.tasks if task in asked]
+        return [task for task in self.tasks if task not in WITH_ORIENTATIONS and not self.nothing_to_learn(task)]
 
     @property
     def notice(self) -> str | None:
-        """Why world models are left out of a study that does not ask for them, if they are."""
-        reason = self.without_data(self.policies.names[0])
-        if self.world_models.tasks is not None or not reason:
+        """Of which tasks world models are left out that are not asked for, and why, if of any."""
+        if self.world_models.tasks is not None:
             return None
-        return f"World models are left out: {reason}, or say `world_models: {{tasks: []}}`."
+        reasons: dict[str, list[str]] = {}
+        for task in self.tasks:
+            if reason := self.nothing_to_learn(task):
+                reasons.setdefault(reason, []).append(task)
+        sentences = []
+        for reason, tasks in reasons.items():
+            where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
+            sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")
+        return "\n".join(sentences) or None
 
-    def without_data(self, policy: str) -> str | None:
-        """Why nothing can be learnt from the rollouts of a policy, if so."""
-        seeds = len(self.seeds_of(policy))
+    def learnt_policies(self, task: str) -> list[str]:
+        """Policies whose episodes world models of a task learn from."""
+        asked = self.world_models.policies
+        return self.policies_of(task)[:1] if asked is None else [name for name in self.policies_of(task) if name in asked]
+
+    def nothing_to_learn(self, task: str) -> str | None:
+        """Why nothing can be learnt of a task, if so."""
+        return self.without_data(task, self.learnt_policies(task))
+
+    def without_data(self, task: str, policies: Sequence[str]) -> str | None:
+        """Why nothing can be learnt from the rollouts of some policies, if so."""
+        if not policies:
+            return (
+                f"none of world_models.policies = {self.world_models.policies} acts there: name one of"
+                f" {', '.join(self.policies_of(task))}"
+            )
+        seeds = sum(len(self.seeds_of(task, policy)) for policy in policies)
         if self.rollouts.episodes * seeds < EPISODES_TO_SPLIT:
             return (
                 f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} seeds cannot be split into"
                 f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // seeds)}"
             )
-        if policy == "zero":
+        if list(policies) == ["zero"]:
             return "policies.zero never changes the controls: add noise or an expert"
         return None
+
+    @model_validator(mode="after")
+    def _somebody_acts(self) -> Study:
+        names = self.policies.names
+        for task, asked in self.task_policies.items():
+            if other := [policy for policy in asked if policy not in names]:
+                raise ValueError(
+                    f"task_policies.{task} has {other[0]!r}, which is not in policies ({', '.join(names)}): add it"
+                )
+            if not asked:
+                raise ValueError(
+                    f"task_policies.{task} is empty: name one of {', '.join(names)}, or leave the task out of tasks"
+                )
+        return self
 
     @model_validator(mode="after")
     def _models_have_data(self) -> Study:
@@ -128,8 +194,9 @@ class Study(Section):
                 f"world_models.tasks: {', '.join(unknown)} has free or ball joints, whose orientations the world models do"
                 " not know yet: leave it out"
             )
-        if asked and (reason := self.without_data(self.policies.names[0])):
-            raise ValueError(f"world_models.tasks = {asked}, but {reason}, or make the list empty")
+        for task in asked:
+            if reason := self.nothing_to_learn(task):
+                raise ValueError(f"world_models.tasks = {asked}, but {reason}, or make the list empty")
         return self
 
     @model_validator(mode="after")
@@ -156,6 +223,11 @@ def load_study(config: dict[Any, Any], source: str = "config.yaml") -> Study:
         raise UserError("\n".join([f"{source} is not a valid study:", *explained(error, Study)])) from None
 
 
+def _listed(values: Sequence[Any], most: int = 10) -> str:
+    shown = ", ".join(map(str, values[:most]))
+    return f"{shown} and {len(values) - most} more" if len(values) > most else shown
+
+
 def _as_meant(value: Any) -> Any:
     """Numbers, true, false and null that arrive as text, as what was meant.
 
@@ -170,6 +242,30 @@ def _as_meant(value: Any) -> Any:
     if _NUMBER.fullmatch(value):
         return int(value) if value.lstrip("+-").isdigit() else float(value)
     return _WORDS.get(value.lower(), value)
+
+
+def with_experts(study: Study, shipped: Collection[str]) -> tuple[Study, str | None]:
+    """The study in which the others act in tasks for which no expert is shipped, and a notice of that, if there are any.
+
+    Raises UserError where only experts were asked for.
+    """
+    expert = study.policies.expert
+    if not isinstance(expert, ExpertPolicy) or expert.source != "shipped":
+        return study, None
+    without = [task for task in study.tasks if task not in shipped and "expert" in study.policies_of(task)]
+    others = {task: [policy for policy in study.policies_of(task) if policy != "expert"] for task in without}
+    if alone := [task for task, left in others.items() if not left]:
+        raise UserError(
+            f"policies.expert: no expert is shipped for {_listed(alone)} (there are: {', '.join(shipped)}), and no other"
+            " policy acts: train them (`policies: {expert: train}`), or add a policy (`policies: {noise: {}}`)"
+        )
+    if not without:
+        return study, None
+    notice = (
+        f"No expert is shipped for {_listed(without)}: only the other policies act there. To train one:"
+        " `policies: {expert: train}`."
+    )
+    return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}}), notice
 
 
 def stage_settings(study: Study, stage: str, policy: str, variant: str | None = None) -> str:
@@ -215,20 +311,25 @@ def figure_settings(study: Study, figure: str, stages: list[str], policy: str, v
 
 
 def _of_all_policies(study: Study, stages: list[str]) -> dict[str, Any]:
-    return {policy: {s: _stage_values(study, s, policy) for s in stages} for policy in study.policies.names}
+    learnt = ["_".join(study.learnt_policies(task)) for task in study.modelled_tasks] if "recovery" in stages else []
+    policies = dict.fromkeys([*study.policies.names, *learnt])
+    return {policy: {s: _stage_values(study, s, policy) for s in stages} for policy in policies}
 
 
 def _stage_values(study: Study, stage: str, policy: str, variant: str | None = None) -> dict[str, Any]:
-    section = getattr(study.policies, policy)
-    if isinstance(section, ExpertPolicy) and section.source == "shipped":  # how to train changes nothing then
-        section = section.model_copy(update={"training": TrainingSettings()})
+    sections = {name: getattr(study.policies, name) for name in policies_in(policy)}
+    expert = sections.get("expert")
+    if isinstance(expert, ExpertPolicy) and expert.source == "shipped":  # how to train changes nothing then
+        sections["expert"] = expert.model_copy(update={"training": TrainingSettings()})
     values = {name: getattr(study, name) for name in STAGES[stage].model_fields}
-    values["policies"] = PolicySettings.model_validate({policy: section})
+    values["policies"] = PolicySettings.model_validate(sections)
     if variant and "jacobians" in values:
         values["jacobians"] = JacobianSettings.of_variant(variant)
     for section in ("embedding", "ablation", "world_models"):
         if section in values:  # which tasks there are changes none of them
             values[section] = getattr(study, section).model_copy(update={"tasks": []})
+    if "world_models" in values:
+        values["world_models"] = values["world_models"].model_copy(update={"policies": None})
     if "ablation" in values:
         values["ablation"] = values["ablation"].model_copy(update={"policies": [], "seeds": None})
         if stage == "ablation_jacobians":

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import get_args
 
 from dynamic_sparsity.errors import UserError, quoted
-from dynamic_sparsity.settings import VARIANT_PATTERN, Method, PolicySettings, known_tasks
+from dynamic_sparsity.settings import VARIANT_PATTERN, Method, PolicySettings, known_tasks, policies_in
 from dynamic_sparsity.study import Study
 from dynamic_sparsity.task_names import WITH_ORIENTATIONS
 
@@ -66,8 +66,10 @@ def check_world_model(study: Study, task: str, policy: str, model: str) -> None:
             f"no world models of {task}: it has free or ball joints, whose orientations they do not know yet; ask for"
             " another task"
         )
-    if reason := study.without_data(policy):
+    if reason := study.without_data(task, policies_in(policy)):
         raise UserError(f"no world models of {task} under policy {policy!r}: {reason}")
+    for name in policies_in(policy):
+        check_policy(study, name)
 
 
 def check_table(study: Study, table: str, tables: Iterable[str]) -> None:
@@ -105,7 +107,7 @@ def refuse_empty(study: Study, product: str, stage: str) -> None:
 def _without_models(study: Study) -> str:
     asked = study.world_models.tasks
     if asked is None:
-        return study.without_data(study.policies.names[0]) or (
+        return next(filter(None, map(study.nothing_to_learn, study.tasks)), None) or (
             f"world models do not know free or ball joints yet, which every task has ({', '.join(study.tasks)}): add another"
             " task"
         )
@@ -118,7 +120,7 @@ def _without_ablation(study: Study) -> str:
     asked, tasks = study.ablation.tasks, ", ".join(study.tasks)
     if not asked:
         return f"ablation.tasks is empty: list one of {tasks}"
-    if not study.ablated_policies:
+    if study.ablated_tasks and not any(map(study.ablated_policies, study.ablated_tasks)):
         return (
             f"none of ablation.policies = {study.ablation.policies} is in policies: list one of"
             f" {', '.join(study.policies.names)}"

@@ -33,7 +33,7 @@ def _epochs() -> dict[str, float]:
     rng = np.random.default_rng(0)
     arrays = (rng.normal(size=(STEPS, n)).astype(np.float32) for n in (INPUTS, OUTPUTS))
     jacobian = np.zeros((STEPS, OUTPUTS, INPUTS), np.float32)
-    data = Transitions(*arrays, jacobian, jacobian == 0, np.zeros(STEPS, int))
+    data = Transitions(*arrays, jacobian, jacobian == 0, np.zeros(STEPS, int), ("expert",))
     training = WorldModelTraining(epochs=1, batch=BATCH)
     tree = KinematicTree((), ((),) * INPUTS, (0,) * OUTPUTS)  # an MLP asks for no more than their numbers
 

@@ -248,7 +248,8 @@ def test_world_models_are_trained_and_scored(project):
     project.run()
     table = pd.read_csv(project.path / "results/tables/recovery.csv")
     whole = table[(table.condition == "all") & (table.basis == "scaled")].set_index("model")
-    assert set(whole.index) == {*models, "linear", "neighbours", "static_oracle", "truth"}
+    assert set(whole.index) == {*models, "persistence", "linear", "neighbours", "static_oracle", "truth"}
+    assert whole.loc["persistence"].one_step_error > 0 and whole.loc["plain"].verdict == "untrained"
     assert whole.loc["truth"].auroc == 1 and whole.loc["truth"].leakage == 0
     assert whole.loc["static_oracle"].auroc == 1 and whole.skill.isna().all(), "nothing changes in 25 steps"
     assert whole.loc["mlp"].ended == "all epochs" and whole.loc["plain"].ended == "untrained"
@@ -272,3 +273,48 @@ def test_world_models_are_trained_and_scored(project):
     project.change("world_models.models.mlp.network", "transformer")
     output = project.snakemake("--dry-run", ok=False)
     assert "world_models.models.mlp.network" in output and "transformer" in output and "gated" in output
+
+
+def test_world_models_learn_from_several_policies_together(project):
+    given = {
+        "tasks": ["CartpoleBalance"],
+        "models": {"mlp": {"width": 16}},
+        "seeds": [4],
+        "training": {"epochs": 2, "batch": 8},
+    }
+    project.change("world_models", {**given, "policies": ["noise", "expert"], "horizons": [1, 5]})
+    planned = project.planned()
+    assert ("recovery", "task=CartpoleBalance, policy=expert_noise, method=exact") in planned
+    assert rules(planned) == {"world_models", "recovery", "study_figure", "table"}
+    project.run()
+    place = "CartpoleBalance/expert_noise/exact"
+    model, scored = (
+        xr.open_zarr(project.path / f"results/{name}.zarr", consolidated=False)
+        for name in (f"world_models/{place}/mlp/4", f"recovery/{place}")
+    )
+    assert model.attrs["policy"] == scored.attrs["policy"] == "expert_noise" and model.sizes["data_episode"] == 6
+    assert [list(model.split.values[of_policy]).count("test") for of_policy in (slice(3), slice(3, 6))] == [1, 1]
+    assert set(pd.read_csv(project.path / "results/tables/leaderboard.csv").model) > {"mlp", "persistence"}
+    project.change("world_models.policies", ["zero"])
+    assert "none of world_models.policies = ['zero'] acts there" in project.snakemake("--dry-run", ok=False)
+
+
+def test_who_acts_is_said_first(project):
+    assert "Who acts in all tasks: expert (seeds 0), noise (seeds 0)." in project.snakemake("--dry-run").splitlines()[:5]
+    project.change("task_policies", {"CartpoleBalance": ["noise"]})
+    output = project.snakemake("--dry-run")
+    assert "Who acts in CartpoleBalance: noise (seeds 0)." in output.splitlines()[:5]
+    assert all("policy=expert" not in wildcards for _, wildcards in jobs(output))
+    assert any("figure=survival" in wildcards for _, wildcards in jobs(output)), "noise is the first here"
+
+
+def test_in_a_task_without_a_shipped_expert_the_others_act(project):
+    project.change("tasks", ["CartpoleBalance", "PendulumSwingup"])
+    output = project.snakemake("--dry-run")
+    assert "No expert is shipped for PendulumSwingup: only the other policies act there." in output
+    new = [wildcards for _, wildcards in jobs(output) if "PendulumSwingup" in wildcards]
+    assert new and all("policy=noise" in wildcards for wildcards in new)
+    assert "task=PendulumSwingup, policy=noise, seed=0" in new
+    project.change("policies", {"expert": {}})
+    refused = project.snakemake("--dry-run", ok=False)
+    assert "no expert is shipped for PendulumSwingup" in refused and "and no other policy acts" in refused

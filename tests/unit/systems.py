@@ -22,7 +22,7 @@ def switched(steps=400, episodes=4, seed=0):
     jacobian = np.repeat(matrix[None], steps, axis=0)
     jacobian[x[:, 0] > 0, 0, 4] = 2.0
     y = np.einsum("soi,si->so", jacobian, x)
-    return Transitions(x, y, jacobian, jacobian == 0, np.arange(steps) * episodes // steps)
+    return Transitions(x, y, jacobian, jacobian == 0, np.arange(steps) * episodes // steps, ("expert",) * episodes)
 
 
 def parts(data):
@@ -33,7 +33,7 @@ def parts(data):
 
 def parts_of(data, seed):
     """({training and validation, standardised}, the standardiser, the test part as it is)."""
-    split = split_episodes(int(data.episode.max()) + 1, 0.25, 0.25, seed=seed)
+    split = split_episodes(data.policies, 0.25, 0.25, seed=seed)
     standardise = Standardiser.of(data.of_episodes(split["training"]), *map(_names, (data.inputs, data.outputs)))
     standardised = {part: standardise(data.of_episodes(split[part])) for part in ("training", "validation")}
     return standardised, standardise, data.of_episodes(split["test"])

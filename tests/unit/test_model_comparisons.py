@@ -20,6 +20,7 @@ def store(task, better):
     """Scores of three models and a control that predicts no state; `sparse` has more zeros, `same` has those of `mlp`."""
     rng = np.random.default_rng(len(task))
     models = ["mlp", "same", "sparse", "static_oracle"]
+    over = np.array([[0.4, 0.4], [0.4, 0.4], [0.4, 0.4], [np.nan, np.nan]])
     base = rng.random(len(SEEDS)) + 1
     values = {name: np.repeat(base[None], 4, axis=0) for name in SCORES}
     values["relative_sparsity"] = np.stack([base / 50, base / 50, base / 50 * better, np.full(2, np.nan)])
@@ -28,9 +29,13 @@ def store(task, better):
     for name, of_seed in values.items():
         arrays[f"{name}_of_seed"] = (("model", "training_seed"), of_seed)
         arrays |= {f"{name}{end}": (("model",), of_seed.mean(axis=1)) for end in ("", "_low", "_high")}
+        arrays[f"{name}_median_of_seed"] = (("model", "training_seed"), of_seed)
+    arrays |= {f"{name}": (("model",), values["auroc"].mean(axis=1)) for name in ("auroc_median", *table.ERRORS)}
     data = xr.Dataset(arrays, coords={"model": models, "training_seed": SEEDS}).expand_dims(
         basis=["scaled"], condition=["all"]
     )
+    for name in ("persistence", "linear"):
+        data[f"error_over_{name}"] = ("model", "training_seed"), over
     ended = {f"{model}/{seed}": "all epochs" for model in models[:3] for seed in SEEDS} | {f"same/{SEEDS[0]}": "diverged"}
     return data.assign_attrs(task=task, ended=ended)
 
@@ -50,6 +55,17 @@ def test_a_difference_is_called_one_where_it_is_significant(stores):
     assert frame.loc[("auroc", "same")].diverged == 5
     said = comparisons.sentences(frame.reset_index())
     assert any("relative sparsity of sparse against mlp: higher" in sentence and "10 pairs" in sentence for sentence in said)
+
+
+def test_what_is_not_trained_makes_no_pair(stores):
+    for data in stores:
+        data.error_over_persistence.loc[{"model": "sparse", "training_seed": SEEDS[1]}] = 1.2
+    frame = comparisons.build(stores, {}).set_index(["measure", "model"])
+    assert (
+        frame.loc[("relative_sparsity", "sparse")].pairs == 5 and frame.loc[("relative_sparsity", "sparse")].not_trained == 5
+    )
+    rows = table.build(stores, {}).set_index(["task", "model"])
+    assert rows.verdict["BB", "sparse"] == "not trained, trained" and rows.verdict["BB", "mlp"] == "trained"
 
 
 def test_ties_do_not_turn_the_verdict_around():

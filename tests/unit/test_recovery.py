@@ -1,5 +1,8 @@
 """Recovery of zeros on systems written by hand: what is scored, when, and against which controls."""
 
+from dataclasses import replace
+
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +10,10 @@ import xarray as xr
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
 from dynamic_sparsity.world_models import recovery, report, scores
+from dynamic_sparsity.world_models.controls import Controls, rollout_errors
 from dynamic_sparsity.world_models.data import Transitions, split_episodes
+from dynamic_sparsity.world_models.familiarity import novel_shares
+from dynamic_sparsity.world_models.training import build
 from tests.unit.systems import EPISODES, MASSES, STEPS, colliding_masses
 
 
@@ -51,7 +57,7 @@ def test_what_does_not_fit_is_named(seeds):
     mixed = {kind: [first, second.assign_attrs(task="Other")] for kind, (first, second) in seeds.items()}
     with pytest.raises(UserError, match=r"different runs.*Masses.*Other"):
         Transitions.of_stores(*mixed.values(), change=False)
-    with pytest.raises(UserError, match=r"seeds \[0, 1, 1\]"):
+    with pytest.raises(UserError, match=r"seed \[0, 1, 1\]"):
         Transitions.of_stores(seeds["rollouts"], *([data[1], data[0]] for data in list(seeds.values())[1:]), change=False)
     turned = [data.rename(qpos_dim="q").assign(qpos_dim=("qpos_dim", [0, 1, 2])) for data in seeds["rollouts"]]
     with pytest.raises(UserError, match="Masses has free or ball joints"):
@@ -76,7 +82,7 @@ def test_a_model_speaks_of_the_next_state_in_its_units(stores, seeds):
 
 
 def _training(chosen):
-    return split_episodes(2 * EPISODES, chosen.validation, chosen.test, 0)["training"]
+    return split_episodes(["expert"] * 2 * EPISODES, chosen.validation, chosen.test, 0)["training"]
 
 
 def test_truth_scores_one_and_constants_have_no_skill(stores, seeds):
@@ -93,7 +99,8 @@ def test_truth_scores_one_and_constants_have_no_skill(stores, seeds):
         assert mean[constant].skill.sel(basis="scaled") <= 0
     assert mean["mlp"].skill_by_entry.sel(basis="scaled") > 0.1, "the MLP has learnt something of when they touch"
     assert mean["gated"].auroc.sel(basis="mask").notnull() and mean["mlp"].auroc.sel(basis="mask").isnull()
-    assert mean["truth"].one_step_error.isnull(), "controls predict no state here"
+    assert mean["truth"].one_step_error.isnull(), "it predicts no state"
+    assert mean["mlp"].one_step_error < mean["linear"].one_step_error < mean["persistence"].one_step_error
     assert mean["truth"].zero_f1.sel(basis="scaled") == 1, "at the threshold of the validation episodes"
 
 
@@ -159,7 +166,7 @@ def with_holes(seeds, episodes):
 def test_steps_whose_jacobian_is_not_finite_are_neither_learnt_from_nor_scored(seeds, tmp_path, part):
     given = settings(models={"mlp": {"width": 8, "jacobian_loss": "mse"}})
     chosen = given.model_copy(update={"training": WorldModelTraining(epochs=3, batch=32)})
-    split = split_episodes(2 * EPISODES, chosen.validation, chosen.test, 0)
+    split = split_episodes(["expert"] * 2 * EPISODES, chosen.validation, chosen.test, 0)
     holes = split[part][:2]
     broken = with_holes(seeds, holes)
 
@@ -223,3 +230,83 @@ def test_histories_have_their_places(stores):
         np.testing.assert_array_equal(losses[: store.sizes["epoch"]], store.history)
         assert losses[store.sizes["epoch"] :].isnull().all()
     assert found[0].isnull().all()
+
+
+def test_controls_that_predict_do_it_as_a_model_would(seeds):
+    chosen = settings()
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    split = split_episodes(data.policies, chosen.validation, chosen.test, 0)
+    training, episode = data.of_episodes(split["training"]), data.of_episodes(split["test"][:1])
+    held = Controls(data, split, [list("abcde"), list("wxyz")])
+    design = np.c_[training.inputs, np.ones(len(training.inputs))]
+    fit = np.linalg.lstsq(design, training.outputs, rcond=None)[0]
+    by_hand = lambda inputs: np.c_[inputs, np.ones(len(inputs))] @ fit  # noqa: E731
+    np.testing.assert_allclose(held.predictors["linear"](episode.inputs), by_hand(episode.inputs), atol=1e-9)
+    np.testing.assert_array_equal(held.predictors["persistence"](episode.inputs), episode.inputs[:, :4])
+    scale = training.inputs.std(axis=0)[:4]
+    found = rollout_errors(by_hand, episode, [1, 3, 100], scale)
+    states = []
+    for start in range(STEPS - 2):
+        state = episode.inputs[start, :4]
+        for step in range(3):
+            state = by_hand(np.r_[state, episode.inputs[start + step, 4:]][None])[0]
+        states.append((state - episode.outputs[start + 2]) / scale)
+    np.testing.assert_allclose(found[1], np.sqrt(np.mean(np.square(states))))
+    np.testing.assert_allclose(found[0], np.sqrt((((by_hand(episode.inputs) - episode.outputs) / scale) ** 2).mean()))
+    assert np.isnan(found[2])
+    assert rollout_errors(lambda inputs: inputs[:, :4] * 1e200, episode, [3], scale) == [np.inf]
+
+
+def test_episodes_unlike_those_of_training_are_told_apart(seeds):
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    training, like = data.of_episodes([0, 1, 2]), data.of_episodes([3])
+    far = replace(like, inputs=like.inputs + 10)
+    half = replace(like, inputs=like.inputs + 10 * (np.arange(STEPS) < STEPS // 2)[:, None])
+    among, away, partly = novel_shares(training, [like, far, half])
+    assert among < 0.1 and away == 1 and partly == pytest.approx((among + 1) / 2, abs=0.05)
+    controls_only = replace(like, inputs=np.c_[like.inputs[:, :4], like.inputs[:, 4:] + 10])
+    assert novel_shares(training, [controls_only]) == among, "states alone are compared"
+    assert np.isnan(novel_shares(data.of_episodes([0]), [like])).all(), "one episode has no other to be compared with"
+
+
+def test_a_store_holds_all_that_it_takes_to_use_the_model(stores, seeds):
+    chosen, (mlp, gated) = stores
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    split = split_episodes(data.policies, chosen.validation, chosen.test, 0)
+    assert {part: np.flatnonzero(mlp.split == part).tolist() for part in split} == split
+    for store in (mlp, gated):
+        network = report.with_weights(build(chosen.models[store.attrs["model"]], MASSES, 99), store.weights.values)
+        episode = data.of_episodes([int(store.episode[0])])
+        x = (episode.inputs - store.input_mean.values) / store.input_scale.values
+        predicted = (
+            np.asarray(jax.vmap(network)(x.astype(np.float32))) * store.target_scale.values + store.target_mean.values
+        )
+        if chosen.target == "change":
+            predicted = predicted + episode.inputs[:, :4]
+        np.testing.assert_allclose(predicted, store.prediction.values[0], atol=1e-5)
+    with pytest.raises(ValueError, match="7 weights for a network that has"):
+        report.with_weights(build(chosen.models["mlp"], MASSES, 0), np.zeros(7))
+
+
+def test_what_is_known_of_each_seed_and_episode(stores, seeds):
+    chosen, models = stores
+    data = Transitions.of_stores(*seeds.values(), change=False)
+    scored = recovery.of_all(models, data, seeds["sparsity"], chosen)
+    by_seed = [xr.concat([found[0] for found in scored.values()], dim="model").assign_coords(model=list(scored))]
+    tested = recovery.tested(data, chosen, [0])
+    assert tested.test_episode_number.values.tolist() == [models[0].episode.values.tolist()]
+    found = recovery.of_each_seed(by_seed, tested.novel_share.where(False))
+    each = found.one_step_error_of_episode.sel(model="mlp", condition="all", training_seed=0)
+    assert each.dims == ("test_episode",) and each.sizes["test_episode"] == models[0].sizes["episode"]
+    assert found.one_step_error_median.sel(model="mlp", condition="all") == each.median()
+    assert found.one_step_error_of_seed.sel(model="mlp", condition="all").item() == pytest.approx(each.mean().item())
+    same = found.one_step_error_of_episode.sel(model="persistence", condition="all").median()
+    np.testing.assert_allclose(found.error_over_persistence.sel(model="mlp"), each.median() / same)
+    assert (
+        found.error_over_persistence.sel(model="persistence") == 1
+        and found.error_over_persistence.sel(model="truth").isnull()
+    )
+    assert found.error_over_persistence.sel(model="mlp") < 0.5 and found.error_over_linear.sel(model="mlp") < 1
+    novel = xr.zeros_like(tested.novel_share) + np.arange(each.sizes["test_episode"])
+    familiar = recovery.of_each_seed(by_seed, novel).one_step_error_median_familiar.sel(model="mlp", condition="all")
+    assert familiar == each[0], "the others are unlike those of training"

@@ -51,12 +51,20 @@ def test_a_constant_predictor_never_looks_good(truth):
     oracle = scores.static_oracle(zero, np.ones(len(zero), bool))
     assert scores.auroc(oracle, zero) > 0.7
     assert scores.auroc_by_entry(oracle, zero) == 0.5
-    assert scores.skill(scores.auroc_by_entry(oracle, zero), 0.5) == 0
     assert scores.skill(scores.auroc(oracle, zero), scores.auroc(oracle, zero)) == 0
     constant = np.broadcast_to(np.random.default_rng(2).random((OUT, IN)), zero.shape)
     assert scores.skill(scores.auroc(constant, zero), scores.auroc(oracle, zero)) < 0
-    assert scores.skill(scores.auroc_by_entry(constant, zero), 0.5) == 0
+    assert scores.auroc_by_entry(oracle, zero) == scores.auroc_by_entry(constant, zero) == 0.5
     assert np.isnan(scores.skill(1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("score", "oracle", "skill"),
+    [(1.0, 0.8, 1), (0.9, 0.8, 0.5), (0.8, 0.8, 0), (0.65, 0.8, -0.5), (0.5, 0.99, -1), (0.2, 0.8, -1), (0.4, 0.5, -1)],
+)
+def test_skill_is_between_chance_and_the_truth(score, oracle, skill):
+    assert scores.skill(score, oracle) == pytest.approx(skill)
+    assert np.isnan(scores.skill(np.nan, oracle)) and np.isnan(scores.skill(score, np.nan))
 
 
 def test_noise_is_at_chance():

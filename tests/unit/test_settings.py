@@ -65,13 +65,37 @@ def test_an_overriding_study_can_drop_a_policy():
 
 def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
     study = studies.load_study({**CONFIG, "seeds": [3, 1, 2]})
-    assert [study.seeds_of(policy) for policy in ("expert", "noise", "zero")] == [[3, 1, 2], [3], [3]]
-    assert study.full_policies == ["expert"]
+    assert [study.seeds_of("CheetahRun", policy) for policy in study.policies.names] == [[3, 1, 2], [3], [3]]
+    assert study.full_policies("CheetahRun") == ["expert"]
+    assert study.who_acts == "Who acts in all tasks: expert (seeds 3, 1, 2), noise (seeds 3), zero (seeds 3)."
     study = studies.load_study(
         {**CONFIG, "policies": {"noise": {}, "zero": {}}, "comparison": {"seeds": None, "full": True}}
     )
-    assert study.seeds_of("noise") == study.seeds_of("zero") == study.seeds
-    assert study.full_policies == ["noise", "zero"]
+    assert study.seeds_of("CheetahRun", "noise") == study.seeds_of("CheetahRun", "zero") == study.seeds
+    assert study.full_policies("CheetahRun") == ["noise", "zero"]
+
+
+def test_policies_are_named_by_task():
+    study = studies.load_study({**CONFIG, "task_policies": {"CheetahRun": ["zero", "noise"]}})
+    assert study.policies_of("CheetahRun") == ["noise", "zero"] and study.policies_of("BallInCup")[0] == "expert"
+    assert study.seeds_of("CheetahRun", "noise") == study.seeds and study.seeds_of("BallInCup", "noise") == study.seeds[:1]
+    assert "Who acts in 7 tasks: expert" in study.who_acts and "Who acts in CheetahRun: noise (seeds 0, 1)" in study.who_acts
+    assert "CheetahRun" in study.modelled_tasks
+    only_zero = studies.load_study({**CONFIG, "task_policies": {"CheetahRun": ["zero"]}})
+    assert "CheetahRun" not in only_zero.modelled_tasks and "left out of CheetahRun: policies.zero never" in only_zero.notice
+
+
+def test_without_a_shipped_expert_the_others_act():
+    study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"]})
+    found, notice = studies.with_experts(study, ["CartpoleBalance"])
+    assert found.policies_of("PendulumSwingup") == ["noise", "zero"] and found.policies_of("CartpoleBalance")[0] == "expert"
+    assert "No expert is shipped for PendulumSwingup" in notice
+    assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
+    trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
+    assert studies.with_experts(trained, []) == (trained, None)
+    alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
+    with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
+        studies.with_experts(alone, ["CartpoleBalance"])
 
 
 def test_the_committed_schema_is_the_generated_one():
@@ -103,6 +127,9 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("seeds", [True], ["seeds.0", "True"]),
         ("rollouts.episodes", 0, ["rollouts.episodes", "0", "greater than or equal to 1"]),
         ("rollouts.steps", "many", ["rollouts.steps", "many"]),
+        ("task_policies", {"CheetahRunn": ["noise"]}, ["task_policies", "CheetahRunn", "CheetahRun"]),
+        ("task_policies", {"CheetahRun": []}, ["task_policies.CheetahRun is empty"]),
+        ("task_policies", {"CheetahRun": ["agent"]}, ["task_policies.CheetahRun", "agent"]),
         ("ablation.variants", ["exactly"], ["ablation.variants.0", "'exactly'", "a method (exact, unrolled"]),
         ("rollouts.stpes", 10, ["rollouts.stpes", "unknown key", "steps"]),
         ("sparsity.threshold", 0.0, ["sparsity.threshold", "0.0", "greater than 0"]),

@@ -1,5 +1,6 @@
 """Paragraphs on world models, from scores written by hand."""
 
+import io
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity import figure_settings
-from dynamic_sparsity.figures import loss_curves, recovery_conditions, recovery_size, recovery_thresholds
+from dynamic_sparsity.figures import loss_curves, recovery, recovery_conditions, recovery_size, recovery_thresholds
 from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
 from dynamic_sparsity.sparsity.tables import leaderboard
 from dynamic_sparsity.sparsity.tables import world_model_answers as answers
@@ -21,7 +22,7 @@ MODELS = {
     "gated": {"network": "gated"},
     "as_drawn": {"trained": False},
 }
-CONTROLS = ["linear", "neighbours", "static_oracle", "truth"]
+CONTROLS = ["persistence", "linear", "neighbours", "static_oracle", "truth"]
 AXES = {
     "basis": ["scaled", "raw", "mask"],
     "condition": ["all", "free", "contact", "limit", "near_switch"],
@@ -63,9 +64,16 @@ def store(number, models=MODELS):
     error.loc[{"model": CONTROLS}] = np.nan
     for name in DIMS:
         data[name] = data[f"{name}_of_seed"].mean("training_seed")
+    for name in ("one_step_error", "rollout_error"):
+        data[f"{name}_median_of_seed"] = data[f"{name}_of_seed"]
+    runs = ("model", "training_seed")
+    data["error_over_persistence"] = runs, np.where(np.isin(names, CONTROLS), np.nan, 0.3)[:, None] * [1, 1]
+    data["error_over_linear"] = data.error_over_persistence + 0.2
+    data["novel_share"] = ("training_seed", "test_episode"), np.array([[0.0, 0.02], [0.01, 0.4]])
     settings = WorldModelsSettings(models=models, seeds=SEEDS)
     written = {"world_models": settings.model_dump(), "resampling": ResamplingSettings().model_dump()}
     ended = {f"{model}/{seed}": "all epochs" for model in models for seed in SEEDS}
+    ended |= {f"as_drawn/{seed}": "untrained" for seed in SEEDS if "as_drawn" in models}
     if number == 0:
         ended["gated/5"] = "diverged"
     return data.assign_attrs(task=f"Task{number}", ended=ended, settings=json.dumps(written))
@@ -106,14 +114,58 @@ def test_masks_contacts_sizes_and_thresholds(said):
 
 def test_every_diverged_run_is_named(said):
     assert said["How did training end?"].startswith(
-        "Of 60 runs: 59 all epochs, 1 diverged. Diverged (task, model/seed): Task0, gated/5."
+        "Of 60 runs: 49 all epochs, 10 untrained, 1 diverged. Diverged (task, model/seed): Task0, gated/5."
     )
 
 
 def test_choices_are_listed(said):
     choices = said["What did we choose that the paper leaves open?"]
-    assert "mlp_sae_j: mlp, depth 2, width 512, loss sae on the Jacobian with weight 1, 1 random column a sample" in choices
+    assert "loss sae on the Jacobian with weight 1, relative errors, 1 random column a sample" in choices
     assert "as_drawn: mlp, depth 2, width 512, untrained." in choices and "Adam, rate 0.001" in choices
+
+
+def test_what_has_not_learnt_is_named_and_answers_nothing(stores, said):
+    whole = said["Have the models learnt?"]
+    assert "Not trained (no better than nothing changes; they answer nothing below): none." in whole
+    assert "Of 20 test episodes 5 are unlike those of training" in whole
+    worse = [data.copy(deep=True) for data in stores]
+    for data in worse:
+        data.error_over_persistence.loc[{"model": "mlp_sae_j", "training_seed": 5}] = 1.0
+        data.error_over_linear.loc[{"model": "small"}] = 1.5
+        data.auroc_of_seed.loc[{"model": "mlp_sae_j", "training_seed": 5}] = 0.0
+    answered = answers.build(worse, {}).set_index("question").answer
+    assert "answer nothing below): Task0 mlp_sae_j/5; Task1 mlp_sae_j/5" in answered["Have the models learnt?"]
+    assert "linear fit (to be read with that in mind): Task0 small/3; Task0 small/5" in answered["Have the models learnt?"]
+    losses = answered["Do losses on the Jacobian help?"]
+    assert "AUROC of mlp_sae_j against mlp: too few pairs to tell (median difference 0.10" in losses and "5 pairs" in losses
+    frame = leaderboard.build(worse, {}).set_index(["model", "basis"])
+    assert frame.not_trained["mlp_sae_j", "scaled"] == 5 and frame.linear_is_better["small", "scaled"] == 10
+    assert frame.auroc["mlp_sae_j", "scaled"] > 0.6, "of the runs that have learnt"
+    labels = recovery_conditions.draw(worse, figure_settings.RecoveryConditionsFigure()).axes[0].get_legend_handles_labels()
+    assert "mlp_sae_j (5 of 10 not trained)" in labels[1] and "small (10 of 10 linear is better)" in labels[1]
+
+
+def test_a_study_in_which_nothing_has_learnt_still_has_tables_and_figures(stores):
+    for data in (lost := [data.copy(deep=True) for data in stores]):
+        data["error_over_persistence"] = data.error_over_persistence * 0 + 2
+        data["history"] = ("model", "training_seed", "epoch", "part"), np.full((11, 2, 3, 2), np.nan)
+    answered = answers.build(lost, {})
+    assert (
+        answered.answer.str.len().min() > 0
+        and "unknown" in answered.set_index("question").answer["Do masks recover it better?"]
+    )
+    assert (leaderboard.build(lost, {}).set_index("model").not_trained[["mlp", "small"]] == 10).all()
+    for module, section in (
+        (recovery, "RecoveryFigure"),
+        (recovery_conditions, "RecoveryConditionsFigure"),
+        (recovery_size, "RecoverySizeFigure"),
+        (recovery_thresholds, "RecoveryThresholdsFigure"),
+        (loss_curves, "LossCurvesFigure"),
+    ):
+        figure = module.draw(
+            [data.assign_coords(part=["training", "validation"]) for data in lost], getattr(figure_settings, section)()
+        )
+        figure.savefig(io.BytesIO())
 
 
 def test_a_small_study_says_what_it_cannot_tell(stores):
@@ -145,9 +197,10 @@ def test_an_infinite_error_is_not_an_unknown_one(stores):
 
 def test_the_leaderboard_puts_the_best_first(stores):
     frame = leaderboard.build(stores, {})
-    assert frame.model[0] == "mlp_sae_j" and frame.model.iloc[-1] == "as_drawn" and list(frame["rank"]) == list(range(1, 12))
+    assert frame.model[0] == "mlp_sae_j" and frame.model.iloc[-1] == "as_drawn" and list(frame["rank"]) == list(range(1, 13))
     assert set(frame[frame.basis == "mask"].model) == {"gated"}
     scaled = frame[frame.basis == "scaled"].set_index("model")
+    assert scaled.not_trained.sum() == 0 and scaled.error_over_persistence["mlp"] == pytest.approx(0.3)
     whole = [float(data.auroc.sel(basis="scaled", condition="all", model="mlp")) for data in stores]
     assert scaled.auroc["mlp"] == pytest.approx(np.mean(whole)) and scaled.auroc_low["mlp"] < np.mean(whole)
     assert np.isnan(scaled.relative_error_of_state["linear"])

@@ -146,13 +146,23 @@ def test_columns_are_drawn_with_equal_chances():
 
 
 def test_episodes_are_split_without_overlap():
-    split = split_episodes(11, 0.2, 0.3, seed=4)
+    split = split_episodes(["expert"] * 11, 0.2, 0.3, seed=4)
     assert sorted(episode for part in split.values() for episode in part) == list(range(11))
     assert [len(split[part]) for part in ("training", "validation", "test")] == [6, 2, 3]
-    assert split != split_episodes(11, 0.2, 0.3, seed=5)
-    assert [len(part) for part in split_episodes(3, 0.9, 0.9, seed=0).values()] == [1, 1, 1]
+    assert split != split_episodes(["expert"] * 11, 0.2, 0.3, seed=5)
+    assert [len(part) for part in split_episodes(["expert"] * 3, 0.9, 0.9, seed=0).values()] == [1, 1, 1]
     with pytest.raises(UserError, match=r"2 episodes cannot be split.*raise rollouts.episodes"):
-        split_episodes(2, 0.2, 0.2, seed=0)
+        split_episodes(["expert"] * 2, 0.2, 0.2, seed=0)
+
+
+def test_every_part_has_its_share_of_every_policy():
+    policies = ["expert"] * 10 + ["noise"] * 5 + ["zero"] * 5
+    split = split_episodes(policies, 0.2, 0.4, seed=1)
+    counts = {
+        part: [[policies[n] for n in numbers].count(p) for p in ("expert", "noise", "zero")]
+        for part, numbers in split.items()
+    }
+    assert counts == {"training": [4, 2, 2], "validation": [2, 1, 1], "test": [4, 2, 2]}
 
 
 def test_standardised_jacobians_are_those_of_standardised_variables():

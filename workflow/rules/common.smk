@@ -1,12 +1,13 @@
 """Validated settings, paths of stores, and the code that each stage uses."""
 
 import functools
+import itertools
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import sources
+from dynamic_sparsity import shipped_experts, sources
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
 from dynamic_sparsity.whole_files import check_writable
@@ -16,9 +17,17 @@ STUDY = or_exit(
     dict(config),
     "the configuration (config.yaml with what overrides it)",
 )
-if STUDY.notice and workflow.is_main_process:
-    print(STUDY.notice, file=sys.stderr)
 CHECKOUT = Path(os.path.relpath(workflow.basedir))
+EXPERTS = CHECKOUT / "resources/policies"
+SHIPS = STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
+STUDY, WITHOUT_EXPERTS = or_exit(
+    studies.with_experts,
+    STUDY,
+    or_exit(shipped_experts.tasks, EXPERTS) if SHIPS else [],
+)
+if workflow.is_main_process:
+    for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
+        print(notice, file=sys.stderr)
 METHOD = STUDY.jacobians.variant
 PER_SEED = {
     "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
@@ -151,29 +160,34 @@ wildcard_constraints:
 @functools.cache
 def stores(stage, **wildcards):
     """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
-    policies = {
-        **dict.fromkeys(
-            ["embedding", "frames", "durations", "survival"], STUDY.full_policies
-        ),
-        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_policies),
-        "recovery": STUDY.policies.names[:1],
-    }.get(stage, STUDY.policies.names)
     tasks = {
         **dict.fromkeys(["embedding", "frames"], STUDY.embedded_tasks),
         **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_tasks),
         "recovery": STUDY.modelled_tasks,
     }.get(stage, STUDY.tasks)
-    pattern = PER_SEED.get(stage) or PER_POLICY[stage]
+    policies = {
+        **dict.fromkeys(
+            ["embedding", "frames", "durations", "survival"], STUDY.full_policies
+        ),
+        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_policies),
+        "recovery": lambda task: ["_".join(STUDY.learnt_policies(task))],
+    }.get(stage, STUDY.policies_of)
     seeds = STUDY.ablated_seeds if stage == "ablation_jacobians" else STUDY.seeds_of
+    acting = {
+        task: [wildcards["policy"]] if "policy" in wildcards else policies(task)
+        for task in ([wildcards["task"]] if "task" in wildcards else tasks)
+    }
     return [
         path
-        for policy in ([wildcards["policy"]] if "policy" in wildcards else policies)
+        for policy in dict.fromkeys(itertools.chain(*acting.values()))
+        for task in acting
+        if policy in acting[task]
         for path in expand(
-            pattern,
+            PER_SEED.get(stage) or PER_POLICY[stage],
             policy=policy,
-            task=wildcards.get("task", tasks),
+            task=task,
             method=wildcards.get("method", METHOD),
-            seed=wildcards.get("seed", seeds(policy)),
+            seed=wildcards["seed"] if "seed" in wildcards else seeds(task, policy),
         )
     ]
 
@@ -189,11 +203,12 @@ def figures():
     return study_figures() + [
         path
         for figure in FIGURES
+        for task in (STUDY.embedded_tasks if figure == "embedding" else STUDY.tasks)
         for path in expand(
             "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
             figure=figure,
-            task=STUDY.embedded_tasks if figure == "embedding" else STUDY.tasks,
-            policy=STUDY.full_policies,
+            task=task,
+            policy=STUDY.full_policies(task),
             method=METHOD,
             kind=["png", "svg"],
         )

@@ -33,7 +33,7 @@ rule frames:
             "rollouts",
             task=wildcards.task,
             policy=wildcards.policy,
-            seed=min(STUDY.seeds_of(wildcards.policy)),
+            seed=min(STUDY.seeds_of(wildcards.task, wildcards.policy)),
         ),
         embedding=PER_POLICY["embedding"],
     output:

@@ -3,6 +3,7 @@
 import hashlib
 
 from dynamic_sparsity import reported, shipped_experts, targets
+from dynamic_sparsity.settings import policies_in
 
 
 @functools.cache
@@ -12,10 +13,14 @@ def check(asked, *names):
 
 
 def all_seeds(stage):
-    """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
-    return lambda wildcards: stores(
-        stage, task=wildcards.task, policy=wildcards.policy, method=wildcards.method
-    )
+    """An input function: a stage's stores of the job's task, policy (or policies) and method, in all seeds."""
+    return lambda wildcards: [
+        path
+        for policy in policies_in(wildcards.policy)
+        for path in stores(
+            stage, task=wildcards.task, policy=policy, method=wildcards.method
+        )
+    ]
 
 
 def product_stores(product, stages):
@@ -36,14 +41,12 @@ def in_order(paths):
 @functools.cache
 def shipped(*tasks):
     """The experts that are shipped, by task; stops Snakemake for a task without any."""
-    return or_exit(
-        shipped_experts.of_tasks, CHECKOUT / "resources/policies", list(tasks)
-    )
+    return or_exit(shipped_experts.of_tasks, EXPERTS, list(tasks))
 
 
 SHIPPED = (
-    shipped(*STUDY.tasks)
-    if STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
+    shipped(*(task for task in STUDY.tasks if "expert" in STUDY.policies_of(task)))
+    if SHIPS
     else {}
 )
 

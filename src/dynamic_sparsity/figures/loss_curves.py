@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dynamic_sparsity.figure_settings import LossCurvesFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.figures.recovery import names
 
 _COLUMNS = 4
 
@@ -23,10 +24,11 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
     rows = math.ceil(len(stores) / columns)
     figure = Figure(figsize=(1.5 + 2.6 * columns, 0.8 + 2.3 * rows))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    called = names(stores)
     for axes, store in zip(grid, stores, strict=False):
-        _draw(axes, store, training=settings.training)
+        _draw(axes, store, called, training=settings.training)
         axes.set_title(store.attrs["task"])
-        axes.set_yscale("log")
+        style.log_scale(axes.yaxis)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in grid[len(stores) :]:
         axes.set_visible(False)
@@ -37,10 +39,10 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, store: xr.Dataset, *, training: bool) -> None:
+def _draw(axes: Axes, store: xr.Dataset, called: Mapping[str, str], *, training: bool) -> None:
     """A line for each training seed; what was not trained has none."""
     drawn = 0
-    for model in map(str, store.model.values):
+    for model, name in called.items():
         curves = store.history.sel(model=model)
         if curves.isnull().all():
             continue
@@ -49,7 +51,7 @@ def _draw(axes: Axes, store: xr.Dataset, *, training: bool) -> None:
                 if part == "training" and not training:
                     continue
                 values = curves.isel(training_seed=seed).sel(part=part).values
-                label = model if part == "validation" and not seed else None
+                label = name if part == "validation" and not seed else None
                 epochs = np.arange(1, len(values) + 1)
                 axes.plot(epochs, values, line, color=style.of_model(drawn), linewidth=1, label=label)
         drawn += 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dynamic_sparsity import learnt
 from dynamic_sparsity.figure_settings import RecoveryConditionsFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.figures.recovery import trained_models
+from dynamic_sparsity.figures.recovery import names
 
 _NAMES = {"all": "all", "free": "free", "contact": "contact", "limit": "limit", "near_switch": "near\nswitch"}
 
@@ -22,12 +23,12 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryConditionsFigure) -> Fi
     recovery, error = figure.subplots(1, 2)
     scaled = [store.sel(basis="scaled") for store in stores]
     conditions = [name for name in map(str, stores[0].condition.values) if name in _NAMES]
-    models = trained_models(stores)
+    models = names(stores)
     for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
         _draw(axes, scaled, measure, models, conditions, tasks=settings.tasks)
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
-    error.set_yscale("log")
+    style.log_scale(error.yaxis)
     style.plain_log_ticks(error.yaxis)
     error.set_ylabel("error of the next state, standard deviations")
     figure.legend(*recovery.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
@@ -36,12 +37,19 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryConditionsFigure) -> Fi
 
 
 def _draw(
-    axes: Axes, stores: Sequence[xr.Dataset], measure: str, models: Sequence[str], conditions: Sequence[str], *, tasks: bool
+    axes: Axes,
+    stores: Sequence[xr.Dataset],
+    measure: str,
+    models: Mapping[str, str],
+    conditions: Sequence[str],
+    *,
+    tasks: bool,
 ) -> None:
     """Means over tasks that have such steps, model beside model; `tasks`: with a dot for each task."""
-    for number, model in enumerate(models):
+    for number, (model, name) in enumerate(models.items()):
         offset = 0.7 * ((number + 0.5) / len(models) - 0.5)
-        values = np.array([store[measure].sel(model=model, condition=list(conditions)).values for store in stores])
+        runs = (learnt.of_runs(store, measure).sel(model=model, condition=list(conditions)) for store in stores)
+        values = np.array([of_task.mean("training_seed").values for of_task in runs])
         known = np.isfinite(values)
         means = np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
         places = np.arange(len(conditions)) + offset
@@ -49,5 +57,5 @@ def _draw(
             axes.plot(
                 np.tile(places, len(values)), values.ravel(), "o", color=style.of_model(number), markersize=2.5, alpha=0.35
             )
-        axes.plot(places, means, "_", color=style.of_model(number), markersize=9, markeredgewidth=2.5, label=model)
+        axes.plot(places, means, "_", color=style.of_model(number), markersize=9, markeredgewidth=2.5, label=name)
     axes.set_xticks(range(len(conditions)), [_NAMES[name] for name in conditions])

@@ -11,9 +11,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dynamic_sparsity import learnt
 from dynamic_sparsity.figure_settings import RecoverySizeFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.figures.recovery import trained_models
 from dynamic_sparsity.settings import WorldModelSettings
 
 _MARKERS = "osD^vP*X"
@@ -22,7 +22,7 @@ _MARKERS = "osD^vP*X"
 def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
     """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth."""
     given = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
-    models = {name: WorldModelSettings.model_validate(given[name]) for name in trained_models(stores)}
+    models = {name: WorldModelSettings.model_validate(given[name]) for name in learnt.models(stores[0])}
     plain = {name: model for name, model in models.items() if model.plain}
     figure = Figure(figsize=(9, 4))
     recovery, error = figure.subplots(1, 2)
@@ -30,15 +30,16 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
     for number, depth in enumerate(sorted({model.depth for model in plain.values()})):
         for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
             widths = sorted((model.width, name) for name, model in plain.items() if model.depth == depth)
-            values = [[float(store[measure].sel(model=name)) for _, name in widths] for store in scaled]
+            runs = [learnt.of_runs(store, measure).mean("training_seed") for store in scaled]
+            values = [[float(of_task.sel(model=name)) for _, name in widths] for of_task in runs]
             _line(axes, [width for width, _ in widths], np.array(values), number, depth, tasks=settings.tasks)
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
-    error.set_yscale("log")
+    style.log_scale(error.yaxis)
     style.plain_log_ticks(error.yaxis)
     error.set_ylabel("error of the next state, standard deviations")
     for axes in (recovery, error):
-        axes.set_xscale("log", base=2)
+        style.log_scale(axes.xaxis, base=2)
         axes.set_xlabel("units of a hidden layer")
     figure.legend(*recovery.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     figure.suptitle("Depth and width of the plain MLP: mean over tasks", x=0.01, ha="left")
@@ -49,4 +50,4 @@ def _line(axes: Axes, widths: Sequence[int], values: np.ndarray, number: int, de
     look: dict[str, Any] = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)]}
     if tasks:
         axes.plot(widths, values.T, color=f"C{number}", linewidth=0.5, alpha=0.4)
-    axes.plot(widths, values.mean(axis=0), label=f"{depth} hidden layer{'s' if depth > 1 else ''}", **look)
+    axes.plot(widths, np.nanmean(values, axis=0), label=f"{depth} hidden layer{'s' if depth > 1 else ''}", **look)

@@ -9,38 +9,42 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dynamic_sparsity import learnt
 from dynamic_sparsity.figure_settings import RecoveryThresholdsFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.figures.recovery import trained_models
+from dynamic_sparsity.figures.recovery import names
 
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Figure:
     """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of zeros, by threshold."""
     figure = Figure(figsize=(11, 4))
     ratio, f1 = figure.subplots(1, 2)
-    for number, model in enumerate(trained_models(stores)):
-        _line(ratio, stores, "relative_sparsity_at", model, style.of_model(number), settings.smallest_sparsity)
-        _line(f1, stores, "zero_f1_at", model, style.of_model(number), 0.0)
+    for number, (model, name) in enumerate(names(stores).items()):
+        look = {"color": style.of_model(number), "label": name}
+        _line(ratio, stores, "relative_sparsity_at", model, settings.smallest_sparsity, **look)
+        _line(f1, stores, "zero_f1_at", model, 0.0, **look)
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
-    ratio.set_yscale("log")
+    style.log_scale(ratio.yaxis)
     ratio.set_ylabel(f"model's zeros / true zeros\n(at least {settings.smallest_sparsity:g}; target 1)")
     shares = np.array([float(store.true_sparsity.mean()) for store in stores])
     f1.axhline((2 * shares / (1 + shares)).mean(), color=style.GREY, linestyle=":", linewidth=1, label="all entries zero")
     f1.set_ylim(-0.03, 1.03)
     f1.set_ylabel("F1 of zeros")
     for axes in (ratio, f1):
-        axes.set_xscale("log")
+        style.log_scale(axes.xaxis)
         axes.set_xlabel("threshold on |entry|, scaled")
     figure.legend(*f1.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     figure.suptitle("Recovery against the threshold: mean over tasks, and the quartiles", x=0.01, ha="left")
     return figure
 
 
-def _line(axes: Axes, stores: Sequence[xr.Dataset], measure: str, model: str, colour: str, smallest: float) -> None:
-    values = np.array([store[measure].sel(model=model).values for store in stores])
-    values = np.maximum(smallest, values[np.isfinite(values).all(axis=1)])  # NaN for a task without zeros
+def _line(
+    axes: Axes, stores: Sequence[xr.Dataset], measure: str, model: str, smallest: float, *, color: str, label: str
+) -> None:
+    values = np.array([learnt.of_runs(store, measure).sel(model=model).mean("training_seed").values for store in stores])
+    values = np.maximum(smallest, values[np.isfinite(values).all(axis=1)])  # NaN for a task without zeros or trained runs
     if not len(values):
         return
     low, high = np.quantile(values, [0.25, 0.75], axis=0)
-    axes.fill_between(stores[0].threshold, low, high, color=colour, alpha=0.08, lw=0)
-    axes.plot(stores[0].threshold, values.mean(axis=0), color=colour, marker="o", markersize=2.5, label=model)
+    axes.fill_between(stores[0].threshold, low, high, color=color, alpha=0.08, lw=0)
+    axes.plot(stores[0].threshold, values.mean(axis=0), color=color, marker="o", markersize=2.5, label=label)

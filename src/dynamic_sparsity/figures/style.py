@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
-from matplotlib.axis import Axis
+import numpy as np
+from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -31,6 +32,14 @@ def plain_log_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def log_scale(axis: XAxis | YAxis, base: int = 10) -> None:
+    """A logarithmic scale for what is drawn, also where that is nothing: matplotlib finds no limits then."""
+    axes, name = axis.axes, axis.axis_name
+    if not np.isfinite(getattr(axes.dataLim, f"minpos{name}")):
+        axes.set(**{f"{name}lim": (0.1, 1)})
+    getattr(axes, f"set_{name}scale")("log", base=base)
 
 
 def configure(style: FigureStyle) -> None:

@@ -12,13 +12,15 @@ from dynamic_sparsity import agreement, stores
 from dynamic_sparsity.settings import Section
 
 
-def open_inputs(stage: Section, paths: Mapping[str, Sequence[Path]]) -> dict[str, list[xr.Dataset]]:
+def open_inputs(
+    stage: Section, paths: Mapping[str, Sequence[Path]], run: Sequence[str] = stores.RUN
+) -> dict[str, list[xr.Dataset]]:
     """Stores by their kind, in the order of their seeds, once they agree with `stage` and with each other.
 
-    Raises UserError naming what they disagree in.
+    `run` names the attributes in which they must agree. Raises UserError naming what they disagree in.
     """
     opened = {kind: stores.open_seeds(of_kind, kind) for kind, of_kind in paths.items()}
-    agreement.check([store for of_kind in opened.values() for store in of_kind], agreement.settings_in(stage))
+    agreement.check([store for of_kind in opened.values() for store in of_kind], agreement.settings_in(stage), run=run)
     return opened
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
+from dynamic_sparsity import stores
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import Section
+from dynamic_sparsity.settings import PolicySettings, Section
 from dynamic_sparsity.stages import _inputs
 
 
@@ -20,9 +22,20 @@ def add_inputs(options: argparse.ArgumentParser) -> None:
 
 
 def open_inputs(stage: Section, given: argparse.Namespace, **more: list[Path]) -> dict[str, list[xr.Dataset]]:
-    """These stores, and `more`, by their kind, in the order of their seeds; raises UserError unless they agree."""
+    """These stores, and `more`, by their kind, in the order of their seeds; raises UserError unless they agree.
+
+    They may be of several policies, whose episodes are learnt from together.
+    """
     paths = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
-    return _inputs.open_inputs(stage, {**paths, **more})
+    return _inputs.open_inputs(stage, {**paths, **more}, [name for name in stores.RUN if name != "policy"])
+
+
+def identity_of(sparsity: list[xr.Dataset]) -> dict[str, Any]:
+    """What the stores say of the runs that are learnt from together, whose policies become one name (`expert_noise`)."""
+    acted = {data.attrs["policy"] for data in sparsity}
+    together = "_".join(name for name in PolicySettings.model_fields if name in acted)
+    identity = stores.identity_of(*(data.assign_attrs(policy=together) for data in sparsity))
+    return {**identity, "seeds": sorted({data.attrs["seed"] for data in sparsity})}
 
 
 def check_complete(models: list[xr.Dataset]) -> None:

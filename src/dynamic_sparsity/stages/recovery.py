@@ -27,16 +27,15 @@ def main() -> None:
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
     scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
     by_seed = [xr.concat(of_seed, dim="model") for of_seed in zip(*scored.values(), strict=True)]
-    means = xr.concat([of_seed.mean("episode") for of_seed in by_seed], dim="training_seed")
-    named = means.rename({name: f"{name}_of_seed" for name in means.data_vars})
-    result = (
-        with_intervals(by_seed, stage.resampling)
-        .merge(named)
-        .assign_coords(model=stores.labels(scored), training_seed=sorted({data.attrs["training_seed"] for data in models}))
-    )
-    result["history"] = recovery.histories(models, list(scored), result.training_seed.values.tolist())
+    by_seed = [of_seed.assign_coords(model=list(scored)) for of_seed in by_seed]
+    training_seeds = sorted({data.attrs["training_seed"] for data in models})
+    tested = recovery.tested(data, stage.world_models, training_seeds)
+    result = xr.merge(
+        [with_intervals(by_seed, stage.resampling), recovery.of_each_seed(by_seed, tested.novel_share), tested]
+    ).assign_coords(model=stores.labels(scored), training_seed=training_seeds)
+    result["history"] = recovery.histories(models, list(scored), training_seeds)
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
-    identity = stores.identity_of(*seeds["sparsity"])
+    identity = _world_models.identity_of(seeds["sparsity"])
     identity["simulator_versions"] = {**models[0].attrs["simulator_versions"], **identity["simulator_versions"]}
     result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(), **identity)}
     stores.write_store(given.output, result)

@@ -25,7 +25,7 @@ def main() -> None:
     ((name, model),) = stage.world_models.models.items()
     tree = _tree(model, seeds["sparsity"][0])
     result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, given.seed, checkpoint)
-    identity = {**stores.identity_of(*seeds["sparsity"]), "model": name, "training_seed": given.seed}
+    identity = {**_world_models.identity_of(seeds["sparsity"]), "model": name, "training_seed": given.seed}
     result.attrs |= stores.provenance("world_models", stage.model_dump(), **identity)
     stores.write_store(given.output, result)
     checkpoint.unlink(missing_ok=True)

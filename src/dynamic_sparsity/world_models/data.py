@@ -29,25 +29,29 @@ class Transitions:
     zero: Bool[np.ndarray, "step out_dim in_dim"]
     """Where the Jacobian is zero, as the study decides it."""
     episode: Int[np.ndarray, " step"]
+    policies: tuple[str, ...]
+    """Who acted in each episode, by its number; of all episodes that there are, these or not."""
 
     @classmethod
     def of_stores(
         cls, rollouts: Sequence[xr.Dataset], jacobians: Sequence[xr.Dataset], sparsity: Sequence[xr.Dataset], *, change: bool
     ) -> Transitions:
-        """All episodes of all seeds, numbered through; `change`: outputs are how the state changes, and so its Jacobian.
+        """All episodes of all stores, numbered through; `change`: outputs are how the state changes, and so its Jacobian.
 
         Raises UserError for stores of different runs, and for a task whose state has orientations.
         """
-        parts = []
-        of_all = {(data.attrs["task"], data.attrs["policy"]) for data in (*rollouts, *jacobians, *sparsity)}
-        if len(of_all) > 1:
-            raise UserError(f"stores of different runs: {sorted(of_all)}; give those of one task and policy")
+        parts, policies = [], []
+        tasks = {data.attrs["task"] for data in (*rollouts, *jacobians, *sparsity)}
+        if len(tasks) > 1:
+            raise UserError(f"stores of different runs: {sorted(tasks)}; give those of one task")
         for rollout, jacobian, zeros in zip(rollouts, jacobians, sparsity, strict=True):
-            numbers = [data.attrs["seed"] for data in (rollout, jacobian, zeros)]
-            if len(set(numbers)) > 1:
-                raise UserError(
-                    f"stores of different runs: seeds {numbers}; give the same seeds of rollouts, Jacobians and zeros"
-                )
+            for name in ("policy", "seed"):
+                values = [data.attrs[name] for data in (rollout, jacobian, zeros)]
+                if len(set(values)) > 1:
+                    raise UserError(
+                        f"stores of different runs: {name} {values}; give rollouts, Jacobians and zeros of the same policies"
+                        " and seeds, in the same order"
+                    )
             if rollout.sizes["qpos_dim"] != rollout.sizes["dof"]:
                 raise UserError(
                     f"{rollout.attrs['task']} has free or ball joints, whose orientations the world models do not know yet:"
@@ -55,8 +59,9 @@ class Transitions:
                 )
             for triple in zip(*(episodes_of(data) for data in (rollout, jacobian, zeros)), strict=True):
                 parts.append(_episode(*triple, change=change))
+                policies.append(rollout.attrs["policy"])
         of_steps = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)), of_steps)
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)), of_steps, tuple(policies))
 
     def of_episodes(self, episodes: Sequence[int]) -> Transitions:
         """The steps of some episodes."""
@@ -78,9 +83,8 @@ class Transitions:
         return found._at(np.flatnonzero(found.known))
 
     def _at(self, steps: Int[np.ndarray, " chosen"]) -> Transitions:
-        return Transitions(
-            self.inputs[steps], self.outputs[steps], self.jacobian[steps], self.zero[steps], self.episode[steps]
-        )
+        chosen = (array[steps] for array in (self.inputs, self.outputs, self.jacobian, self.zero, self.episode))
+        return Transitions(*chosen, self.policies)
 
 
 def _episode(rollout: xr.Dataset, jacobian: xr.Dataset, zeros: xr.Dataset, *, change: bool) -> tuple[np.ndarray, ...]:
@@ -92,17 +96,23 @@ def _episode(rollout: xr.Dataset, jacobian: xr.Dataset, zeros: xr.Dataset, *, ch
     return np.concatenate([state, rollout.ctrl.values], axis=1), following, matrix, zeros.zero.values
 
 
-def split_episodes(episodes: int, validation: float, test: float, seed: int) -> dict[str, list[int]]:
-    """Episodes of each part, drawn without replacement; every part has at least one.
+def split_episodes(policies: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[int]]:
+    """Episodes of each part, drawn without replacement; every part has at least one, and about its share of each policy's.
 
-    Raises UserError when there are fewer than three episodes.
+    `policies`: who acted in each episode. Raises UserError when there are fewer than three episodes.
     """
+    episodes = len(policies)
     if episodes < EPISODES_TO_SPLIT:
         raise UserError(
             f"{episodes} episodes cannot be split into training, validation and test: raise rollouts.episodes or list more"
             f" seeds, so that there are at least {EPISODES_TO_SPLIT} in all"
         )
-    order = np.random.default_rng(seed).permutation(episodes)
+    drawn = np.random.default_rng(seed).permutation(episodes)
+    acted = np.array(policies)[drawn]
+    share = np.empty(episodes)  # of the episodes of the same policy that come before
+    for policy in set(policies):
+        share[acted == policy] = (np.arange((acted == policy).sum()) + 0.5) / (acted == policy).sum()
+    order = drawn[np.argsort(share, kind="stable")]
     last = max(1, round(episodes * test))
     middle = max(1, min(round(episodes * validation), episodes - last - 1))
     last = min(last, episodes - middle - 1)
@@ -143,4 +153,5 @@ class Standardiser:
             transitions.jacobian * self.input_scale / self.output_scale[:, None],
             transitions.zero,
             transitions.episode,
+            transitions.policies,
         )

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
-from sklearn.neighbors import NearestNeighbors
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.learnt import FAMILIAR
 from dynamic_sparsity.settings import CONTROLS, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
-from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
-from dynamic_sparsity.world_models.thresholds import matched_threshold
+from dynamic_sparsity.world_models.controls import Controls, rollout_errors
+from dynamic_sparsity.world_models.data import Transitions, split_episodes
+from dynamic_sparsity.world_models.familiarity import novel_shares
 from dynamic_sparsity.zero import at_most, below
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
@@ -24,7 +25,7 @@ CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 None holds a step whose Jacobian is not finite in every entry."""
 BASES = ("scaled", "raw", "mask")
 """Magnitudes that are scored: entries of the Jacobian times scale of input / of output, as they are, and masks."""
-_NEAR, _NEIGHBOURS = 2, 50
+_NEAR = 2
 
 
 @dataclass(frozen=True)
@@ -90,41 +91,6 @@ def score_episode(
     return xr.concat(bases, dim="basis").assign_coords(basis=labels(BASES))
 
 
-class Controls:
-    """What gives the scaled magnitudes of each of CONTROLS, from the training part of the split of `seed`.
-
-    `linear`: the slopes of one least-squares fit; `neighbours`: of one around each step, over its nearest 50 training
-    steps, or twice as many as there are inputs where that is more;
-    `static_oracle`: how often each entry is non-zero in the episode itself; `truth`: whether it is.
-    """
-
-    def __init__(self, data: Transitions, split: Mapping[str, list[int]], labels: Sequence[Sequence[str]]) -> None:
-        """`labels`: of the inputs and of the outputs."""
-        training = data.part(split, "training")
-        self._standardise = Standardiser.of(training, *labels)
-        self._training = self._standardise(training)
-        inputs = self._training.inputs
-        count = min(max(_NEIGHBOURS, 2 * inputs.shape[1]), len(inputs))
-        self._nearest = NearestNeighbors(n_neighbors=count).fit(inputs)
-        validation = data.part(split, "validation")
-        self.thresholds = {
-            name: matched_threshold(magnitude, validation.zero) for name, magnitude in self(validation).items()
-        }
-        """Below which as many entries of the validation episodes fall as are zero."""
-
-    def __call__(self, episode: Transitions) -> dict[str, np.ndarray]:
-        """Magnitudes at the steps of an episode, [step, out_dim, in_dim]."""
-        training = self._training
-        around = self._nearest.kneighbors(self._standardise(episode).inputs, return_distance=False)
-        local = np.stack([_slopes(training.inputs[chosen], training.outputs[chosen]) for chosen in around])
-        return {
-            "linear": np.broadcast_to(np.abs(_slopes(training.inputs, training.outputs)), episode.zero.shape),
-            "neighbours": np.abs(local),
-            "static_oracle": scores.static_oracle(episode.zero, episode.known),
-            "truth": (~episode.zero).astype(float),
-        }
-
-
 def scores_of_model(
     store: xr.Dataset, episodes: Sequence[Episode], data: Transitions, settings: WorldModelsSettings
 ) -> xr.Dataset:
@@ -156,13 +122,10 @@ def scores_of_model(
         transitions, true = data.of_episodes([number]), float(zero.mean()) if len(zero) else np.nan
         small = float(below(jacobian[truth.known], zero_threshold).mean()) if len(zero) else np.nan
         off = (own.prediction.values - transitions.outputs) / store.output_scale.values
-        in_condition = [
-            float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()
-        ]
         found.append(
             scored.assign(
                 relative_error=("condition", errors),
-                one_step_error=("condition", in_condition),
+                one_step_error=("condition", _errors_by_condition(off, truth)),
                 rollout_error=("horizon", own.rollout_error.values),
                 true_sparsity=((), true),
                 relative_sparsity=((), small / true if true else np.nan),
@@ -171,6 +134,66 @@ def scores_of_model(
             ).assign_coords(horizon=store.horizon.values, threshold=settings.thresholds)
         )
     return xr.concat(found, dim=EPISODE)
+
+
+def scores_of_controls(
+    controls: Controls, episodes: Sequence[Episode], data: Transitions, numbers: Sequence[int], settings: WorldModelsSettings
+) -> dict[str, xr.Dataset]:
+    """Scores of every control by its name, over `episode`: those of `score_episode`, and of what it predicts, if it does."""
+    found: dict[str, list[xr.Dataset]] = {name: [] for name in CONTROLS}
+    for truth, number in zip(episodes, numbers, strict=True):
+        steps = data.of_episodes([number])
+        for name, magnitude in controls.magnitudes(steps).items():
+            scored = score_episode({"scaled": magnitude}, {"scaled": controls.thresholds[name]}, truth, settings.margins)
+            if predict := controls.predictors.get(name):
+                off = (predict(steps.inputs) - steps.outputs) / controls.next_state_scale
+                rolled = rollout_errors(predict, steps, settings.horizons, controls.state_scale)
+                scored = scored.assign(
+                    one_step_error=("condition", _errors_by_condition(off, truth)), rollout_error=("horizon", rolled)
+                )
+            found[name].append(scored)
+    return {name: xr.concat(of_control, dim=EPISODE) for name, of_control in found.items()}
+
+
+def _errors_by_condition(off: Float[np.ndarray, "step out_dim"], truth: Episode) -> list[float]:
+    """Root mean squares of the steps of each condition."""
+    return [float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()]
+
+
+def tested(data: Transitions, settings: WorldModelsSettings, training_seeds: Sequence[int]) -> xr.Dataset:
+    """Of the test episodes, over `training_seed` and `test_episode`: `test_episode_number` over all seeds, `novel_share`."""
+    numbers, novel = [], []
+    for seed in training_seeds:
+        split = split_episodes(data.policies, settings.validation, settings.test, seed)
+        numbers.append(split["test"])
+        novel.append(novel_shares(data.part(split, "training"), [data.of_episodes([number]) for number in split["test"]]))
+    dims = ("training_seed", "test_episode")
+    return xr.Dataset({"test_episode_number": (dims, np.array(numbers, np.int32)), "novel_share": (dims, np.array(novel))})
+
+
+def of_each_seed(by_seed: Sequence[xr.Dataset], novel_share: xr.DataArray) -> xr.Dataset:
+    """What scores are in single episodes and seeds, from one Dataset over `model` and `episode` per training seed.
+
+    Of every score its values `_of_episode`, mean `_of_seed`, `_median_of_seed` and, over the episodes of all seeds,
+    `_median`; of errors also `_median_familiar`, over episodes that are at most FAMILIAR novel. `error_over_persistence`,
+    `error_over_linear`: median error of the next state in a training seed over that of these controls.
+    """
+    each = [data.drop_vars(EPISODE, errors="ignore").rename({EPISODE: "test_episode"}) for data in by_seed]
+    stacked = xr.concat(each, dim="training_seed")
+    of_all = ("training_seed", "test_episode")
+    medians = stacked.median("test_episode")
+    errors = stacked[["one_step_error", "rollout_error"]].where(~(novel_share > FAMILIAR))
+    parts = {
+        "_of_episode": stacked,
+        "_of_seed": stacked.mean("test_episode"),
+        "_median_of_seed": medians,
+        "_median": stacked.median(of_all),
+        "_median_familiar": errors.median(of_all),
+    }
+    named = [part.rename({name: f"{name}{end}" for name in part.data_vars}) for end, part in parts.items()]
+    of_step = medians.one_step_error.sel(condition="all", drop=True)
+    over = {f"error_over_{name}": of_step / of_step.sel(model=name, drop=True) for name in ("persistence", "linear")}
+    return xr.merge([*named, xr.Dataset(over)])
 
 
 def histories(models: Sequence[xr.Dataset], names: Sequence[str], seeds: Sequence[int]) -> xr.DataArray:
@@ -194,12 +217,6 @@ def truth_of_episodes(data: Transitions, sparsity: Sequence[xr.Dataset], numbers
         own = data.of_episodes([number])
         found.append(Episode(own.jacobian, own.zero, conditions(episode)))
     return found
-
-
-def _slopes(inputs: Float[np.ndarray, "step in_dim"], outputs: Float[np.ndarray, "step out_dim"]) -> np.ndarray:
-    """Slopes of a least-squares fit with an intercept, [out_dim, in_dim]; the smallest ones where many fit."""
-    centred = inputs - inputs.mean(axis=0)
-    return np.linalg.lstsq(centred, outputs - outputs.mean(axis=0), rcond=1e-8)[0].T
 
 
 def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> list[dict[str, float]]:
@@ -226,7 +243,7 @@ def _by_condition(magnitude: np.ndarray, episode: Episode, threshold: float) -> 
             of_entries,
             scores.average_precision(flat[chosen], flat_zero[chosen]),
             scores.skill(together, episode.oracle[condition]),
-            scores.skill(of_entries, 0.5),
+            2 * of_entries - 1,
             scores.zero_f1(magnitude[here], zero[here], threshold),
             scores.leakage(magnitude[here], zero[here]),
         )
@@ -276,7 +293,7 @@ def of_all(
     scored: dict[str, list[xr.Dataset]] = {}
     names = [list(map(str, sparsity[0][dim].values)) for dim in (IN, OUT)]
     for seed in sorted({store.attrs["training_seed"] for store in models}):
-        split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
+        split = split_episodes(data.policies, settings.validation, settings.test, seed)
         episodes = truth_of_episodes(data, sparsity, split["test"])
         for store in models:
             if store.attrs["training_seed"] == seed:
@@ -287,13 +304,8 @@ def of_all(
                     )
                 of_model = scores_of_model(store, episodes, data, settings)
                 scored.setdefault(store.attrs["model"], []).append(of_model)
-        control = Controls(data, split, names)
-        magnitudes = [control(data.of_episodes([number])) for number in split["test"]]
-        for name in CONTROLS:
-            given = zip(magnitudes, episodes, strict=True)
-            threshold = {"scaled": control.thresholds[name]}
-            found = [score_episode({"scaled": of[name]}, threshold, episode, settings.margins) for of, episode in given]
-            whole = xr.concat(found, dim=EPISODE)
-            missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in whole}
-            scored.setdefault(name, []).append(whole.assign(missing))
+        of_controls = scores_of_controls(Controls(data, split, names), episodes, data, split["test"], settings)
+        for name, found in of_controls.items():
+            missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in found}
+            scored.setdefault(name, []).append(found.assign(missing))
     return scored

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from flax import nnx
 
 from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.settings import WorldModelSettings, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, labels, padded
 from dynamic_sparsity.world_models import evaluation
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
+from dynamic_sparsity.world_models.networks import Network
 from dynamic_sparsity.world_models.thresholds import matched_threshold
 from dynamic_sparsity.world_models.training import Trainer
 
@@ -32,11 +36,14 @@ def trained_and_evaluated(
     `output_scale`: standard deviations in training; `matched_threshold` over `basis`: below which as many entries of the
     validation episodes fall as are zero; `rollout_error` over `horizon`, in standard deviations of the state. The
     attribute `ended` says how the training did.
+
+    What it takes to use the model: `weights`, in a row (`with_weights` puts them back); `input_mean`, `target_mean`,
+    `target_scale` with `input_scale`, by which it is standardised; `split` over `data_episode`, the part of each episode.
     """
     change = settings.target == "change"
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=change)
     truth = seeds["sparsity"][0]
-    split = split_episodes(int(data.episode.max()) + 1, settings.validation, settings.test, seed)
+    split = split_episodes(data.policies, settings.validation, settings.test, seed)
     learnt = {part: data.part(split, part) for part in ("training", "validation")}
     if unknown := int((~data.known).sum()):
         print(f"{unknown} of {len(data.known)} steps have a Jacobian that is not finite: neither learnt from nor scored")
@@ -58,6 +65,11 @@ def trained_and_evaluated(
             output_scale=(OUT, output_scale),
             matched_threshold=("basis", [matched_threshold(found, validation.zero) for found in (scaled, raw)]),
             seconds=((), trained.seconds),
+            input_mean=(IN, standardise.input_mean),
+            target_mean=(OUT, standardise.output_mean),
+            target_scale=(OUT, standardise.output_scale),
+            weights=("weight", flat_weights(trained.network)),
+            split=("data_episode", labels(_parts_of_episodes(split))),
         )
         .assign_coords(
             {
@@ -71,6 +83,28 @@ def trained_and_evaluated(
         )
         .assign_attrs(ended=trained.ended, zero_threshold=settings.zero_threshold)
     )
+
+
+def flat_weights(network: Network) -> np.ndarray:
+    """All weights in a row, in the order of the names of their places."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))]).astype(np.float32)
+
+
+def with_weights(network: Network, weights: np.ndarray) -> Network:
+    """A network of the same kind and size (`training.build`) with `flat_weights`; raises ValueError for another number."""
+    graph, parameters, others = nnx.split(network, nnx.Param, ...)
+    leaves, structure = jax.tree.flatten(parameters)
+    sizes = [leaf.size for leaf in leaves]
+    if sum(sizes) != len(weights):
+        raise ValueError(f"{len(weights)} weights for a network that has {sum(sizes)}")
+    parts = np.split(np.asarray(weights), np.cumsum(sizes)[:-1])
+    placed = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return nnx.merge(graph, jax.tree.unflatten(structure, map(jnp.asarray, placed)), others)
+
+
+def _parts_of_episodes(split: Mapping[str, Sequence[int]]) -> list[str]:
+    part_of = {number: part for part, numbers in split.items() for number in numbers}
+    return [part_of[number] for number in sorted(part_of)]
 
 
 def _of_episode(evaluator: evaluation.Evaluator, episode: Transitions, horizons: Sequence[int]) -> xr.Dataset:

@@ -62,11 +62,16 @@ def static_oracle(zero: Zeros, known: Bool[np.ndarray, " step"]) -> Magnitudes:
 
 
 def skill(score: float, reference: float) -> float:
-    """How much of the way from the reference's score to a perfect one: 1 perfect, 0 like the reference.
+    """How far from the reference's score towards a perfect one: 1 perfect, 0 like the reference, -1 chance (0.5) or worse.
 
-    NaN for a reference above 0.999, which leaves nothing to be skilled in.
+    Below the reference it is how far towards chance, so that the scale is the same however good the reference is. NaN for a
+    reference above 0.999, which leaves nothing to be skilled in.
     """
-    return np.nan if reference > 0.999 else (score - reference) / (1 - reference)
+    if np.isnan([score, reference]).any() or reference > 0.999:
+        return np.nan
+    if score >= reference:
+        return (score - reference) / (1 - reference)
+    return max(-1.0, (score - reference) / (reference - 0.5)) if reference > 0.5 else -1.0
 
 
 def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:

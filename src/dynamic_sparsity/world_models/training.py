@@ -1,4 +1,4 @@
-"""Training one world model: Adam, early stopping, a time budget, and checkpoints that a killed run resumes from."""
+"""Training one world model: Adam, the best of its epochs, a time budget, and checkpoints that a killed run resumes from."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ class _Samples(NamedTuple):
     """1 where it is zero, in the same order."""
     zeros: jax.Array
     """Share of zeros in each step."""
+    largest: jax.Array
+    """Entry of the Jacobian of each step, in magnitude."""
 
 
 class Trainer:
@@ -92,7 +94,7 @@ class Trainer:
         started, before = time.monotonic(), self._seconds
         ended = DONE
         while len(self._history) < self._training.epochs:
-            if self._waited() >= self._training.patience:
+            if self._training.patience is not None and self._waited() >= self._training.patience:
                 ended = STOPPED
                 break
             if self._seconds > self._training.seconds:
@@ -126,6 +128,9 @@ class Trainer:
             columns = random_columns(choosing, *x.shape, model.jacobian_columns)
             predicted, ours = jax.vmap(prediction_and_columns, in_axes=(None, 0, 0, 0))(network, x, keys, columns)
             theirs, zero = (array[chosen[:, None], columns] for array in (data.columns, data.zero))
+            if model.jacobian_errors == "relative" and model.jacobian_loss != "l1":
+                unit = jnp.maximum(1, data.largest[chosen])[:, None, None]
+                ours, theirs = ours / unit, theirs / unit
             loss_of = functools.partial(jacobian_loss, model.jacobian_loss)
             loss = model.jacobian_weight * jax.vmap(loss_of)(ours, theirs, zero, data.zeros[chosen]).mean()
         density = jax.vmap(network.penalty)(x).mean()
@@ -200,5 +205,6 @@ class Trainer:
 def _samples(transitions: Transitions) -> _Samples:
     zero = transitions.zero
     columns = (np.swapaxes(array, 1, 2) for array in (transitions.jacobian, zero))
-    kept = (transitions.inputs, transitions.outputs, *columns, zero.mean(axis=(1, 2)))
+    largest = np.abs(transitions.jacobian).max(axis=(1, 2), initial=0)
+    kept = (transitions.inputs, transitions.outputs, *columns, zero.mean(axis=(1, 2)), largest)
     return _Samples(*(jnp.asarray(array, jnp.float32) for array in kept))

@@ -1,13 +1,14 @@
 """World models against the first one, pair by pair.
 
-Each model beside the first one of the study (the plain MLP, by default), paired over tasks and training seeds: error
-of the next state, in its standard deviations; relative sparsity, the share of entries of the model's Jacobian below
-the threshold over the share of true zeros (target 1); AUROC of non-zero against zero entries, scaled (0.5: chance).
-median_difference: median over pairs of this model's minus the first one's. p_value: Wilcoxon's signed-rank test,
-two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower", by the
-sum of signed ranks, where p_holm is below 0.05, else "no significant difference"; "too few pairs" where no outcome could be
-significant. Pairs of one task share its data, which the test does not know: p is too small by that. Runs that
-diverged count by the weights of their best epoch; `diverged` says how many.
+Each model beside the first one of the study (the plain MLP, by default), paired over tasks and training seeds: error of the
+next state, in its standard deviations, median over test episodes; relative sparsity, the share of entries of the model's
+Jacobian below the threshold over the share of true zeros (target 1); AUROC of non-zero against zero entries, scaled (0.5:
+chance). median_difference: median over pairs of this model's minus the first one's. p_value: Wilcoxon's signed-rank test,
+two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower", by the sum of signed
+ranks, where p_holm is below 0.05, else "no significant difference"; "too few pairs" where no outcome could be significant.
+Pairs of one task share its data, which the test does not know: p is too small by that. Runs that diverged count by the
+weights of their best epoch; `diverged` says how many. Runs that are not trained, no better than predicting that nothing
+changes, make no pair; `not_trained` says how many.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import xarray as xr
+
+from dynamic_sparsity import learnt
 
 LEVEL = 0.05
 MEASURES = ("one_step_error", "relative_sparsity", "auroc")
@@ -48,16 +51,15 @@ def sentences(frame: pd.DataFrame) -> list[str]:
 
 
 def _values(data: xr.Dataset) -> pd.DataFrame:
-    """The measures of every trained model and seed of one task."""
+    """The measures of every model and seed of one task; NaN for what is not trained."""
     here = data.sel(basis="scaled", condition="all")
-    trained = [str(model) for model in here.model.values if here.one_step_error.sel(model=model).notnull()]
+    runs = {measure: learnt.of_runs(here, measure) for measure in MEASURES}
     rows = []
-    for model in trained:
-        for seed in here.training_seed.values.tolist():
-            one = here.sel(model=model, training_seed=seed)
-            row = {"task": data.attrs["task"], "model": model, "seed": seed}
+    for model in learnt.models(data):
+        for seed, verdict in learnt.of_task(data, model).items():
+            row = {"task": data.attrs["task"], "model": model, "seed": seed, "not_trained": verdict == learnt.NOT_TRAINED}
             row["diverged"] = data.attrs["ended"][f"{model}/{seed}"] == "diverged"
-            rows.append(row | {measure: float(one[f"{measure}_of_seed"]) for measure in MEASURES})
+            rows.append(row | {name: float(runs[name].sel(model=model, training_seed=seed)) for name in MEASURES})
     return pd.DataFrame(rows)
 
 
@@ -74,6 +76,7 @@ def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str
         "direction": direction(difference.to_numpy()),
         "p_value": signed_rank(difference.to_numpy()),
         "diverged": int(ours.diverged.sum() + theirs.diverged.sum()),
+        "not_trained": int(ours.not_trained.sum() + theirs.not_trained.sum()),
     }
 
 

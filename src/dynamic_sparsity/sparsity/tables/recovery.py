@@ -1,16 +1,21 @@
 """Whether world models recover the sparsity.
 
-Every model beside its controls, on episodes that it has not seen. one_step_error: root mean squared error of the next state,
-in its standard deviations. relative_sparsity: share of entries of the model's Jacobian, unscaled and over all steps, below
-its threshold over the share of true zeros (the paper's; target 1). auroc: chance that a non-zero entry has the larger
-magnitude than a zero one (0.5: chance), over all steps and entries; skill: how far it goes from an oracle that knows how
-often each entry is non-zero and nothing of the state (0) to the truth (1); skill_by_entry: the same within each entry over
-time, where all that is constant has 0. leakage: share of the magnitude that lies on true zeros. relative_error: of the
-scaled Jacobian, Frobenius norm.
+Every model beside its controls, on episodes that it has not seen. verdict: "not trained" where the median error of the next
+state over test episodes is no less than that of `persistence` (nothing changes), "linear is better" where it is no less than
+that of `linear`: the first kind answers no question here, the second only with that in mind; one for each training seed, if
+they differ. one_step_error: root mean squared error of the next state, in its standard deviations, mean over test episodes;
+_median: median over these; _median_familiar: median over those with at most 5 % novel steps, farther from all training steps
+than 99 % of these are from those of other episodes. relative_sparsity: share of entries of the model's Jacobian, unscaled
+and over all steps, below its threshold over the share of true zeros (the paper's; target 1). auroc: chance that a non-zero
+entry has the larger magnitude than a zero one (0.5: chance), over all steps and entries; skill: how far it goes from an
+oracle that knows how often each entry is non-zero and nothing of the state (0) to the truth (1), or to chance (-1);
+skill_by_entry: the same within each entry over time, where all that is constant has 0. leakage: share of the magnitude that
+lies on true zeros. relative_error: of the scaled Jacobian, Frobenius norm.
 
 basis: entries scaled by standard deviation of input / of output, as they are (raw), or the masks of a model that has them.
-Means over test episodes, with intervals from resampling episodes within seeds (none where a seed has one test episode).
-Controls: `linear`, one least-squares fit; `neighbours`, one around each step; `static_oracle`; `truth`.
+Means over test episodes (auroc_median: median), with intervals from resampling episodes within seeds (none where a seed has
+one test episode). Controls: `persistence`; `linear`, one least-squares fit; `neighbours`, one around each step;
+`static_oracle`; `truth`.
 """
 
 from __future__ import annotations
@@ -21,7 +26,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from dynamic_sparsity import learnt
+
 _ENDS = ("", "_low", "_high")
+ERRORS = ("one_step_error", "one_step_error_median", "one_step_error_median_familiar")
 SCORES = ("auroc", "auroc_by_step", "skill", "skill_by_entry", "average_precision", "zero_f1", "leakage")
 
 
@@ -36,16 +44,19 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
     for model in map(str, data.model.values):
         of_model = data.sel(model=model)
         ended = sorted({how for run, how in data.attrs["ended"].items() if run.rpartition("/")[0] == model})
+        verdicts = sorted(set(learnt.of_task(data, model).values()))
         for basis in map(str, data.basis.values):
             if of_model.auroc.sel(basis=basis).isnull().all():
                 continue
             for condition in map(str, data.condition.values):
                 here = of_model.sel(basis=basis, condition=condition)
                 row: dict[str, object] = {"task": data.attrs["task"], "model": model, "ended": ", ".join(ended)}
-                row |= {"basis": basis, "condition": condition, "one_step_error": float(here.one_step_error)}
+                row |= {"verdict": ", ".join(verdicts), "basis": basis, "condition": condition}
+                row |= {name: float(here[name]) for name in ERRORS}
                 row["relative_sparsity"] = float(here.relative_sparsity) if condition == "all" else np.nan
                 for name in (*SCORES, "relative_error"):
                     of_this = name in SCORES or basis == "scaled"
                     row |= {f"{name}{end}": float(here[f"{name}{end}"]) if of_this else np.nan for end in _ENDS}
+                row["auroc_median"] = float(here.auroc_median)
                 rows.append(row)
     return rows

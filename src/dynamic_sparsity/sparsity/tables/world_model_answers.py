@@ -1,11 +1,13 @@
 """What the world models of this study say, question by question.
 
-Every paragraph is written from the recovery stores of all tasks. Numbers are means over tasks and training seeds on test
-episodes, in brackets their interval from resampling tasks; a difference is a median over pairs (same task, same seed), its
-interval too from resampling tasks. Tests are Wilcoxon's signed-rank test over these pairs, two-sided, corrected within a
-paragraph (Holm); "no significant difference" means a corrected p of at least 0.05, not that there is none. Pairs of one task
-share its data, which the test does not know and the intervals do. AUROC: of non-zero against zero entries of the scaled
-Jacobian, 0.5 for chance. Relative sparsity: zeros of the model over true zeros, 1 for a model that has as many.
+Every paragraph is written from the recovery stores of all tasks. A run that is not trained, no better than predicting that
+nothing changes, answers nothing and is in no number but those of the first paragraph. Numbers are means over tasks and
+training seeds on test episodes (of errors: of their medians over these), in brackets their interval from resampling tasks; a
+difference is a median over pairs (same task, same seed), its interval too from resampling tasks. Tests are Wilcoxon's
+signed-rank test over these pairs, two-sided, corrected within a paragraph (Holm); "no significant difference" means a
+corrected p of at least 0.05, not that there is none. Pairs of one task share its data, which the test does not know and the
+intervals do. AUROC: of non-zero against zero entries of the scaled Jacobian, 0.5 for chance. Relative sparsity: zeros of the
+model over true zeros, 1 for a model that has as many.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import pandas as pd
 import scipy.stats
 import xarray as xr
 
+from dynamic_sparsity import learnt
+from dynamic_sparsity.learnt import FAMILIAR, LIMIT
 from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
 from dynamic_sparsity.sparsity.tables.model_comparisons import direction, holm, signed_rank, verdict
 
@@ -47,6 +51,13 @@ class Pooled:
         names = [name for name in map(str, self.scores.model.values) if name in self.models]
         self.trained = [name for name in names if self.models[name].trained]
         self.untrained = [name for name in names if not self.models[name].trained]
+        self.verdicts = {
+            name: [said for store in stores for said in learnt.of_task(store, name).values()]
+            for name in map(str, self.scores.model.values)
+        }
+        """Of each model's runs (`learnt`); none of a control."""
+        self.counts = xr.concat([learnt.counting(store) for store in stores], dim="task")
+        """Which runs are not `not trained`, [task, model, training_seed]."""
         self.ended = [(store.attrs["task"], *run) for store in stores for run in store.attrs["ended"].items()]
         self._resampling = ResamplingSettings.model_validate(settings["resampling"])
 
@@ -54,6 +65,12 @@ class Pooled:
     def plain(self) -> str:
         """The first plain MLP of the study, else its first model."""
         return next((name for name in self.trained if self.models[name].plain), str(self.scores.model.values[0]))
+
+    def runs(self, model: str, verdict: str) -> list[str]:
+        """The runs of a model with a verdict: task, model and training seed."""
+        seeds = self.scores.training_seed.values.tolist()
+        places = [f"{task} {model}/{seed}" for task in self.tasks for seed in seeds]
+        return [place for place, said in zip(places, self.verdicts[model], strict=True) if said == verdict]
 
     def twin(self, name: str) -> str | None:
         """The trained model that is the same without the loss on the Jacobian."""
@@ -63,10 +80,17 @@ class Pooled:
         return next((other for other in alike if self.models[other].jacobian_loss is None), None)
 
     def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
-        """A measure of one model, [task, training_seed]; scaled and of all steps unless said otherwise."""
-        scores = self.scores[f"{measure}_of_seed"]
+        """A measure of one model, [task, training_seed], NaN for runs that are not trained.
+
+        Scaled and of all steps unless said otherwise; errors of the state are medians over test episodes.
+        """
+        scores = self.scores[learnt.variable(measure)].where(self.counts)
         chosen = {"model": model, "basis": "scaled", "condition": "all", **where}
         return scores.sel({dim: value for dim, value in chosen.items() if dim in scores.dims}).transpose(*_PAIR)
+
+    def has_masks(self, model: str) -> bool:
+        """Whether a model has masks, whether it has learnt or not."""
+        return bool(self.scores.auroc_of_seed.sel(model=model, basis="mask", condition="all").notnull().any())
 
     def mean(self, measure: str, model: str, **where: Any) -> str:
         """Its mean in words, with the interval."""
@@ -123,6 +147,32 @@ _SAID = {
 }
 
 
+def _learnt(pooled: Pooled) -> Iterator[str]:
+    yield "Error of the next state over that of predicting that nothing changes, median over test episodes, by model:"
+    for name in pooled.trained:
+        over = pooled.scores.error_over_persistence.sel(model=name).transpose(*_PAIR).values
+        linear = pooled.scores.error_over_linear.sel(model=name).transpose(*_PAIR).values
+        yield (
+            f"{name}: {pooled.summary(over, np.nanmedian)}, worst {np.nanmax(over):.3g}; over that of a linear fit"
+            f" {pooled.summary(linear, np.nanmedian)}, worst {np.nanmax(linear):.3g}."
+        )
+    for said, what in _VERDICTS.items():
+        runs = [run for name in pooled.trained for run in pooled.runs(name, said)]
+        yield f"{what}: {'; '.join(runs) if runs else 'none'}."
+    novel = pooled.scores.novel_share
+    yield (
+        f"Of {int(novel.notnull().sum())} test episodes {int((novel > FAMILIAR).sum())} are unlike those of training (more"
+        f" than {FAMILIAR:.0%} of their steps farther from all training steps than {LIMIT:.0%} of these from those of other"
+        " episodes)."
+    )
+
+
+_VERDICTS = {
+    learnt.NOT_TRAINED: "Not trained (no better than nothing changes; they answer nothing below)",
+    learnt.LINEAR_IS_BETTER: "Beaten by the linear fit (to be read with that in mind)",
+}
+
+
 def _plain(pooled: Pooled) -> Iterator[str]:
     model = pooled.plain
     yield (
@@ -136,7 +186,7 @@ def _plain(pooled: Pooled) -> Iterator[str]:
         f" {pooled.mean('auroc', 'neighbours')}. Within each entry over time the skill of {model} is"
         f" {pooled.mean('skill_by_entry', model)} (0: whatever is constant, 1: the truth)."
     )
-    others = [*pooled.untrained, "linear", "neighbours", "static_oracle"]
+    others = [*pooled.untrained, "persistence", "linear", "neighbours", "static_oracle"]
     yield from pooled.compared(
         {f"AUROC against {other}": (pooled.of("auroc", model), pooled.of("auroc", other)) for other in others}
     )
@@ -168,7 +218,7 @@ def _losses(pooled: Pooled) -> Iterator[str]:
 
 def _masks(pooled: Pooled) -> Iterator[str]:
     first = pooled.plain
-    masked = [name for name in pooled.trained if pooled.of("auroc", name, basis="mask").notnull().any()]
+    masked = [name for name in pooled.trained if pooled.has_masks(name)]
     if not masked:
         yield "This study trains no model with masks."
         return
@@ -218,8 +268,7 @@ _WHERE = {
 def _switches(pooled: Pooled) -> Iterator[str]:
     yield "Precision is unknown where none is detected."
     for name in pooled.trained:
-        masked = pooled.of("switch_recall", name, basis="mask", margin=pooled.scores.margin[0]).notnull().any()
-        for basis in ("scaled", "mask") if masked else ("scaled",):
+        for basis in ("scaled", "mask") if pooled.has_masks(name) else ("scaled",):
             found = [
                 f"{margin}: {pooled.mean('switch_precision', name, basis=basis, margin=margin)} and"
                 f" {pooled.mean('switch_recall', name, basis=basis, margin=margin)}"
@@ -285,8 +334,10 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
 def _thresholds(pooled: Pooled) -> Iterator[str]:
     for name in pooled.trained:
         by_threshold = pooled.scores.sel(model=name)
-        f1 = by_threshold.zero_f1_at_of_seed.mean(("task", "training_seed"))
-        ratio = by_threshold.relative_sparsity_at_of_seed.mean(("task", "training_seed"))
+        f1, ratio = (
+            by_threshold[learnt.variable(measure)].where(pooled.counts.sel(model=name)).mean(("task", "training_seed"))
+            for measure in ("zero_f1_at", "relative_sparsity_at")
+        )
         if f1.isnull().all():
             continue
         best, nearest = (float(pooled.scores.threshold[int(array.values.argmax())]) for array in (f1, -abs(ratio - 1)))
@@ -328,10 +379,12 @@ def _ended(pooled: Pooled) -> Iterator[str]:
 
 def _choices(pooled: Pooled) -> Iterator[str]:
     given, training = pooled.settings, pooled.settings.training
+    patience = f"stopped after {training.patience} without a lower validation loss"
+    stopped = patience if training.patience else "not stopped early"
     yield (
         f"Predicted: the {given.target.replace('_', ' ')}. Optimiser: Adam, rate {training.learning_rate:g} falling to"
-        f" 0 along a cosine, batches of {training.batch}, at most {training.epochs} epochs or"
-        f" {training.seconds:g} s, stopped after {training.patience} epochs without a lower validation loss."
+        f" 0 along a cosine, batches of {training.batch}, {training.epochs} epochs or at most {training.seconds:g} s,"
+        f" {stopped}; weights of the epoch with the lowest validation loss."
         f" Split: {given.validation:.0%} of the episodes for validation, {given.test:.0%} for tests, seeds"
         f" {', '.join(map(str, given.seeds))}. Zero: |x| < {given.zero_threshold:g}."
     )
@@ -342,13 +395,15 @@ def _choices(pooled: Pooled) -> Iterator[str]:
         if loss := model.jacobian_loss:
             columns = model.jacobian_columns
             drawn = f"{columns} random column{'s' if columns != 1 else ''} a sample" if columns else "all columns"
-            about.append(f"loss {loss} on the Jacobian with weight {model.jacobian_weight:g}, {drawn}")
+            errors = f", {model.jacobian_errors} errors" if loss != "l1" else ""
+            about.append(f"loss {loss} on the Jacobian with weight {model.jacobian_weight:g}{errors}, {drawn}")
         if model.network in ("gated", "attention"):
             about.append(f"weight {model.mask_weight:g} on open masks above a share of {model.mask_budget:g}")
         yield f"{name}: {', '.join(about)}."
 
 
 QUESTIONS: dict[str, Callable[[Pooled], Iterator[str]]] = {
+    "Have the models learnt?": _learnt,
     "Does a plain MLP recover the sparsity?": _plain,
     "Do losses on the Jacobian help?": _losses,
     "Do masks recover it better?": _masks,
