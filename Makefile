@@ -1,5 +1,6 @@
 # Two commands: `make study` and `make test`. Both make .venv from the hashed lock first, once.
-PYTHON ?= python3.11
+# The newest Python that is supported and there.
+PYTHON ?= $(or $(firstword $(foreach version,3.13 3.12 3.11,$(shell command -v python$(version)))),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
