@@ -1,6 +1,6 @@
 # Two commands: `make study` and `make test`. Both make .venv from the hashed lock first, once.
-# The newest Python that is supported and there.
-PYTHON ?= $(or $(firstword $(foreach version,3.13 3.12 3.11,$(shell command -v python$(version)))),python3)
+# The newest supported Python that runs here: a version manager may have names for some that do not.
+PYTHON ?= $(or $(shell for version in 3.13 3.12 3.11; do python$$version -c "import venv" 2>/dev/null && echo python$$version && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
