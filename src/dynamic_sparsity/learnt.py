@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-LIMIT = 0.99
+NOVEL_BEYOND = 0.99
 """A step is novel if it is farther from all training steps than this share of them are from those of other episodes."""
-FAMILIAR = 0.05
+FAMILIAR_SHARE = 0.05
 """Share of novel steps up to which a test episode is like the training episodes."""
 NOT_TRAINED, LINEAR_IS_BETTER, TRAINED, UNTRAINED = "not trained", "linear is better", "trained", "untrained"
 """Verdicts: no better than predicting that nothing changes; beaten by a linear fit; neither; never trained at all."""
@@ -14,12 +14,12 @@ NOT_TRAINED, LINEAR_IS_BETTER, TRAINED, UNTRAINED = "not trained", "linear is be
 
 def verdict(recovery: xr.Dataset, model: str, training_seed: int) -> str:
     """Of one training of a model in a task's recovery store, which says so by the medians of its test episodes."""
-    if recovery.attrs["ended"].get(f"{model}/{training_seed}") == "untrained":
+    if recovery.attrs["ended"].get(f"{model}/{training_seed}") == UNTRAINED:
         return UNTRAINED
-    one = recovery.sel(model=model, training_seed=training_seed)
-    if not float(one.error_over_persistence) < 1:
+    run = {"model": model, "training_seed": training_seed}
+    if not float(recovery.error_over_persistence.sel(run)) < 1:
         return NOT_TRAINED
-    return TRAINED if float(one.error_over_linear) < 1 else LINEAR_IS_BETTER
+    return TRAINED if float(recovery.error_over_linear.sel(run)) < 1 else LINEAR_IS_BETTER
 
 
 def of_task(recovery: xr.Dataset, model: str) -> dict[int, str]:
@@ -39,8 +39,10 @@ def models(recovery: xr.Dataset) -> list[str]:
 
 def counting(recovery: xr.Dataset) -> xr.DataArray:
     """Which runs count, [model, training_seed]: all but those that are not trained."""
-    seeds, names = recovery.training_seed.values.tolist(), [str(model) for model in recovery.model.values]
-    found = [[of_task(recovery, name).get(seed) != NOT_TRAINED for seed in seeds] for name in names]
+    names = [str(model) for model in recovery.model.values]
+    seeds = recovery.training_seed.values.tolist()
+    verdicts = [of_task(recovery, name) for name in names]
+    found = [[said.get(seed) != NOT_TRAINED for seed in seeds] for said in verdicts]
     return xr.DataArray(found, dims=("model", "training_seed"), coords={"model": names, "training_seed": seeds})
 
 

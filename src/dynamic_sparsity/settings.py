@@ -428,7 +428,9 @@ class WorldModelsSettings(Section):
     target: Literal["next_state", "change"] = Field(
         "next_state", description="What is predicted: the next state (the paper), or how it differs from the current one."
     )
-    validation: float = Field(0.2, gt=0, lt=1, description="Share of the episodes for early stopping; at least one.")
+    validation: float = Field(
+        0.2, gt=0, lt=1, description="Share of the episodes for choosing the best epoch and thresholds; at least one."
+    )
     test: float = Field(
         0.3, gt=0, lt=1, description="Share of the episodes for scores; at least one, and intervals need two."
     )

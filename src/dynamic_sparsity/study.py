@@ -163,9 +163,10 @@ class Study(Section):
                 f" {', '.join(self.policies_of(task))}"
             )
         seeds = sum(len(self.seeds_of(task, policy)) for policy in policies)
+        what = "seeds" if len(policies) == 1 else "seeds of policies"
         if self.rollouts.episodes * seeds < EPISODES_TO_SPLIT:
             return (
-                f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} seeds cannot be split into"
+                f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} {what} cannot be split into"
                 f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // seeds)}"
             )
         if list(policies) == ["zero"]:
@@ -265,7 +266,11 @@ def with_experts(study: Study, shipped: Collection[str]) -> tuple[Study, str | N
         f"No expert is shipped for {_listed(without)}: only the other policies act there. To train one:"
         " `policies: {expert: train}`."
     )
-    return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}}), notice
+    try:
+        found = Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}})
+    except ValidationError as error:
+        raise UserError("\n".join([f"{notice} But then:", *explained(error, Study)])) from None
+    return found, notice
 
 
 def stage_settings(study: Study, stage: str, policy: str, variant: str | None = None) -> str:

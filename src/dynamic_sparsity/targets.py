@@ -66,10 +66,14 @@ def check_world_model(study: Study, task: str, policy: str, model: str) -> None:
             f"no world models of {task}: it has free or ball joints, whose orientations they do not know yet; ask for"
             " another task"
         )
-    if reason := study.without_data(task, policies_in(policy)):
-        raise UserError(f"no world models of {task} under policy {policy!r}: {reason}")
-    for name in policies_in(policy):
+    given = policies_in(policy)
+    for name in given:
         check_policy(study, name)
+    canonical = "_".join(name for name in study.policies.names if name in given)
+    if policy != canonical:
+        raise UserError(f"no world models under {policy!r}: ask for {canonical!r}, each policy once and in this order")
+    if reason := study.without_data(task, given):
+        raise UserError(f"no world models of {task} under policy {policy!r}: {reason}")
 
 
 def check_table(study: Study, table: str, tables: Iterable[str]) -> None:

@@ -56,7 +56,7 @@ def _rows() -> Iterator[dict[str, object]]:
                 masks = evaluator.masks(test)
                 for basis, magnitude in {"jacobian": scaled, "mask": None if masks is None else masks * 1.0}.items():
                     if magnitude is not None:
-                        by_entry = scores.skill(scores.auroc_by_entry(magnitude, test.zero), 0.5)
+                        by_entry = 2 * scores.auroc_by_entry(magnitude, test.zero) - 1
                         row = scores.auroc(magnitude, test.zero), by_entry, scores.zero_f1(magnitude, test.zero, ZERO)
                         found.setdefault(basis, []).append(row)
             for basis, rows in found.items():

@@ -37,7 +37,7 @@ def store(task, better):
     for name in ("persistence", "linear"):
         data[f"error_over_{name}"] = ("model", "training_seed"), over
     ended = {f"{model}/{seed}": "all epochs" for model in models[:3] for seed in SEEDS} | {f"same/{SEEDS[0]}": "diverged"}
-    return data.assign_attrs(task=task, ended=ended)
+    return data.assign_attrs(task=task, policy="expert", ended=ended)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_what_is_not_trained_makes_no_pair(stores):
         frame.loc[("relative_sparsity", "sparse")].pairs == 5 and frame.loc[("relative_sparsity", "sparse")].not_trained == 5
     )
     rows = table.build(stores, {}).set_index(["task", "model"])
-    assert rows.verdict["BB", "sparse"] == "not trained, trained" and rows.verdict["BB", "mlp"] == "trained"
+    assert rows.verdict["BB", "sparse"] == "seed 3: trained, seed 5: not trained" and rows.verdict["BB", "mlp"] == "trained"
 
 
 def test_ties_do_not_turn_the_verdict_around():

@@ -93,6 +93,10 @@ def test_without_a_shipped_expert_the_others_act():
     assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
     trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
     assert studies.with_experts(trained, []) == (trained, None)
+    asked = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
+    needed = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": asked})
+    with pytest.raises(UserError, match=r"shipped for PendulumSwingup.* But then:\n.*none of world_models.policies"):
+        studies.with_experts(needed, ["CartpoleBalance"])
     alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
     with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
         studies.with_experts(alone, ["CartpoleBalance"])

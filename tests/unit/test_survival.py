@@ -76,6 +76,21 @@ def test_summary_has_both_conventions_and_says_what_each_leaves_out():
     assert result.spanning_runs == 21 and result.spanning_steps == 84 and result.ended_runs == 12
 
 
+def test_a_median_has_an_interval_where_enough_runs_ended():
+    settled = counts(np.array([0, 4, 0, 0]), np.array([0, 0, 0, 0]))
+    found = survival.summarise([settled], 50, 0.9, 0).sel(value="zero")
+    assert found["median"] == found.median_low == found.median_high == 2
+    lonely = xr.concat([settled.isel(episode=[0])] + [counts(np.zeros(4, int), np.array([0, 0, 0, 1]))] * 2, dim="episode")
+    lonely = lonely.isel(episode=slice(0, 4))
+    found = survival.summarise([lonely], 200, 0.9, 0).sel(value="zero")
+    assert found["median"] == 2 and found.median_low == 2 and np.isnan(found.median_high), "not all resamples have it"
+    slow = [
+        survival._medians(curve, np.arange(1, 4))
+        for curve in map(np.array, ([0.6, 0.5, 0.1], [0.9, 0.8, 0.7], [np.nan] * 3))
+    ]
+    assert slow == [2, np.inf, np.inf]
+
+
 def test_bands_close_when_all_episodes_are_alike_and_open_when_they_differ():
     alike = counts(np.array([2, 1, 1]), np.array([0, 0, 0]))
     same = survival.summarise([alike], 50, 0.9, 0).sel(value="zero")

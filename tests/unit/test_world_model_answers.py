@@ -76,7 +76,7 @@ def store(number, models=MODELS):
     ended |= {f"as_drawn/{seed}": "untrained" for seed in SEEDS if "as_drawn" in models}
     if number == 0:
         ended["gated/5"] = "diverged"
-    return data.assign_attrs(task=f"Task{number}", ended=ended, settings=json.dumps(written))
+    return data.assign_attrs(task=f"Task{number}", policy="expert", ended=ended, settings=json.dumps(written))
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +121,14 @@ def test_every_diverged_run_is_named(said):
 def test_choices_are_listed(said):
     choices = said["What did we choose that the paper leaves open?"]
     assert "loss sae on the Jacobian with weight 1, relative errors, 1 random column a sample" in choices
+    assert "Learnt from the episodes of: Task0 expert, Task1 expert" in choices and "not stopped early" in choices
     assert "as_drawn: mlp, depth 2, width 512, untrained." in choices and "Adam, rate 0.001" in choices
 
 
 def test_what_has_not_learnt_is_named_and_answers_nothing(stores, said):
     whole = said["Have the models learnt?"]
     assert "Not trained (no better than nothing changes; they answer nothing below): none." in whole
-    assert "Of 20 test episodes 5 are unlike those of training" in whole
+    assert "Of 20 test episodes (of all training seeds) 5 are unlike those of training" in whole
     worse = [data.copy(deep=True) for data in stores]
     for data in worse:
         data.error_over_persistence.loc[{"model": "mlp_sae_j", "training_seed": 5}] = 1.0
@@ -143,6 +144,39 @@ def test_what_has_not_learnt_is_named_and_answers_nothing(stores, said):
     assert frame.auroc["mlp_sae_j", "scaled"] > 0.6, "of the runs that have learnt"
     labels = recovery_conditions.draw(worse, figure_settings.RecoveryConditionsFigure()).axes[0].get_legend_handles_labels()
     assert "mlp_sae_j (5 of 10 not trained)" in labels[1] and "small (10 of 10 linear is better)" in labels[1]
+
+
+def test_tasks_may_have_other_numbers_of_test_episodes_and_epochs(stores):
+    first = stores[0].assign(novel_share=(("training_seed", "test_episode"), np.full((2, 3), np.nan)))
+    said = answers.build([first, *stores[1:]], {}).set_index("question").answer["Have the models learnt?"]
+    assert "Of 16 test episodes (of all training seeds) 4 are unlike" in said
+    unknown = [data.assign(novel_share=data.novel_share * np.nan) for data in stores]
+    said = answers.build(unknown, {}).set_index("question").answer["Have the models learnt?"]
+    assert "unknown: there is one training episode" in said
+
+
+def test_the_truth_does_not_depend_on_what_the_first_model_learnt(stores, said):
+    lost = [data.copy(deep=True) for data in stores]
+    for data in lost:
+        data.error_over_persistence.loc[{"model": "mlp"}] = 3.0
+    everything = "Calling every entry zero has an F1 of"
+    whole, other = (
+        text["Does the threshold matter?"] for text in (said, answers.build(lost, {}).set_index("question").answer)
+    )
+    assert (
+        whole[whole.index(everything) :] == other[other.index(everything) :]
+        and "unknown" not in other[other.index(everything) :]
+    )
+
+
+def test_a_plain_loss_has_the_same_twin(stores):
+    models = {
+        "mlp": {},
+        "wide": {"width": 1024},
+        "wide_mse_j": {"width": 1024, "jacobian_loss": "mse", "jacobian_errors": "plain"},
+    }
+    said = answers.build([store(1, models)], {}).set_index("question").answer["Do losses on the Jacobian help?"]
+    assert "AUROC of wide_mse_j against wide" in said and "in more than the loss" not in said
 
 
 def test_a_study_in_which_nothing_has_learnt_still_has_tables_and_figures(stores):

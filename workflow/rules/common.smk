@@ -179,7 +179,9 @@ def stores(stage, **wildcards):
     }
     return [
         path
-        for policy in dict.fromkeys(itertools.chain(*acting.values()))
+        for policy in dict.fromkeys(
+            [*STUDY.policies.names, *itertools.chain(*acting.values())]
+        )
         for task in acting
         if policy in acting[task]
         for path in expand(

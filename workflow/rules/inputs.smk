@@ -13,7 +13,14 @@ def check(asked, *names):
 
 
 def all_seeds(stage):
-    """An input function: a stage's stores of the job's task, policy (or policies) and method, in all seeds."""
+    """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
+    return lambda wildcards: stores(
+        stage, task=wildcards.task, policy=wildcards.policy, method=wildcards.method
+    )
+
+
+def all_policies(stage):
+    """The same for world models, which may learn from several policies together (`expert_noise`)."""
     return lambda wildcards: [
         path
         for policy in policies_in(wildcards.policy)
@@ -114,7 +121,7 @@ def learnt_rollouts(wildcards):
     """The rollouts of all seeds to learn from; stops Snakemake for a model or a training seed that there is not."""
     check(targets.check_world_model, wildcards.task, wildcards.policy, wildcards.model)
     check(targets.check_seed, wildcards.seed)
-    return all_seeds("rollouts")(wildcards)
+    return all_policies("rollouts")(wildcards)
 
 
 def trained_models(wildcards):

@@ -1,8 +1,8 @@
 rule world_models:
     input:
         rollouts=learnt_rollouts,
-        jacobians=all_seeds("jacobians"),
-        sparsity=all_seeds("sparsity"),
+        jacobians=all_policies("jacobians"),
+        sparsity=all_policies("sparsity"),
     output:
         store=directory(WORLD_MODEL),
     log:
@@ -36,9 +36,9 @@ rule world_models:
 
 rule recovery:
     input:
-        rollouts=all_seeds("rollouts"),
-        jacobians=all_seeds("jacobians"),
-        sparsity=all_seeds("sparsity"),
+        rollouts=all_policies("rollouts"),
+        jacobians=all_policies("jacobians"),
+        sparsity=all_policies("sparsity"),
         models=trained_models,
     output:
         store=directory(PER_POLICY["recovery"]),

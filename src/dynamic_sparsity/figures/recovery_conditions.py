@@ -46,9 +46,10 @@ def _draw(
     tasks: bool,
 ) -> None:
     """Means over tasks that have such steps, model beside model; `tasks`: with a dot for each task."""
+    of_tasks = [learnt.of_runs(store, measure) for store in stores]
     for number, (model, name) in enumerate(models.items()):
         offset = 0.7 * ((number + 0.5) / len(models) - 0.5)
-        runs = (learnt.of_runs(store, measure).sel(model=model, condition=list(conditions)) for store in stores)
+        runs = (of_task.sel(model=model, condition=list(conditions)) for of_task in of_tasks)
         values = np.array([of_task.mean("training_seed").values for of_task in runs])
         known = np.isfinite(values)
         means = np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)

@@ -20,18 +20,24 @@ _MARKERS = "osD^vP*X"
 
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
-    """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth."""
+    """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth.
+
+    A line is the mean over the tasks in which all of its MLPs have learnt.
+    """
     given = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
     models = {name: WorldModelSettings.model_validate(given[name]) for name in learnt.models(stores[0])}
     plain = {name: model for name, model in models.items() if model.plain}
     figure = Figure(figsize=(9, 4))
     recovery, error = figure.subplots(1, 2)
     scaled = [store.sel(basis="scaled", condition="all") for store in stores]
+    means = {
+        measure: [learnt.of_runs(store, measure).mean("training_seed") for store in scaled]
+        for measure in ("auroc", "one_step_error")
+    }
     for number, depth in enumerate(sorted({model.depth for model in plain.values()})):
         for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
             widths = sorted((model.width, name) for name, model in plain.items() if model.depth == depth)
-            runs = [learnt.of_runs(store, measure).mean("training_seed") for store in scaled]
-            values = [[float(of_task.sel(model=name)) for _, name in widths] for of_task in runs]
+            values = [[float(of_task.sel(model=name)) for _, name in widths] for of_task in means[measure]]
             _line(axes, [width for width, _ in widths], np.array(values), number, depth, tasks=settings.tasks)
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
@@ -50,4 +56,10 @@ def _line(axes: Axes, widths: Sequence[int], values: np.ndarray, number: int, de
     look: dict[str, Any] = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)]}
     if tasks:
         axes.plot(widths, values.T, color=f"C{number}", linewidth=0.5, alpha=0.4)
-    axes.plot(widths, np.nanmean(values, axis=0), label=f"{depth} hidden layer{'s' if depth > 1 else ''}", **look)
+    whole = values[np.isfinite(values).all(axis=1)]  # the same tasks at all widths
+    axes.plot(
+        widths,
+        whole.mean(axis=0) if len(whole) else np.full(len(widths), np.nan),
+        label=f"{depth} hidden layer{'s' if depth > 1 else ''}",
+        **look,
+    )

@@ -19,10 +19,14 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Fi
     """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of zeros, by threshold."""
     figure = Figure(figsize=(11, 4))
     ratio, f1 = figure.subplots(1, 2)
+    of_runs = {
+        measure: [learnt.of_runs(store, measure).mean("training_seed") for store in stores]
+        for measure in ("relative_sparsity_at", "zero_f1_at")
+    }
     for number, (model, name) in enumerate(names(stores).items()):
         look = {"color": style.of_model(number), "label": name}
-        _line(ratio, stores, "relative_sparsity_at", model, settings.smallest_sparsity, **look)
-        _line(f1, stores, "zero_f1_at", model, 0.0, **look)
+        _line(ratio, of_runs["relative_sparsity_at"], model, settings.smallest_sparsity, **look)
+        _line(f1, of_runs["zero_f1_at"], model, 0.0, **look)
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
     style.log_scale(ratio.yaxis)
     ratio.set_ylabel(f"model's zeros / true zeros\n(at least {settings.smallest_sparsity:g}; target 1)")
@@ -38,13 +42,11 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Fi
     return figure
 
 
-def _line(
-    axes: Axes, stores: Sequence[xr.Dataset], measure: str, model: str, smallest: float, *, color: str, label: str
-) -> None:
-    values = np.array([learnt.of_runs(store, measure).sel(model=model).mean("training_seed").values for store in stores])
+def _line(axes: Axes, of_tasks: Sequence[xr.DataArray], model: str, smallest: float, *, color: str, label: str) -> None:
+    values = np.array([of_task.sel(model=model).values for of_task in of_tasks])
     values = np.maximum(smallest, values[np.isfinite(values).all(axis=1)])  # NaN for a task without zeros or trained runs
     if not len(values):
         return
     low, high = np.quantile(values, [0.25, 0.75], axis=0)
-    axes.fill_between(stores[0].threshold, low, high, color=color, alpha=0.08, lw=0)
-    axes.plot(stores[0].threshold, values.mean(axis=0), color=color, marker="o", markersize=2.5, label=label)
+    axes.fill_between(of_tasks[0].threshold, low, high, color=color, alpha=0.08, lw=0)
+    axes.plot(of_tasks[0].threshold, values.mean(axis=0), color=color, marker="o", markersize=2.5, label=label)

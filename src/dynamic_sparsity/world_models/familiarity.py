@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
-from dynamic_sparsity.learnt import LIMIT
+from dynamic_sparsity.learnt import NOVEL_BEYOND
 from dynamic_sparsity.world_models.data import Transitions
 
 
@@ -19,7 +19,10 @@ def novel_shares(training: Transitions, episodes: Sequence[Transitions]) -> Floa
     themselves 1 % are novel by definition. NaN where there is only one training episode, which has none to be compared with.
     """
     scale = training.inputs.std(axis=0)[: training.outputs.shape[1]]
-    states = lambda part: part.inputs[:, : len(scale)] / scale  # noqa: E731
+
+    def states(part: Transitions) -> np.ndarray:
+        return part.inputs[:, : len(scale)] / scale
+
     numbers = np.unique(training.episode).tolist()
     if len(numbers) < 2:
         return np.full(len(episodes), np.nan)
@@ -27,7 +30,7 @@ def novel_shares(training: Transitions, episodes: Sequence[Transitions]) -> Floa
         _distances(states(training)[training.episode != number], states(training.of_episodes([number])))
         for number in numbers
     ]
-    limit = np.quantile(np.concatenate(among), LIMIT)
+    limit = np.quantile(np.concatenate(among), NOVEL_BEYOND)
     return np.array([(_distances(states(training), states(episode)) > limit).mean() for episode in episodes])
 
 

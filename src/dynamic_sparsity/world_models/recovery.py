@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.learnt import FAMILIAR
+from dynamic_sparsity.learnt import FAMILIAR_SHARE
 from dynamic_sparsity.settings import CONTROLS, WorldModelsSettings
 from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
 from dynamic_sparsity.world_models import scores
@@ -175,14 +175,14 @@ def of_each_seed(by_seed: Sequence[xr.Dataset], novel_share: xr.DataArray) -> xr
     """What scores are in single episodes and seeds, from one Dataset over `model` and `episode` per training seed.
 
     Of every score its values `_of_episode`, mean `_of_seed`, `_median_of_seed` and, over the episodes of all seeds,
-    `_median`; of errors also `_median_familiar`, over episodes that are at most FAMILIAR novel. `error_over_persistence`,
+    `_median`; of errors also `_median_familiar`, over episodes that are at most FAMILIAR_SHARE novel. `error_over_persistence`,
     `error_over_linear`: median error of the next state in a training seed over that of these controls.
     """
     each = [data.drop_vars(EPISODE, errors="ignore").rename({EPISODE: "test_episode"}) for data in by_seed]
     stacked = xr.concat(each, dim="training_seed")
     of_all = ("training_seed", "test_episode")
     medians = stacked.median("test_episode")
-    errors = stacked[["one_step_error", "rollout_error"]].where(~(novel_share > FAMILIAR))
+    errors = stacked[["one_step_error", "rollout_error"]].where(novel_share <= FAMILIAR_SHARE)
     parts = {
         "_of_episode": stacked,
         "_of_seed": stacked.mean("test_episode"),

@@ -44,19 +44,43 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
     for model in map(str, data.model.values):
         of_model = data.sel(model=model)
         ended = sorted({how for run, how in data.attrs["ended"].items() if run.rpartition("/")[0] == model})
-        verdicts = sorted(set(learnt.of_task(data, model).values()))
+        verdicts = learnt.of_task(data, model)
         for basis in map(str, data.basis.values):
             if of_model.auroc.sel(basis=basis).isnull().all():
                 continue
             for condition in map(str, data.condition.values):
                 here = of_model.sel(basis=basis, condition=condition)
-                row: dict[str, object] = {"task": data.attrs["task"], "model": model, "ended": ", ".join(ended)}
-                row |= {"verdict": ", ".join(verdicts), "basis": basis, "condition": condition}
+                row: dict[str, object] = {
+                    "task": data.attrs["task"],
+                    "policy": data.attrs["policy"],
+                    "model": model,
+                    "ended": ", ".join(ended),
+                }
+                row |= {"verdict": _said(verdicts), "basis": basis, "condition": condition}
                 row |= {name: float(here[name]) for name in ERRORS}
                 row["relative_sparsity"] = float(here.relative_sparsity) if condition == "all" else np.nan
                 for name in (*SCORES, "relative_error"):
                     of_this = name in SCORES or basis == "scaled"
                     row |= {f"{name}{end}": float(here[f"{name}{end}"]) if of_this else np.nan for end in _ENDS}
                 row["auroc_median"] = float(here.auroc_median)
+                if learnt.NOT_TRAINED in verdicts.values():
+                    row |= _of_the_others(data, row, model, basis, condition)
                 rows.append(row)
     return rows
+
+
+def _of_the_others(data: xr.Dataset, row: Mapping[str, object], model: str, basis: str, condition: str) -> dict[str, float]:
+    """Scores without the runs that are not trained, and so without intervals."""
+    where = {"model": model, "basis": basis, "condition": condition}
+    blank = {name: np.nan for name in row if name.startswith((*SCORES, "relative_error", "relative_sparsity"))}
+    for name in (name for name in (*SCORES, "relative_error", "relative_sparsity") if np.isfinite(float(str(row[name])))):
+        runs = learnt.of_runs(data, name)
+        blank[name] = float(runs.sel({dim: value for dim, value in where.items() if dim in runs.dims}).mean("training_seed"))
+    return blank
+
+
+def _said(verdicts: Mapping[int, str]) -> str:
+    """One verdict where all training seeds have the same, else each with its seed."""
+    if len(set(verdicts.values())) <= 1:
+        return next(iter(verdicts.values()), "")
+    return ", ".join(f"seed {seed}: {said}" for seed, said in verdicts.items())

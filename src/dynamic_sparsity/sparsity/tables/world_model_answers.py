@@ -22,7 +22,7 @@ import scipy.stats
 import xarray as xr
 
 from dynamic_sparsity import learnt
-from dynamic_sparsity.learnt import FAMILIAR, LIMIT
+from dynamic_sparsity.learnt import FAMILIAR_SHARE, NOVEL_BEYOND
 from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
 from dynamic_sparsity.sparsity.tables.model_comparisons import direction, holm, signed_rank, verdict
 
@@ -42,9 +42,11 @@ class Pooled:
 
     def __init__(self, stores: Sequence[xr.Dataset]) -> None:
         self.tasks = [store.attrs["task"] for store in stores]
-        self.scores = xr.concat(
-            [store.drop_attrs() for store in stores], dim="task", data_vars="all", coords="minimal", compat="override"
-        )
+        pooled = [store.drop_attrs().drop_dims(["test_episode", "epoch"], errors="ignore") for store in stores]
+        self.scores = xr.concat(pooled, dim="task", data_vars="all", coords="minimal", compat="override")
+        self.novel_shares = [store.novel_share.values.ravel() for store in stores]
+        """Of the test episodes of each task, in all training seeds."""
+        self.policies = {store.attrs["task"]: store.attrs["policy"] for store in stores}
         settings = json.loads(stores[0].attrs["settings"])
         self.settings = WorldModelsSettings.model_validate(settings["world_models"])
         self.models = self.settings.models
@@ -66,15 +68,15 @@ class Pooled:
         """The first plain MLP of the study, else its first model."""
         return next((name for name in self.trained if self.models[name].plain), str(self.scores.model.values[0]))
 
-    def runs(self, model: str, verdict: str) -> list[str]:
+    def runs(self, model: str, wanted: str) -> list[str]:
         """The runs of a model with a verdict: task, model and training seed."""
         seeds = self.scores.training_seed.values.tolist()
         places = [f"{task} {model}/{seed}" for task in self.tasks for seed in seeds]
-        return [place for place, said in zip(places, self.verdicts[model], strict=True) if said == verdict]
+        return [place for place, said in zip(places, self.verdicts[model], strict=True) if said == wanted]
 
     def twin(self, name: str) -> str | None:
         """The trained model that is the same without the loss on the Jacobian."""
-        losses = {"jacobian_loss", "jacobian_weight", "jacobian_columns"}
+        losses = {"jacobian_loss", "jacobian_weight", "jacobian_columns", "jacobian_errors"}
         about = self.models[name].model_dump(exclude=losses)
         alike = (other for other in self.trained if self.models[other].model_dump(exclude=losses) == about)
         return next((other for other in alike if self.models[other].jacobian_loss is None), None)
@@ -159,11 +161,15 @@ def _learnt(pooled: Pooled) -> Iterator[str]:
     for said, what in _VERDICTS.items():
         runs = [run for name in pooled.trained for run in pooled.runs(name, said)]
         yield f"{what}: {'; '.join(runs) if runs else 'none'}."
-    novel = pooled.scores.novel_share
+    novel = np.concatenate(pooled.novel_shares)
+    if np.isnan(novel).all():
+        yield "Whether test episodes are like those of training is unknown: there is one training episode."
+        return
+    known, unlike = int(np.isfinite(novel).sum()), int((novel > FAMILIAR_SHARE).sum())
     yield (
-        f"Of {int(novel.notnull().sum())} test episodes {int((novel > FAMILIAR).sum())} are unlike those of training (more"
-        f" than {FAMILIAR:.0%} of their steps farther from all training steps than {LIMIT:.0%} of these from those of other"
-        " episodes)."
+        f"Of {known} test episodes (of all training seeds) {unlike} are unlike those of training (more than"
+        f" {FAMILIAR_SHARE:.0%} of their steps farther from all training steps than {NOVEL_BEYOND:.0%} of these from those of"
+        " other episodes)."
     )
 
 
@@ -347,7 +353,7 @@ def _thresholds(pooled: Pooled) -> Iterator[str]:
             f" {pooled.mean('relative_sparsity_at', name, threshold=nearest)} times as many. With the threshold from"
             f" validation episodes F1 is {pooled.mean('zero_f1', name)}."
         )
-    everything = pooled.of("true_sparsity", str(pooled.scores.model.values[0])).values
+    everything = pooled.scores.true_sparsity_of_seed.max("model").transpose(*_PAIR).values  # controls have none
     yield f"Calling every entry zero has an F1 of {pooled.summary(2 * everything / (1 + everything), np.nanmean)}."
 
 
@@ -379,8 +385,10 @@ def _ended(pooled: Pooled) -> Iterator[str]:
 
 def _choices(pooled: Pooled) -> Iterator[str]:
     given, training = pooled.settings, pooled.settings.training
-    patience = f"stopped after {training.patience} without a lower validation loss"
-    stopped = patience if training.patience else "not stopped early"
+    waited = f"stopped after {training.patience} epochs without a lower validation loss"
+    stopped = waited if training.patience else "not stopped early"
+    learnt_from = ", ".join(f"{task} {policy.replace('_', ' and ')}" for task, policy in pooled.policies.items())
+    yield f"Learnt from the episodes of: {learnt_from}."
     yield (
         f"Predicted: the {given.target.replace('_', ' ')}. Optimiser: Adam, rate {training.learning_rate:g} falling to"
         f" 0 along a cosine, batches of {training.batch}, {training.epochs} epochs or at most {training.seconds:g} s,"
