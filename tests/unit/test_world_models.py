@@ -1,5 +1,6 @@
 """World models on small systems whose masks are known."""
 
+from dataclasses import replace
 from typing import get_args
 
 import jax
@@ -136,6 +137,26 @@ def test_all_columns_are_what_random_ones_are_on_average_in_training(kind):
     whole = float(loss(None, jax.random.key(0)))
     assert abs(np.mean(drawn) - whole) < 4 * np.std(drawn) / np.sqrt(len(drawn))
     assert np.std(drawn) < 0.2 * whole
+
+
+def test_relative_errors_are_plain_up_to_one_and_have_no_units_above():
+    data = parts(switched())
+
+    def loss(errors, factor=1.0, kind="mse"):
+        scaled = {part: replace(found, jacobian=found.jacobian * factor) for part, found in data.items()}
+        given = model(jacobian_loss=kind, jacobian_columns=None, jacobian_errors=errors)
+        trainer = Trainer(given, WorldModelTraining(), scaled, TREE, 0)
+        state = jax.tree.map(jnp.zeros_like, trainer._state[0])  # a network that says 0 everywhere
+        return float(trainer._loss(state, trainer._data["training"], jnp.arange(40), jax.random.key(0)))
+
+    largest = np.abs(data["training"].jacobian).max()
+    small = 0.9 / largest
+    state = loss("plain", 0.0)
+    for kind in ("mse", "mae"):
+        assert loss("relative", small, kind) == loss("plain", small, kind) > state
+    np.testing.assert_allclose(loss("relative", 100.0), loss("relative", 1e4), rtol=1e-5)
+    assert loss("plain", 1e4) - state > 1e3 * (loss("plain", 100.0) - state)
+    assert loss("relative", 100.0, "l1") == loss("plain", 100.0, "l1"), "the model's own has no true one to be relative to"
 
 
 def test_columns_are_drawn_with_equal_chances():

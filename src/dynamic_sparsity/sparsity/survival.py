@@ -43,12 +43,12 @@ def product_limit(ended: np.ndarray, cut: np.ndarray) -> np.ndarray:
 def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> xr.Dataset:
     """Durations of one task and policy from the counts of each seed's episodes (`count_by_length`).
 
-    For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high` (percentiles
-    over those resamples of episodes that know the curve there, where most of them do), `median` (first duration at
-    which survival is at most 1/2; NaN if it never is) with `median_low` and `median_high` (percentiles over the resamples,
-    NaN for an end at which the median is not reached or nothing ended), `restricted_mean` (area under the curve up to the last duration
-    at which it is known); beside it the paper's `paper_count` by duration and `paper_mean`, and the numbers of runs
-    that each convention leaves out.
+    For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high` (percentiles over
+    those resamples of episodes that know the curve there, where most of them do), `median` (first duration at which
+    survival is at most 1/2; NaN if it never is) with `median_low` and `median_high` (percentiles over the resamples, NaN
+    for an end at which the median is not reached or nothing ended), `restricted_mean` (area under the curve up to the last
+    duration at which it is known); beside it the paper's `paper_count` by duration and `paper_mean`, and the numbers of
+    runs that each convention leaves out.
     """
     counts = [data[["ended", "cut", "unseen_start", "spanning", "paper"]].load() for data in seeds]
     pooled = xr.concat(counts, dim="episode").sum("episode")
@@ -106,7 +106,7 @@ def _intervals(counts: Sequence[xr.Dataset], resamples: int, confidence: float, 
 
 
 def _medians(curve: np.ndarray, duration: np.ndarray) -> np.ndarray:
-    """First duration at which a curve is at most 1/2, along the last axis; infinite where none is, or the curve is unknown."""
+    """First duration at which a curve is at most 1/2, along the last axis; infinite where none is, or nothing is known."""
     return np.where(curve <= 0.5, duration, np.inf).min(axis=-1)
 
 

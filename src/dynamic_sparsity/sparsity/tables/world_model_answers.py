@@ -168,8 +168,8 @@ def _learnt(pooled: Pooled) -> Iterator[str]:
     known, unlike = int(np.isfinite(novel).sum()), int((novel > FAMILIAR_SHARE).sum())
     yield (
         f"Of {known} test episodes (of all training seeds) {unlike} are unlike those of training (more than"
-        f" {FAMILIAR_SHARE:.0%} of their steps farther from all training steps than {NOVEL_BEYOND:.0%} of these from those of"
-        " other episodes)."
+        f" {FAMILIAR_SHARE:.0%} of their steps farther from all training steps than {NOVEL_BEYOND:.0%} of these from those"
+        " of other episodes)."
     )
 
 
