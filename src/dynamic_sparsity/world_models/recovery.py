@@ -176,7 +176,7 @@ def of_each_seed(by_seed: Sequence[xr.Dataset], novel_share: xr.DataArray) -> xr
 
     Of every score its values `_of_episode`, mean `_of_seed`, `_median_of_seed` and, over the episodes of all seeds,
     `_median`; of errors also `_median_familiar`, over episodes that are at most FAMILIAR_SHARE novel.
-    `error_over_persistence`, `error_over_linear`: median error of the next state in a training seed over that of the control.
+    `error_over_persistence`, `error_over_linear`: median error of the next state, by seed, over that of the control.
     """
     each = [data.drop_vars(EPISODE, errors="ignore").rename({EPISODE: "test_episode"}) for data in by_seed]
     stacked = xr.concat(each, dim="training_seed")
