@@ -77,8 +77,10 @@ def test_an_expert_that_is_missing_is_named_before_any_job(project):
     output = project.snakemake("--dry-run", ok=False)
     assert f"policies.expert: {EXPERT} is missing" in output and "expert: train" in output
     project.change("tasks", ["FishSwim"])
+    assert "No expert is shipped for FishSwim: only the other policies act there" in project.snakemake("--dry-run")
+    project.change("policies", {"expert": {}})
     output = project.snakemake("--dry-run", ok=False)
-    assert "no expert is shipped for FishSwim (there are: " in output
+    assert "no expert is shipped for FishSwim (there are: " in output and "add a policy" in output
 
 
 @pytest.mark.slow
