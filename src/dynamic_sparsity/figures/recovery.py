@@ -24,11 +24,11 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     called = names(stores)
     trained = list(called)
     controls = [str(model) for model in data[0].model.values if str(model) not in trained and str(model) != "truth"]
-    figure = Figure(figsize=(11, 1.4 + 0.3 * max(8, len(trained))))
+    figure = Figure(figsize=(13, 1.4 + 0.3 * max(8, len(trained))))
     error, sparsity, both = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
     heights = range(len(trained))
     error.boxplot([_normalised(data, model, trained) for model in trained], orientation="horizontal", positions=heights)
-    error.set_yticks(heights, called.values())
+    error.set_yticks(heights, trained)
     error.set_xlabel("error of the next state /\nmean over models of the task")
     _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
     for number, store in enumerate(data):

@@ -19,7 +19,7 @@ _NAMES = {"all": "all", "free": "free", "contact": "contact", "limit": "limit", 
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoveryConditionsFigure) -> Figure:
     """Two panels from the recovery stores of all tasks: AUROC and error of the next state, each task a dot."""
-    figure = Figure(figsize=(11, 4))
+    figure = Figure(figsize=(13, 4))
     recovery, error = figure.subplots(1, 2)
     scaled = [store.sel(basis="scaled") for store in stores]
     conditions = [name for name in map(str, stores[0].condition.values) if name in _NAMES]

@@ -17,7 +17,7 @@ from dynamic_sparsity.figures.recovery import names
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Figure:
     """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of zeros, by threshold."""
-    figure = Figure(figsize=(11, 4))
+    figure = Figure(figsize=(13, 4))
     ratio, f1 = figure.subplots(1, 2)
     of_runs = {
         measure: [learnt.of_runs(store, measure).mean("training_seed") for store in stores]
