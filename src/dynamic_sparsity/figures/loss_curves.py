@@ -22,9 +22,9 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
     """Validation loss of every model and training seed from the recovery stores of all tasks, training loss dotted."""
     columns = min(_COLUMNS, len(stores))
     rows = math.ceil(len(stores) / columns)
-    figure = Figure(figsize=(1.5 + 2.6 * columns, 0.8 + 2.3 * rows))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     called = names(stores)
+    figure = Figure(figsize=(max(6.5, 1.5 + 2.6 * columns), 1 + 2.3 * rows + 0.2 * len(called)))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     for axes, store in zip(grid, stores, strict=False):
         _draw(axes, store, called, training=settings.training)
         axes.set_title(store.attrs["task"])
@@ -34,8 +34,8 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
         axes.set_visible(False)
     grid[0].set_ylabel("loss")
     figure.supxlabel("epoch")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
-    figure.suptitle("Losses of world models, validation and (dotted) training", x=0.01, ha="left")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
+    figure.suptitle("Losses of world models: validation, and training (dotted)", x=0.01, ha="left")
     return figure
 
 
