@@ -29,11 +29,11 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
         _draw(axes, store, called, training=settings.training)
         axes.set_title(store.attrs["task"])
         style.log_scale(axes.yaxis)
+        axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in grid[len(stores) :]:
         axes.set_visible(False)
     grid[0].set_ylabel("loss")
-    figure.supxlabel("epoch")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
     figure.suptitle("Losses of world models: validation, and training (dotted)", x=0.01, ha="left")
     return figure
