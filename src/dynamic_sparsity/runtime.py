@@ -215,12 +215,15 @@ def cache_directory() -> Path:
     """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else a place of the user's.
 
     That is `dynamic-sparsity` in $XDG_CACHE_HOME, or in ~/.cache: one for all studies and checkouts of a user on a machine.
+    Where neither can be written, as for a user without a home, .cache in the working directory.
     """
     if chosen := os.environ.get(_CACHE_VARIABLE):
         return Path(chosen).absolute()
     home = os.environ.get("XDG_CACHE_HOME", "")
-    caches = Path(home) if Path(home).is_absolute() else Path("~/.cache").expanduser()  # XDG: relative paths are ignored
-    return caches / "dynamic-sparsity"
+    caches = home if Path(home).is_absolute() else os.path.expanduser("~/.cache")  # noqa: PTH111 (Path's raises without a home)
+    place = Path(caches) / "dynamic-sparsity"
+    there = next((path for path in (place, *place.parents) if path.exists()), place)
+    return place if place.is_absolute() and os.access(there, os.W_OK) else Path(".cache").absolute()
 
 
 def compiled_directory() -> Path:
