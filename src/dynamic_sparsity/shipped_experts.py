@@ -34,7 +34,7 @@ class ShippedExpert(NamedTuple):
     checksum: str
 
 
-def tasks(directory: Path) -> list[str]:
+def tasks_with_files(directory: Path) -> list[str]:
     """The tasks that have files; raises UserError where there is no list of them."""
     return sorted({path.stem.partition("-")[0] for path in _checksums(directory)})
 

@@ -23,7 +23,7 @@ SHIPS = STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
 STUDY, WITHOUT_EXPERTS = or_exit(
     studies.with_experts,
     STUDY,
-    or_exit(shipped_experts.tasks, EXPERTS) if SHIPS else [],
+    or_exit(shipped_experts.tasks_with_files, EXPERTS) if SHIPS else [],
 )
 if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
