@@ -37,7 +37,6 @@ rule all:
         stores("jacobians"),
         stores("sparsity"),
         stores("summary"),
-        stores("durations"),
         stores("survival"),
         stores("patterns"),
         stores("embedding"),

@@ -156,9 +156,16 @@ class FigureSettings(Section):
         return [name for name in cls.model_fields if name != "style"]
 
 
+class DrawnFigure(Section):
+    """One figure of a job: the kinds of stores that it reads, and its own section."""
+
+    reads: list[str]
+    settings: dict[str, Any]
+
+
 class FigureStage(Section):
-    """What a figure depends on: the settings of the stores that it reads, the common style, and its own section."""
+    """What the figures of a job depend on: the settings of the stores that they read, the common style, their sections."""
 
     upstream: dict[str, Any]
     style: FigureStyle
-    figure: dict[str, Any]
+    figures: dict[str, DrawnFigure]

@@ -174,7 +174,7 @@ _NEEDS = {
     "sparsity": _Need(120, writes_episodes=True, bytes_per_episode_entry=60, seconds_per_million=0.1),
     "durations": _Need(120, writes_episodes=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "summary": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
-    "survival": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
+    "survival": _Need(150, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
     "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
@@ -183,7 +183,8 @@ _NEEDS = {
     "world_models": _Learning(500, pooled=True, bytes_per_entry=40.0),
     "recovery": _Need(500, seconds=60, pooled=True, bytes_per_entry=60.0, seconds_per_million=10.0),
     "table": _Need(150, pooled=True, bytes_per_entry=0.1),
-    "figure": _Need(200, pooled=True, bytes_per_episode_entry=10, seconds_per_million=0.1),
+    "figure": _Need(250, seconds=60, pooled=True, bytes_per_episode_entry=10, seconds_per_million=0.5),
+    "embedding_figure": _Need(200, pooled=True, bytes_per_entry=0.1),
     "study_figure": _Need(200, pooled=True, bytes_per_entry=0.1),
 }
 """By rule."""

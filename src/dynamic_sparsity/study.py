@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -85,7 +85,7 @@ class Study(Section):
         return [name for name in self.policies.names if name in self.task_policies.get(task, self.policies.names)]
 
     def full_policies(self, task: str) -> list[str]:
-        """Policies that have durations and figures of their own."""
+        """Policies that have survival curves and figures of their own."""
         return self.policies_of(task) if self.comparison.full else self.policies_of(task)[:1]
 
     def seeds_of(self, task: str, policy: str) -> list[int]:
@@ -126,21 +126,24 @@ class Study(Section):
     @property
     def modelled_tasks(self) -> list[str]:
         """Tasks of the study on which world models are trained."""
+        return [task for task in self._tasks_to_model if not self.nothing_to_learn(task)]
+
+    @property
+    def _tasks_to_model(self) -> list[str]:
+        """Those that are asked for, whether or not there is anything to learn from."""
         asked = self.world_models.tasks
-        if asked is not None:
-            return [task for task in self.tasks if task in asked]
-        return [task for task in self.tasks if task not in WITH_ORIENTATIONS and not self.nothing_to_learn(task)]
+        return [task for task in self.tasks if (task not in WITH_ORIENTATIONS if asked is None else task in asked)]
 
     @property
     def notice(self) -> str | None:
-        """Of which tasks world models are left out that are not asked for, and why, if of any."""
-        if self.world_models.tasks is not None:
-            return None
+        """Which tasks world models learn, if not all; of which they are left out that are asked for, and why, if of any."""
         reasons: dict[str, list[str]] = {}
-        for task in self.tasks:
+        for task in self._tasks_to_model:
             if reason := self.nothing_to_learn(task):
                 reasons.setdefault(reason, []).append(task)
-        sentences = []
+        learnt = self.modelled_tasks
+        some = learnt and len(learnt) < len(self.tasks)
+        sentences = [f"World models learn {_listed(learnt)} (world_models.tasks)."] if some else []
         for reason, tasks in reasons.items():
             where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
             sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")
@@ -189,15 +192,18 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _models_have_data(self) -> Study:
-        asked = self.modelled_tasks
+        asked = self._tasks_to_model
         if unknown := sorted(WITH_ORIENTATIONS.intersection(asked)):
             raise ValueError(
                 f"world_models.tasks: {', '.join(unknown)} has free or ball joints, whose orientations the world models do"
                 " not know yet: leave it out"
             )
-        for task in asked:
-            if reason := self.nothing_to_learn(task):
-                raise ValueError(f"world_models.tasks = {asked}, but {reason}, or make the list empty")
+        policies = self.world_models.policies
+        if asked and policies and not set(policies) & set(self.policies.names):
+            raise ValueError(
+                f"world_models.policies = {policies}, but none of world_models.policies acts in this study: name one of"
+                f" {', '.join(self.policies.names)}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -266,11 +272,7 @@ def with_experts(study: Study, shipped: Collection[str]) -> tuple[Study, str | N
         f"No expert is shipped for {_listed(without)}: only the other policies act there. To train one:"
         " `policies: {expert: train}`."
     )
-    try:
-        found = Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}})
-    except ValidationError as error:
-        raise UserError("\n".join([f"{notice} But then:", *explained(error, Study)])) from None
-    return found, notice
+    return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}}), notice
 
 
 def stage_settings(study: Study, stage: str, policy: str, variant: str | None = None) -> str:
@@ -304,15 +306,18 @@ def table_settings(study: Study, stages: list[str]) -> str:
 
 def study_figure_settings(study: Study, figure: str, stages: list[str]) -> str:
     """Settings of a figure over all tasks and policies, as one sorted-key JSON string."""
-    return _to_json(
-        {"upstream": _of_all_policies(study, stages), "style": study.figures.style, "figure": getattr(study.figures, figure)}
-    )
+    return _drawn(study, {figure: stages}, _of_all_policies(study, stages))
 
 
-def figure_settings(study: Study, figure: str, stages: list[str], policy: str, variant: str | None = None) -> str:
-    """Settings of a figure that reads the stores of `stages`, as one sorted-key JSON string."""
-    upstream = {policy: {stage: _stage_values(study, stage, policy, variant) for stage in stages}}
-    return _to_json({"upstream": upstream, "style": study.figures.style, "figure": getattr(study.figures, figure)})
+def figure_settings(study: Study, reads: Mapping[str, list[str]], policy: str, variant: str | None = None) -> str:
+    """Settings of figures of one policy, each with the stages whose stores it reads, as one sorted-key JSON string."""
+    stages = sorted({stage for of_figure in reads.values() for stage in of_figure})
+    return _drawn(study, reads, {policy: {stage: _stage_values(study, stage, policy, variant) for stage in stages}})
+
+
+def _drawn(study: Study, reads: Mapping[str, list[str]], upstream: dict[str, Any]) -> str:
+    figures = {figure: {"reads": stages, "settings": getattr(study.figures, figure)} for figure, stages in reads.items()}
+    return _to_json({"upstream": upstream, "style": study.figures.style, "figures": figures})
 
 
 def _of_all_policies(study: Study, stages: list[str]) -> dict[str, Any]:

@@ -110,13 +110,15 @@ def refuse_empty(study: Study, product: str, stage: str) -> None:
 
 def _without_models(study: Study) -> str:
     asked = study.world_models.tasks
+    if asked is not None and not asked:
+        return "world_models.tasks is empty: list tasks of the study there"
+    if reason := next(filter(None, map(study.nothing_to_learn, study.tasks)), None):
+        return reason
     if asked is None:
-        return next(filter(None, map(study.nothing_to_learn, study.tasks)), None) or (
+        return (
             f"world models do not know free or ball joints yet, which every task has ({', '.join(study.tasks)}): add another"
             " task"
         )
-    if not asked:
-        return "world_models.tasks is empty: list tasks of the study there"
     return f"none of world_models.tasks = {asked} is in tasks: list one of {', '.join(study.tasks)}"
 
 

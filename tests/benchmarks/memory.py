@@ -41,7 +41,7 @@ def _stages(episodes: int) -> dict[str, float]:
             "sparsity": ["--jacobian", store["jacobians"]],
             "durations": ["--sparsity", store["sparsity"]],
             "summary": ["--sparsity", store["sparsity"]],
-            "survival": ["--durations", store["durations"]],
+            "survival": ["--sparsity", store["sparsity"]],
             "patterns": ["--sparsity", store["sparsity"]],
         }
         peaks = {}

@@ -43,4 +43,6 @@ def _problem(log: Path) -> tuple[str, str | None, str]:
     rule = _FOLDERS.get(log.parent.name, log.parent.name)
     if rule == "figure" and task is None:
         rule = "study_figure"
+    if log.name.startswith("embedding-"):
+        rule = "embedding_figure"
     return rule, task, "implicit" if "implicit" in parts else "exact"

@@ -92,7 +92,15 @@ def in_slurm(counts: Counter, project: Path) -> int:
     profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
     group_of = dict(entry.split("=") for entry in profile["groups"])
     size = {name: int(number) for name, number in (entry.split("=") for entry in profile["group-components"])}
-    separate = {"table", "figure", "study_figure", "summary", "survival", "patterns"}  # nothing connects them
+    separate = {
+        "table",
+        "figure",
+        "embedding_figure",
+        "study_figure",
+        "summary",
+        "survival",
+        "patterns",
+    }  # nothing connects them
     components: Counter = Counter()
     for rule, count in counts.items():
         group = group_of.get(rule, rule)

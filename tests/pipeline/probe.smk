@@ -75,4 +75,5 @@ def probed(rule):
 
 
 with open("probed.json", "w") as file:
-    json.dump({rule.name: probed(rule) for rule in workflow.rules}, file)
+    asked = [rule for rule in workflow.rules if rule.name != "no_such_figure"]
+    json.dump({rule.name: probed(rule) for rule in asked}, file)

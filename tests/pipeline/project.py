@@ -28,7 +28,7 @@ SMALL = {
     "world_models": {"tasks": []},
 }
 FORGOTTEN = ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")  # of the test process's environment
-AFTER_SPARSITY = {"durations", "summary", "survival", "patterns", "figure", "study_figure", "table"}
+AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 
 class Project:

@@ -17,7 +17,7 @@ INSIDE = (10, 11, 12)
 """Steps of episode 1 with an entry that is not finite."""
 
 
-def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, finished):
+def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, finished, tmp_path):
     module = project.path / "src/dynamic_sparsity/simulation/differentiate.py"
     good, config = module.read_text(), (project.path / "config.yaml").read_text()
     project.edit("simulation/differentiate.py", HOLES)
@@ -25,10 +25,13 @@ def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, 
     given = {"tasks": ["CartpoleBalance"], "models": {"gated": gated}, "seeds": [5, 1, 0], "horizons": [1, 20]}
     project.change("world_models", {**given, "training": {"epochs": 2, "batch": 8}})
     project.run()
+    runs = "results/durations/CartpoleBalance/expert/exact/0.zarr"
+    for study in (project, whole := finished.copy(tmp_path / "whole")):
+        study.snakemake("--cores", "2", "--", runs)
     assert project.cli("verify", "results").returncode == 0
     for policy in ("expert", "noise"):
         check_sparsity(*(opened(study, f"sparsity/CartpoleBalance/{policy}/exact/0") for study in (project, finished)))
-    check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, finished)))
+    check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, whole)))
     check_tables(project, finished)
     check_world_models(project)
     module.write_text(good)

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.sparsity import durations, zeros
+from dynamic_sparsity.sparsity import zeros
 from dynamic_sparsity.stores import EPISODE
 from tests.unit.arrays import IN_LABELS, OUT_LABELS
 
@@ -42,16 +42,6 @@ def sparsity_store(seed, touching, lengths=None):
         summaries.append(zeros.pad_time(zeros.summarise_episode(episode, 1e-12, THRESHOLDS), steps))
     store = xr.concat(summaries, dim=EPISODE, coords="minimal", compat="override")
     return store.assign_coords({EPISODE: np.arange(episodes)}).assign_attrs({**ATTRS, "seed": seed})
-
-
-def duration_store(sparsity):
-    """The counts of a durations store, from a sparsity store."""
-    counts = []
-    for number in range(sparsity.sizes[EPISODE]):
-        length = int(sparsity.length[number])
-        episode = sparsity.isel({EPISODE: number, "time": slice(length)})
-        counts.append(durations.count_by_length(durations.durations(episode.zero, episode.finite), sparsity.sizes["time"]))
-    return xr.concat(counts, dim=EPISODE).assign_attrs({**ATTRS, "seed": sparsity.attrs["seed"]})
 
 
 def rollout_store(seed, episodes, steps, *, reward=0.5, **attrs):

@@ -34,7 +34,7 @@ READ = {
     "sparsity": ["jacobians"],
     "durations": ["sparsity"],
     "summary": ["sparsity"],
-    "survival": ["durations"],
+    "survival": ["sparsity"],
     "patterns": ["sparsity"],
     "embedding": ["rollouts", "sparsity"],
     "frames": ["rollouts", "embedding"],
@@ -49,7 +49,6 @@ ARRAYS = {
     "jacobians": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
     "ablation_jacobians": {"jacobian": ("episode", "way", "time", "out_dim", "in_dim")},
     "sparsity": dict.fromkeys(("zero", "finite"), ("episode", "time", "out_dim", "in_dim")),
-    "durations": {"ended": ("episode", "duration")},
     "world_models": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
 }
 SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "duration": 3, "way": 2}
@@ -296,7 +295,7 @@ def test_a_store_says_which_simulator_made_what_it_is_made_of(tmp_path, monkeypa
     [
         *(("summary", "sparsity", dim) for dim in ("episode", "time")),
         *(("world_models", "jacobians", dim) for dim in ("episode", "time")),
-        ("survival", "durations", "episode"),
+        ("survival", "sparsity", "episode"),
     ],
 )
 def test_other_numbers_of_episodes_or_steps_are_one_message(tmp_path, stage, kind, dim):
@@ -338,7 +337,7 @@ def test_the_ablation_takes_jacobians_that_know_no_thresholds_and_no_others(tmp_
     paths = [made(tmp_path, "ablation_jacobians", seed=seed) for seed in (0, 1)]
     assert opened("ablation", {"ablation_jacobians": paths}, coarse)
     fewer = STUDY.model_copy(update={"ablation": STUDY.ablation.model_copy(update={"steps": 7})})
-    with pytest.raises(UserError, match=r"ablation.steps = 40, this study has 7"):
+    with pytest.raises(UserError, match=r"ablation.steps = 30, this study has 7"):
         opened("ablation", {"ablation_jacobians": paths}, fewer)
 
 
@@ -354,7 +353,7 @@ def test_tables_and_figures_compare_the_settings_of_each_policy(tmp_path):
     paths = [made(tmp_path, kind, policy=policy, name=f"{kind}-{policy}.zarr") for kind, policy in of_both]
     table = settings.TableStage.model_validate_json(studies.table_settings(STUDY, ["summary", "patterns"]))
     of_all = FigureStage.model_validate_json(studies.study_figure_settings(STUDY, "agents", ["summary", "patterns"]))
-    of_one = FigureStage.model_validate_json(studies.figure_settings(STUDY, "threshold_sweep", ["summary"], "noise"))
+    of_one = FigureStage.model_validate_json(studies.figure_settings(STUDY, {"threshold_sweep": ["summary"]}, "noise"))
     for stage in (table, of_all):
         assert len(_inputs.open_upstream(stage.upstream, paths)) == 4
     assert _inputs.open_upstream(of_one.upstream, paths[:1])

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from dynamic_sparsity.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+THREE = {"expert": {}, "noise": {}, "zero": {}}
 
 
 def changed(path: str, value) -> dict:
@@ -27,7 +29,7 @@ def changed(path: str, value) -> dict:
 
 def test_config_yaml_spells_out_the_defaults():
     study = studies.load_study(CONFIG)
-    everyone = {"expert": {}, "noise": {}, "zero": {}}
+    everyone = {"expert": {}, "noise": {}, "zero": False}
     bare = studies.load_study({"tasks": CONFIG["tasks"], "policies": everyone, "seeds": CONFIG["seeds"]})
     assert study == bare
 
@@ -64,7 +66,7 @@ def test_an_overriding_study_can_drop_a_policy():
 
 
 def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
-    study = studies.load_study({**CONFIG, "seeds": [3, 1, 2]})
+    study = studies.load_study({**CONFIG, "policies": THREE, "seeds": [3, 1, 2]})
     assert [study.seeds_of("CheetahRun", policy) for policy in study.policies.names] == [[3, 1, 2], [3], [3]]
     assert study.full_policies("CheetahRun") == ["expert"]
     assert study.who_acts == "Who acts in all tasks: expert (seeds 3, 1, 2), noise (seeds 3), zero (seeds 3)."
@@ -76,27 +78,27 @@ def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
 
 
 def test_policies_are_named_by_task():
-    study = studies.load_study({**CONFIG, "task_policies": {"CheetahRun": ["zero", "noise"]}})
+    study = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero", "noise"]}})
     assert study.policies_of("CheetahRun") == ["noise", "zero"] and study.policies_of("BallInCup")[0] == "expert"
     assert study.seeds_of("CheetahRun", "noise") == study.seeds and study.seeds_of("BallInCup", "noise") == study.seeds[:1]
     assert "Who acts in 7 tasks: expert" in study.who_acts and "Who acts in CheetahRun: noise (seeds 0, 1)" in study.who_acts
     assert "CheetahRun" in study.modelled_tasks
-    only_zero = studies.load_study({**CONFIG, "task_policies": {"CheetahRun": ["zero"]}})
+    only_zero = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero"]}})
     assert "CheetahRun" not in only_zero.modelled_tasks and "left out of CheetahRun: policies.zero never" in only_zero.notice
 
 
 def test_without_a_shipped_expert_the_others_act():
     study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"]})
     found, notice = studies.with_experts(study, ["CartpoleBalance"])
-    assert found.policies_of("PendulumSwingup") == ["noise", "zero"] and found.policies_of("CartpoleBalance")[0] == "expert"
+    assert found.policies_of("PendulumSwingup") == ["noise"] and found.policies_of("CartpoleBalance")[0] == "expert"
     assert "No expert is shipped for PendulumSwingup" in notice
     assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
     trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
     assert studies.with_experts(trained, []) == (trained, None)
     asked = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
     needed = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": asked})
-    with pytest.raises(UserError, match=r"shipped for PendulumSwingup.* But then:\n.*none of world_models.policies"):
-        studies.with_experts(needed, ["CartpoleBalance"])
+    found, _ = studies.with_experts(needed, ["CartpoleBalance"])
+    assert "World models are left out of PendulumSwingup: none of world_models.policies = ['expert'] acts" in found.notice
     alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
     with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
         studies.with_experts(alone, ["CartpoleBalance"])
@@ -172,7 +174,7 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("embedding", {"max_points": 24}, ["embedding", "max_points = 24", "sequence_steps = 24"]),
         ("policies.noise.beta", -1.0, ["policies.noise.beta", "-1.0"]),
         ("resampling.confidence", 1.0, ["resampling.confidence", "1.0", "less than 1"]),
-        ("figures.pattern_timeline.episode", 7, ["figures.pattern_timeline.episode", "7", "0 to 2"]),
+        ("figures.pattern_timeline.episode", 7, ["figures.pattern_timeline.episode", "7", "0 to 3"]),
         ("figures.zero_fractoin", {}, ["figures.zero_fractoin", "zero_fraction"]),
         ("figures.sparsity_histogram.bin_width", 0.3, ["bin_width", "0.3", "0.333333"]),
         ("figures.sparsity_histogram.bin_width", 1e-9, ["bin_width", "0.001"]),
@@ -224,7 +226,7 @@ def test_settings_of_a_path_are_those_of_its_method(variant):
     study = studies.load_study(CONFIG)
     expected = settings.JacobianSettings.of_variant(variant).model_dump()
     model = json.loads(studies.world_model_settings(study, "expert", "mlp", variant))
-    figure = json.loads(studies.figure_settings(study, "survival", ["survival"], "expert", variant))
+    figure = json.loads(studies.figure_settings(study, {"survival": ["survival"]}, "expert", variant))
     for stage in settings.STAGES:
         values = json.loads(studies.stage_settings(study, stage, "expert", variant))
         assert values.get("jacobians", expected) == expected, stage
@@ -266,8 +268,11 @@ def test_world_models_are_left_out_where_they_cannot_be():
     assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
-    assert whole.modelled_tasks == CONFIG["tasks"] and whole.notice is None
-    swimming = {**CONFIG, "tasks": ["FishSwim", "FingerSpin"]}
+    assert whole.modelled_tasks == ["CheetahRun", "FingerSpin"]
+    assert whole.notice == "World models learn CheetahRun, FingerSpin (world_models.tasks)."
+    everywhere = {**CONFIG, "world_models": {"tasks": None}}
+    assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"] and studies.load_study(everywhere).notice is None
+    swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
     assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
     assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
 
@@ -277,12 +282,23 @@ def test_world_models_are_left_out_where_they_cannot_be():
     [
         ({"seeds": [0, 1], "rollouts": {"episodes": 1}}, "rollouts.episodes = 1 in each of 2 seeds .* make it at least 2"),
         ({"policies": {"zero": {}}}, r"policies.zero never changes the controls"),
-        ({"tasks": ["FishSwim"]}, "FishSwim has free or ball joints"),
     ],
 )
-def test_world_models_that_are_asked_for_need_data(change, named):
+def test_world_models_that_are_asked_for_are_left_out_with_a_notice_where_there_is_no_data(change, named):
+    study = studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
+    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{named}", study.notice)
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "named"),
+    [
+        ({"tasks": ["FishSwim"]}, {}, "FishSwim has free or ball joints"),
+        ({}, {"policies": ["zero"]}, r"world_models.policies = \['zero'\], but none .* name one of expert, noise"),
+    ],
+)
+def test_world_models_that_cannot_be_are_refused(change, asked, named):
     with pytest.raises(UserError, match=named):
-        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
+        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"], **asked}})
 
 
 def test_a_model_cannot_have_the_name_of_a_control():

@@ -11,9 +11,9 @@ import xarray as xr
 from dynamic_sparsity.figure_settings import FigureSettings, FigureStyle
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings import EmbeddingSettings, ResamplingSettings, TemporalSettings
-from dynamic_sparsity.sparsity import embedding, summary, survival, temporal
+from dynamic_sparsity.sparsity import durations, embedding, summary, survival, temporal
 from dynamic_sparsity.sparsity.tables import page
-from tests.unit.synthetic import ATTRS, THRESHOLDS, duration_store, rollout_store, sparsity_store
+from tests.unit.synthetic import ATTRS, THRESHOLDS, rollout_store, sparsity_store
 
 RESAMPLING = ResamplingSettings(resamples=30)
 TEMPORAL = TemporalSettings(max_lag=6, max_patterns=5, shifts=50)
@@ -33,7 +33,7 @@ def studied(seeds, **attrs):
     """Summary, survival and pattern stores of a list of sparsity stores."""
     return (
         identified(summary.summarise(seeds, 1e-12, RESAMPLING), "summary", **attrs),
-        identified(survival.summarise([duration_store(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs),
+        identified(survival.summarise([durations.counts_of(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs),
         identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs),
     )
 
@@ -92,7 +92,7 @@ def test_patterns_switches_and_events_over_seeds(usual):
 
 
 def test_durations_of_the_same_system(usual):
-    result = survival.summarise([duration_store(seed) for seed in usual], 30, 0.95, 0)
+    result = survival.summarise([durations.counts_of(seed) for seed in usual], 30, 0.95, 0)
     zero, nonzero = result.sel(value="zero"), result.sel(value="non-zero")
     assert zero["median"] == 3 and nonzero["median"] == 1
     # 22 runs of 3 zeros for each of 3 entries, one of them cut by the end of the short episode

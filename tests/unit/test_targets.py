@@ -80,7 +80,11 @@ def test_anything_else_is_named_with_what_there_is(check, names, said):
             r"none of world_models.tasks = \['WalkerRun'\] is in tasks",
         ),
         ({"rollouts": {"episodes": 1}}, "recovery", "rollouts.episodes = 1 in each of 2 seeds .*make it at least 2$"),
-        ({"tasks": ["FishSwim"]}, "recovery", "free or ball joints yet, which every task has .FishSwim.: add another"),
+        (
+            {"tasks": ["FishSwim"], "world_models": {"tasks": None}},
+            "recovery",
+            "free or ball joints yet, which every task has .FishSwim.: add another",
+        ),
         ({"ablation": {"tasks": []}}, "ablation", "ablation.tasks is empty: list one of CartpoleBalance"),
         ({}, "ablation", r"none of ablation.tasks = \['FingerSpin', 'WalkerRun', 'BallInCup'\] is in tasks"),
     ],

@@ -7,6 +7,7 @@ rule ablation_jacobians:
         "results/logs/ablation_jacobians/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/ablation_jacobians/{task}-{policy}-{seed}.tsv"
+    priority: -1
     conda:
         ENVIRONMENT
     threads: 1

@@ -2,12 +2,13 @@
 
 import functools
 import itertools
+import json
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import shipped_experts, sources
+from dynamic_sparsity import shipped_experts, sources, task_sizes
 from dynamic_sparsity import study as studies
 from dynamic_sparsity.job_resources import accelerators, request
 from dynamic_sparsity.whole_files import check_writable
@@ -97,17 +98,20 @@ TABLE_QUESTIONS = {
     "model_comparisons": "Q4 Do world models recover it?",
     "world_model_answers": "Q4 Do world models recover it?",
 }
-# The stages whose stores each figure reads. A figure is the module of its name in dynamic_sparsity.figures.
+# The stages whose stores each figure of one task, policy and method reads; one job draws all of them, but for those whose
+# stores few tasks have. A figure is the module of its name in dynamic_sparsity.figures.
 FIGURES = {
     "zero_fraction": ["summary"],
     "sparsity_histogram": ["sparsity"],
-    "embedding": ["embedding", "frames"],
     "sparsity_over_time": ["sparsity"],
     "threshold_sweep": ["summary"],
     "duration_histogram": ["survival"],
     "survival": ["survival"],
     "pattern_timeline": ["patterns"],
+    "embedding": ["embedding", "frames"],
 }
+EMBEDDED = ("embedding",)
+OF_EVERY_TASK = tuple(figure for figure in FIGURES if figure not in EMBEDDED)
 # The stages whose stores each figure over all tasks and policies reads.
 STUDY_FIGURES = {
     "agents": ["summary", "patterns"],
@@ -217,6 +221,28 @@ def figures():
     ]
 
 
+def figure_file(figure, kind):
+    """A file of a figure of one task, policy and method; it stays where a job finds that it is what would be drawn."""
+    path = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
+    return update(path.replace("{figure}", figure).replace("{kind}", kind))
+
+
+def reported_figure(figure):
+    """The same as PNG, with what a report says of it."""
+    return report(
+        figure_file(figure, "png"),
+        caption=f"../report/figures/{figure}.rst",
+        category=FIGURE_QUESTIONS[figure],
+        subcategory="{task}",
+        labels={
+            "what": "figure",
+            "name": figure,
+            "task": "{task}",
+            "policy": "{policy}",
+        },
+    )
+
+
 def study_figures():
     """Paths of the figures over all tasks and policies."""
     made = [
@@ -236,9 +262,10 @@ world_model_settings = functools.cache(
 
 
 @functools.cache
-def figure_settings(figure, policy, method):
-    """Settings of a figure of one task, policy and method."""
-    return studies.figure_settings(STUDY, figure, FIGURES[figure], policy, method)
+def figure_settings(figures, policy, method):
+    """Settings of the figures of one task, policy and method that one job draws."""
+    reads = {figure: FIGURES[figure] for figure in figures}
+    return studies.figure_settings(STUDY, reads, policy, method)
 
 
 def settings(stage):
@@ -246,6 +273,15 @@ def settings(stage):
     return lambda wildcards: stage_settings(
         stage, wildcards.policy, wildcards.get("method")
     )
+
+
+@functools.cache
+def figure_code(*figures):
+    """Digests of the package files that draw each figure, as one JSON string."""
+    digests = {
+        name: code("figure", f"dynamic_sparsity.figures.{name}") for name in figures
+    }
+    return json.dumps(digests, sort_keys=True)
 
 
 @functools.cache
@@ -285,6 +321,17 @@ def first_seeds_first(seeds):
     """Priority: all of the first seed, then the next ones, which find the programs traced and compiled."""
     return lambda wildcards: (
         -seeds.index(int(wildcards.seed)) if int(wildcards.seed) in seeds else 0
+    )
+
+
+def smallest_task_first(seeds=()):
+    """Priority: what the figures of the smallest task wait for, so that there is something to look at early; then by seeds."""
+    smallest = min(STUDY.tasks, key=lambda task: task_sizes.ALL[task].entries)
+    seen_first = smallest, STUDY.policies_of(smallest)[0]
+    by_seed = first_seeds_first(seeds) if seeds else lambda wildcards: 0
+    return lambda wildcards: (
+        100 * ((wildcards.get("task"), wildcards.get("policy")) == seen_first)
+        + by_seed(wildcards)
     )
 
 

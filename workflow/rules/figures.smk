@@ -1,24 +1,14 @@
 rule figure:
     input:
-        stores=figure_stores,
+        stores=figure_stores(OF_EVERY_TASK),
     output:
-        png=report(
-            "results/figures/{figure}-{task}-{policy}-{method}.png",
-            caption="../report/figure.rst",
-            category=lambda wildcards: FIGURE_QUESTIONS[wildcards.figure],
-            subcategory="{task}",
-            labels={
-                "what": "figure",
-                "name": "{figure}",
-                "task": "{task}",
-                "policy": "{policy}",
-            },
-        ),
-        svg="results/figures/{figure}-{task}-{policy}-{method}.svg",
+        png=[reported_figure(figure) for figure in OF_EVERY_TASK],
+        svg=[figure_file(figure, "svg") for figure in OF_EVERY_TASK],
     log:
-        "results/logs/figures/{figure}-{task}-{policy}-{method}.log",
+        "results/logs/figures/{task}-{policy}-{method}.log",
     benchmark:
-        "results/benchmarks/figures/{figure}-{task}-{policy}-{method}.tsv"
+        "results/benchmarks/figures/{task}-{policy}-{method}.tsv"
+    priority: smallest_task_first()
     conda:
         ENVIRONMENT
     threads: 1
@@ -27,20 +17,37 @@ rule figure:
         runtime=minutes("figure"),
     params:
         settings=lambda wildcards: figure_settings(
-            wildcards.figure, wildcards.policy, wildcards.method
+            OF_EVERY_TASK, wildcards.policy, wildcards.method
         ),
-        code=lambda wildcards: code(
-            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
-        ),
+        code=lambda wildcards: figure_code(*OF_EVERY_TASK),
     shell:
         "python -m dynamic_sparsity.stages.figure"
         " --settings {params.settings:q}"
-        " --figure {wildcards.figure}"
+        " --code {params.code:q}"
         " --stores {input.stores:q}"
         " --threads {threads}"
         " --output {output.png:q}"
-        " --svg {output.svg:q}"
         " > {log:q} 2>&1"
+
+
+use rule figure as embedding_figure with:
+    input:
+        stores=figure_stores(EMBEDDED),
+    output:
+        png=[reported_figure(figure) for figure in EMBEDDED],
+        svg=[figure_file(figure, "svg") for figure in EMBEDDED],
+    log:
+        "results/logs/figures/embedding-{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/figures/embedding-{task}-{policy}-{method}.tsv"
+    resources:
+        mem_mb=memory("embedding_figure"),
+        runtime=minutes("embedding_figure"),
+    params:
+        settings=lambda wildcards: figure_settings(
+            EMBEDDED, wildcards.policy, wildcards.method
+        ),
+        code=lambda wildcards: figure_code(*EMBEDDED),
 
 
 use rule figure as study_figure with:
@@ -49,7 +56,7 @@ use rule figure as study_figure with:
     output:
         png=report(
             "results/figures/{figure}.png",
-            caption="../report/figure.rst",
+            caption="../report/study_figure.rst",
             category=lambda wildcards: FIGURE_QUESTIONS[wildcards.figure],
             subcategory="All tasks",
             labels={"what": "figure", "name": "{figure}"},
@@ -66,7 +73,17 @@ use rule figure as study_figure with:
         settings=lambda wildcards: studies.study_figure_settings(
             STUDY, wildcards.figure, STUDY_FIGURES[wildcards.figure]
         ),
-        code=lambda wildcards: code(
-            "figure", f"dynamic_sparsity.figures.{wildcards.figure}"
-        ),
+        code=lambda wildcards: figure_code(wildcards.figure),
         order=lambda wildcards: in_order(study_figure_stores(wildcards)),
+
+
+# Says what there is to ask for: Snakemake prefers the rules above for any figure that there is.
+rule no_such_figure:
+    input:
+        no_such_figure,
+    output:
+        "results/figures/{figure}-{task}-{policy}-{method}.png",
+        "results/figures/{figure}-{task}-{policy}-{method}.svg",
+
+
+ruleorder: figure > embedding_figure > no_such_figure

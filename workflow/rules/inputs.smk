@@ -142,14 +142,18 @@ def table_stores(wildcards):
     return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table])
 
 
-def figure_stores(wildcards):
-    """What a figure of one task reads; stops Snakemake for one that there is not."""
-    check(targets.check_figure, wildcards.figure, tuple(FIGURES))
-    return [
-        store
-        for stage in FIGURES[wildcards.figure]
-        for store in all_seeds(stage)(wildcards)
+def figure_stores(figures):
+    """An input function: what the figures of one task that one job draws read, each store once."""
+    stages = dict.fromkeys(stage for figure in figures for stage in FIGURES[figure])
+    return lambda wildcards: [
+        store for stage in stages for store in all_seeds(stage)(wildcards)
     ]
+
+
+def no_such_figure(wildcards):
+    """No input; stops Snakemake for a figure of one task that there is not."""
+    check(targets.check_figure, wildcards.figure, tuple(FIGURES))
+    return []
 
 
 def study_figure_stores(wildcards):

@@ -7,7 +7,7 @@ rule jacobians:
         "results/logs/jacobians/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/jacobians/{task}-{policy}-{method}-{seed}.tsv"
-    priority: first_seeds_first(STUDY.seeds)
+    priority: smallest_task_first()
     conda:
         ENVIRONMENT
     threads: 1

@@ -7,7 +7,7 @@ rule rollouts:
         "results/logs/rollouts/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
-    priority: first_seeds_first(STUDY.seeds)
+    priority: smallest_task_first(STUDY.seeds)
     conda:
         ENVIRONMENT
     threads: 1

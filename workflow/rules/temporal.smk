@@ -27,13 +27,14 @@ rule durations:
 
 rule survival:
     input:
-        durations=all_seeds("durations"),
+        sparsity=all_seeds("sparsity"),
     output:
         store=directory(PER_POLICY["survival"]),
     log:
         "results/logs/survival/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/survival/{task}-{policy}-{method}.tsv"
+    priority: smallest_task_first()
     conda:
         ENVIRONMENT
     threads: 1
@@ -46,7 +47,7 @@ rule survival:
     shell:
         "python -m dynamic_sparsity.stages.survival"
         " --settings {params.settings:q}"
-        " --durations {input.durations:q}"
+        " --sparsity {input.sparsity:q}"
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
@@ -61,6 +62,7 @@ rule patterns:
         "results/logs/patterns/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/patterns/{task}-{policy}-{method}.tsv"
+    priority: smallest_task_first()
     conda:
         ENVIRONMENT
     threads: 1

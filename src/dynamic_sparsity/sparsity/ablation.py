@@ -82,7 +82,7 @@ def _of_seed(
 
 def _of_episode(way: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
     """The measures of one way beside one reference in one episode."""
-    a, b = (data.jacobian.drop_vars(WAY).drop_attrs() for data in (way, reference))
+    a, b = (data.jacobian.drop_vars(WAY).drop_attrs(deep=False) for data in (way, reference))
     finite = (finite_mask(a) & finite_mask(b)).all(_ENTRIES)
     known = reference.roughness.notnull().drop_vars(WAY)
     rough = known & (reference.roughness.drop_vars(WAY) > ROUGH)

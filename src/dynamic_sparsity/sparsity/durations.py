@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.stores import IN, OUT, TIME
+from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of
 
 VALUES = ("non-zero", "zero")
 """Labels of the dim `value`: the state that an entry stays in."""
@@ -68,3 +68,11 @@ def count_by_length(runs: xr.Dataset, steps: int) -> xr.Dataset:
     }
     coords = {"value": list(VALUES), "duration": np.arange(1, steps + 1, dtype=np.int32)}
     return xr.Dataset({name: (("value", "duration"), count.astype(np.int32)) for name, count in counts.items()}, coords)
+
+
+def counts_of(sparsity: xr.Dataset) -> xr.Dataset:
+    """`count_by_length` of every episode of a sparsity store, along `episode`; one episode is in memory at a time."""
+    masks = sparsity[["zero", "finite", "length"]]
+    steps = sparsity.sizes[TIME]
+    counted = [count_by_length(durations(each.zero, each.finite), steps) for each in episodes_of(masks)]
+    return xr.concat(counted, dim=EPISODE)

@@ -40,8 +40,8 @@ def product_limit(ended: np.ndarray, cut: np.ndarray) -> np.ndarray:
     return np.where(seen & ((at_risk > 0) | (curve == 0)), curve, np.nan)
 
 
-def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> xr.Dataset:
-    """Durations of one task and policy from the counts of each seed's episodes (`count_by_length`).
+def summarise(counts: Sequence[xr.Dataset], resamples: int, confidence: float, seed: int) -> xr.Dataset:
+    """Durations of one task and policy from the counts of each seed's episodes (`durations.counts_of`).
 
     For each `value` (zero, non-zero): `survival` over `duration` with `survival_low` and `survival_high` (percentiles over
     those resamples of episodes that know the curve there, where most of them do), `median` (first duration at which
@@ -50,7 +50,6 @@ def summarise(seeds: Sequence[xr.Dataset], resamples: int, confidence: float, se
     duration at which it is known); beside it the paper's `paper_count` by duration and `paper_mean`, and the numbers of
     runs that each convention leaves out.
     """
-    counts = [data[["ended", "cut", "unseen_start", "spanning", "paper"]].load() for data in seeds]
     pooled = xr.concat(counts, dim="episode").sum("episode")
     curves = xr.apply_ufunc(
         kaplan_meier,

@@ -20,12 +20,12 @@ def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
 
     Non-finite entries are not zero; ask `finite_mask` for those.
     """
-    return below(jacobian.drop_attrs(), threshold)  # the unit of an entry is none of its mask
+    return below(jacobian.drop_attrs(deep=False), threshold)  # the unit of an entry is none of its mask
 
 
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
     """True where an entry is a number: neither NaN nor infinite."""
-    return xr.ufuncs.isfinite(jacobian.drop_attrs())
+    return xr.ufuncs.isfinite(jacobian.drop_attrs(deep=False))
 
 
 def in_block(columns: xr.DataArray, block: str) -> np.ndarray:

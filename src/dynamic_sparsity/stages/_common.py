@@ -27,13 +27,15 @@ _REMEDIES = {
 """What is no mistake in the program, and what to do about it."""
 _READERS = ("zarr", "numcodecs")
 """An error that passed through none of these did not come from a store's content."""
+_making: list[Path] = []
+"""What a stage of several outputs has begun to make, the last one now."""
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """An argument parser with the options that all stages share: settings, output, threads."""
+def parser(description: str | None, *, several: bool = False) -> argparse.ArgumentParser:
+    """An argument parser with the options that all stages share: settings, output (or `several`), threads."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--settings", required=True, help="this stage's settings as one JSON string")
-    options.add_argument("--output", required=True, type=Path, help="what to write")
+    options.add_argument("--output", required=True, type=Path, nargs="+" if several else None, help="what to write")
     options.add_argument("--threads", type=int, default=1, help="how many cores to claim")
     return options
 
@@ -51,6 +53,11 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.exit(f"error: {message}")
     print(f"used {time.perf_counter() - started:.1f} s and at most {_peak_mb():.0f} MB of memory")
+
+
+def making(output: Path) -> None:
+    """Say which of several outputs comes now: messages name it."""
+    _making.append(output)
 
 
 def _peak_mb() -> float:
@@ -99,5 +106,5 @@ def _about_outputs(error: Exception) -> str | None:
 
 def _output() -> str:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    options.add_argument("--output", default="the output")
-    return options.parse_known_args()[0].output
+    options.add_argument("--output", default=["the output"], nargs="+")
+    return str(_making[-1]) if _making else options.parse_known_args()[0].output[0]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
 from dynamic_sparsity.world_models import scores
-from dynamic_sparsity.world_models.data import Standardiser, Transitions
+from dynamic_sparsity.world_models.data import ROLLOUT_EVERY, Standardiser, Transitions
 from dynamic_sparsity.world_models.thresholds import matched_threshold
 
 _NEIGHBOURS = 50
@@ -82,17 +82,19 @@ def rollout_errors(
     horizons: Sequence[int],
     scale: Float[np.ndarray, " out_dim"],
 ) -> Float[np.ndarray, " horizon"]:
-    """Root mean squared error of the state over `scale`, after rolling out from every step from which a horizon fits.
+    """Root mean squared error of the state over `scale`, after rolling out from every fifth step from which a horizon fits.
 
     `episode` holds consecutive steps of one episode, whose controls are taken. NaN for a horizon longer than the episode;
     inf where a rollout diverges.
     """
     recorded, controls = np.split(episode.inputs, [episode.outputs.shape[1]], axis=1)
-    found, state = np.full(max(horizons) + 1, np.nan), recorded
+    starts = np.arange(0, len(recorded), ROLLOUT_EVERY)
+    found, state = np.full(max(horizons) + 1, np.nan), recorded[starts]
     with np.errstate(over="ignore", invalid="ignore"):
         for after in range(min(max(horizons), len(recorded))):
-            state = predict(np.concatenate([state[: len(recorded) - after], controls[after:]], axis=1))
-            error = np.sqrt((((state - episode.outputs[after:]) / scale) ** 2).mean())
+            at = (starts + after)[starts + after < len(recorded)]
+            state = predict(np.concatenate([state[: len(at)], controls[at]], axis=1))
+            error = np.sqrt((((state - episode.outputs[at]) / scale) ** 2).mean())
             found[after + 1] = np.inf if np.isnan(error) else error
     return found[list(horizons)]
 

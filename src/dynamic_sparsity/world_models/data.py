@@ -15,6 +15,9 @@ from dynamic_sparsity.settings import EPISODES_TO_SPLIT
 from dynamic_sparsity.stores import episodes_of
 
 PARTS = ("training", "validation", "test")
+ROLLOUT_EVERY = 5
+"""Rollouts of a model start at every fifth step: those of neighbouring ones are much alike, and took
+half of a job's time."""
 
 
 @dataclass(frozen=True)
