@@ -130,7 +130,7 @@ class RecoverySizeFigure(Section):
 
 
 class FigureSettings(Section):
-    """One section per figure: changing a value redraws that figure only."""
+    """One section per figure: changing a value changes that figure only."""
 
     style: FigureStyle = Field(default_factory=FigureStyle, description="What all figures share.")
     agents: AgentsFigure = Field(default_factory=AgentsFigure)

@@ -136,14 +136,15 @@ class Study(Section):
 
     @property
     def notice(self) -> str | None:
-        """Which tasks world models learn, if not all; of which they are left out that are asked for, and why, if of any."""
+        """Which tasks world models learn, where that is not all, and why some that they were asked to learn are left out."""
         reasons: dict[str, list[str]] = {}
         for task in self._tasks_to_model:
             if reason := self.nothing_to_learn(task):
                 reasons.setdefault(reason, []).append(task)
-        learnt = self.modelled_tasks
-        some = learnt and len(learnt) < len(self.tasks)
-        sentences = [f"World models learn {_listed(learnt)} (world_models.tasks)."] if some else []
+        sentences, asked = [], self.world_models.tasks
+        if asked and len(self._tasks_to_model) < len(self.tasks):
+            learnt = _listed(self._tasks_to_model) if self._tasks_to_model else "none of the tasks"
+            sentences = [f"World models learn {learnt} (world_models.tasks = {_listed(asked)})."]
         for reason, tasks in reasons.items():
             where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
             sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")

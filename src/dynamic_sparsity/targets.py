@@ -112,7 +112,8 @@ def _without_models(study: Study) -> str:
     asked = study.world_models.tasks
     if asked is not None and not asked:
         return "world_models.tasks is empty: list tasks of the study there"
-    if reason := next(filter(None, map(study.nothing_to_learn, study.tasks)), None):
+    wanted = [task for task in study.tasks if asked is None or task in asked]
+    if reason := next(filter(None, map(study.nothing_to_learn, wanted)), None):
         return reason
     if asked is None:
         return (

@@ -8,13 +8,13 @@ batches: time per Jacobian against the number of steps differentiated side by si
 truth: how far the methods are from central differences of the same step, on all tasks of the suite.
 cores: Jacobians per second of two jobs side by side against one.
 replay: time of the proof that a step replays, beside that of its Jacobian.
-accelerator: Jacobians per second on a GPU, where jax has one.
+accelerator: Jacobians per second and training on a GPU, where jax has one, else on two cores.
 training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
 masks: masked models beside the plain MLP on systems whose masks are known.
 memory: peak memory of the jacobians stage against the number of episodes.
 resources: memory and time that jobs ask a scheduler for beside what they used.
 scale: what a full study of 54 tasks costs, from measured unit costs, and how long it takes to plan one.
-study: wall time of the default study, cold, warm, with nothing to do, and a dry run of 25 tasks.
+study: the default study beside its bounds: times (cold, warm, nothing to do, first figure), processes, disk, models.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Jacobians per second and training on an accelerator, in large batches; on two CPU cores where jax finds none.
 
-Needs jax's plug-in for the device (`pip install "jax[cuda12]==…"`). Under eight minutes: it compiles side by side first.
+Needs jax's plug-in for the device (`pip install "jax[cuda12]==…"`). Programs compile side by side first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def measure() -> list[dict[str, object]]:
     look = [sys.executable, "-c", "import jax; print(jax.devices()[0].device_kind)"]
     found = subprocess.run(look, env={**os.environ, "JAX_PLATFORMS": "cuda"}, capture_output=True, text=True)
     platform = "cpu" if found.returncode else "cuda"
-    device = "2 CPU cores, no accelerator found" if found.returncode else found.stdout.strip()
+    device = f"{len(ALL_CORES[:2])} CPU cores, no accelerator found" if found.returncode else found.stdout.strip()
     work = [("jacobians", task, bits, method) for task in TASKS for bits in (32, 64) for method in METHODS]
     work += [("training", loss) for loss in TRAINED]
     if platform == "cuda":
@@ -53,6 +53,7 @@ def _compiled(work: list[tuple]) -> None:
 def _started(
     platform: str, what: tuple, cores: list[int], *, compiled_only: bool = False, number: int = 0
 ) -> subprocess.Popen:
+    # Another job for each, so that none waits for the device that the others claim.
     more = {"SLURM_JOB_ID": f"bench{number}", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if compiled_only else {}
     return start("accelerator", int(compiled_only), platform, *what, cores=cores, JAX_PLATFORMS=platform, **more)
 

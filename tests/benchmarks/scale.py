@@ -21,7 +21,6 @@ import yaml
 from dynamic_sparsity import stores, task_sizes
 from dynamic_sparsity.experts import read_expert
 from dynamic_sparsity.settings import WorldModelsSettings
-from dynamic_sparsity.task_names import WITH_ORIENTATIONS
 from tests.benchmarks import small_study
 from tests.pipeline.project import ROOT, Project
 
@@ -40,7 +39,7 @@ def measure() -> list[dict[str, object]]:
 def planned(project: Project) -> list[dict[str, object]]:
     """Dry runs of the full study, in a copy whose registry has 54 tasks and whose settings have five policies.
 
-    As config.yaml has it, durations and figures are those of the first policy; then of all five.
+    As config.yaml has it, survival curves and figures are those of the first policy; then of all five.
     """
     widen(project)
     rows = _dry_run(project, "full study")
@@ -133,7 +132,7 @@ def costs(results: Path) -> list[dict[str, object]]:
     ]
     hours["policies"] = len(task_sizes.ALL) * SEEDS * float(np.mean([value for value in minutes if value])) / 60
     models = WorldModelsSettings()
-    trainings = (len(task_sizes.ALL) - len(WITH_ORIENTATIONS)) * len(models.models) * len(models.seeds)
+    trainings = len(models.tasks or []) * len(models.models) * len(models.seeds)
     hours["world_models, at most"] = trainings * models.training.seconds / 3600
     rows += [_row(f"{stage}: core hours", value, "h") for stage, value in hours.items()]
     for stage in ("rollouts", "jacobians", "sparsity", "durations"):

@@ -32,5 +32,6 @@ def finished() -> Project:
     project.configure(CONFIG)
     project.snakemake("--cores", "1")
     others = [f"results/jacobians/{task}/noise/implicit/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
+    others += [f"results/durations/{task}/noise/exact/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
     project.snakemake("--cores", "1", "--", *others)
     return project

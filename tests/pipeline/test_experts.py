@@ -105,7 +105,7 @@ def test_an_expert_can_be_trained_and_acts(project):
 def test_embedding_and_frames_rerun_by_what_they_depend_on(project):
     project.change("embedding", {"tasks": ["CartpoleBalance"], "perplexity": 5.0, "sequence_steps": 10})
     project.change("frames", {"count": 2, "size": 48})
-    assert rules(project.planned()) == {"embedding", "frames", "figure"}
+    assert rules(project.planned()) == {"embedding", "frames", "embedding_figure"}
     project.run()
     stores = {name: project.path / f"results/{name}/CartpoleBalance/expert/exact.zarr" for name in ("embedding", "frames")}
     points, frames = (xr.open_zarr(path, consolidated=False) for path in stores.values())
@@ -113,7 +113,7 @@ def test_embedding_and_frames_rerun_by_what_they_depend_on(project):
     assert frames.sizes["frame"] == (0 if frames.attrs["renderer"] == "none" else 2)
     assert (project.path / "results/figures/embedding-CartpoleBalance-expert-exact.png").stat().st_size > 1000
     project.change("frames.count", 3)
-    assert rules(project.planned()) == {"frames", "figure"}, "no t-SNE for another frame"
+    assert rules(project.planned()) == {"frames", "embedding_figure"}, "no t-SNE for another frame"
     project.change("frames.count", 2)
     project.change("embedding.tasks", ["CartpoleBalance", "FingerSpin"])
     assert not project.planned(), "a task that the study does not have changes nothing"

@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from dynamic_sparsity import stores
+from dynamic_sparsity.sparsity import durations
+
 HOLES = """
 _whole_dataset, _numbers = jacobian_dataset, iter(range(3))
 def jacobian_dataset(*given):
@@ -31,7 +34,7 @@ def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, 
     assert project.cli("verify", "results").returncode == 0
     for policy in ("expert", "noise"):
         check_sparsity(*(opened(study, f"sparsity/CartpoleBalance/{policy}/exact/0") for study in (project, finished)))
-    check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, whole)))
+    check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, whole)), project.path)
     check_tables(project, finished)
     check_world_models(project)
     module.write_text(good)
@@ -56,7 +59,10 @@ def check_sparsity(ours, whole):
     xr.testing.assert_equal(here.sparsity.isel(time=steps), whole.sparsity.isel(episode=1, time=steps))
 
 
-def check_durations(ours, whole):
+def check_durations(ours, whole, folder):
+    counts = durations.counts_of(stores.open_store(folder / "results/sparsity/CartpoleBalance/expert/exact/0.zarr"))
+    for name in counts.data_vars:
+        xr.testing.assert_equal(counts[name].drop_vars("episode", errors="ignore"), ours[name].drop_vars("episode"))
     untouched = ("ended", "cut", "unseen_start", "spanning", "paper", "runs")
     xr.testing.assert_equal(ours[list(untouched)].isel(episode=[0, 2]), whole[list(untouched)].isel(episode=[0, 2]))
     here = ours.isel(run=ours.run_episode == 1)

@@ -144,6 +144,7 @@ def test_stores_of_another_method_say_so(project):
     [
         ("results/rollouts/HopperHop/expert/0.zarr", "no expert is shipped for HopperHop"),
         ("results/figures/survival-CartpoleBalance-zero-exact.png", "this study has no policy 'zero'"),
+        ("results/figures/agents-CartpoleBalance-noise-exact.png", "no figure of one task 'agents'"),
         ("results/figures/surviva-CartpoleBalance-noise-exact.svg", "'surviva'; did you mean survival?"),
         ("results/tables/recovery.csv", "table 'recovery' has nothing to show: world_models.tasks is empty"),
         ("results/figures/method_ablation.png", "figure 'method_ablation' has nothing to show: none of ablation.tasks"),

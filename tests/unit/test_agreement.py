@@ -51,7 +51,7 @@ ARRAYS = {
     "sparsity": dict.fromkeys(("zero", "finite"), ("episode", "time", "out_dim", "in_dim")),
     "world_models": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
 }
-SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "duration": 3, "way": 2}
+SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "way": 2}
 OLD = dict.fromkeys(stores.SIMULATOR, "1.0")
 
 

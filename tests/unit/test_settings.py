@@ -269,7 +269,7 @@ def test_world_models_are_left_out_where_they_cannot_be():
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
     assert whole.modelled_tasks == ["CheetahRun", "FingerSpin"]
-    assert whole.notice == "World models learn CheetahRun, FingerSpin (world_models.tasks)."
+    assert whole.notice == "World models learn CheetahRun, FingerSpin (world_models.tasks = CheetahRun, FingerSpin)."
     everywhere = {**CONFIG, "world_models": {"tasks": None}}
     assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"] and studies.load_study(everywhere).notice is None
     swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}

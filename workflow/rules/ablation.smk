@@ -7,7 +7,7 @@ rule ablation_jacobians:
         "results/logs/ablation_jacobians/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/ablation_jacobians/{task}-{policy}-{seed}.tsv"
-    priority: -1
+    priority: -1  # no other result waits for it
     conda:
         ENVIRONMENT
     threads: 1

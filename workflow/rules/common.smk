@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import json
 import os
 import shlex
 import sys
@@ -54,6 +53,7 @@ ENVIRONMENT = (
     else None
 )
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
+FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 
 # The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
 TABLES = {
@@ -170,9 +170,7 @@ def stores(stage, **wildcards):
         "recovery": STUDY.modelled_tasks,
     }.get(stage, STUDY.tasks)
     policies = {
-        **dict.fromkeys(
-            ["embedding", "frames", "durations", "survival"], STUDY.full_policies
-        ),
+        **dict.fromkeys(["embedding", "frames", "survival"], STUDY.full_policies),
         **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_policies),
         "recovery": lambda task: ["_".join(STUDY.learnt_policies(task))],
     }.get(stage, STUDY.policies_of)
@@ -209,9 +207,9 @@ def figures():
     return study_figures() + [
         path
         for figure in FIGURES
-        for task in (STUDY.embedded_tasks if figure == "embedding" else STUDY.tasks)
+        for task in (STUDY.embedded_tasks if figure in EMBEDDED else STUDY.tasks)
         for path in expand(
-            "results/figures/{figure}-{task}-{policy}-{method}.{kind}",
+            FIGURE,
             figure=figure,
             task=task,
             policy=STUDY.full_policies(task),
@@ -222,13 +220,12 @@ def figures():
 
 
 def figure_file(figure, kind):
-    """A file of a figure of one task, policy and method; it stays where a job finds that it is what would be drawn."""
-    path = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
-    return update(path.replace("{figure}", figure).replace("{kind}", kind))
+    """The path of a figure of one task, policy and method, which stay wildcards."""
+    return expand(FIGURE, figure=figure, kind=kind, allow_missing=True)[0]
 
 
 def reported_figure(figure):
-    """The same as PNG, with what a report says of it."""
+    """The same as PNG, with what the report says of it."""
     return report(
         figure_file(figure, "png"),
         caption=f"../report/figures/{figure}.rst",
@@ -277,11 +274,8 @@ def settings(stage):
 
 @functools.cache
 def figure_code(*figures):
-    """Digests of the package files that draw each figure, as one JSON string."""
-    digests = {
-        name: code("figure", f"dynamic_sparsity.figures.{name}") for name in figures
-    }
-    return json.dumps(digests, sort_keys=True)
+    """Digest of the package files that draw some figures."""
+    return code("figure", *(f"dynamic_sparsity.figures.{name}" for name in figures))
 
 
 @functools.cache
@@ -325,11 +319,11 @@ def first_seeds_first(seeds):
 
 
 def smallest_task_first(seeds=()):
-    """Priority: what the figures of the smallest task wait for, so that there is something to look at early; then by seeds."""
+    """Priority: what the smallest task's figures wait for, so that there is something to look at early; then by seeds."""
     smallest = min(STUDY.tasks, key=lambda task: task_sizes.ALL[task].entries)
     seen_first = smallest, STUDY.policies_of(smallest)[0]
     by_seed = first_seeds_first(seeds) if seeds else lambda wildcards: 0
-    return lambda wildcards: (
+    return lambda wildcards: (  # 100: more than there are seeds
         100 * ((wildcards.get("task"), wildcards.get("policy")) == seen_first)
         + by_seed(wildcards)
     )

@@ -23,7 +23,6 @@ rule figure:
     shell:
         "python -m dynamic_sparsity.stages.figure"
         " --settings {params.settings:q}"
-        " --code {params.code:q}"
         " --stores {input.stores:q}"
         " --threads {threads}"
         " --output {output.png:q}"

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from PIL import Image
 
 from dynamic_sparsity.figure_settings import FigureStyle
 from dynamic_sparsity.whole_files import whole
@@ -21,7 +20,6 @@ BLOCK_LINES = {"J_s": "-", "J_a": "--", "[J_s J_a]": ":"}
 BLOCK_NAMES = {"J_s": "$J_s$", "J_a": "$J_a$", "[J_s J_a]": "$[J_s\\ J_a]$"}
 VALUE_COLOURS = {"zero": BLUE, "non-zero": VERMILION}
 SEQUENTIAL = "cividis"
-_DRAWN_FROM = "Drawn-From"
 
 
 def of_model(number: int) -> str:
@@ -59,23 +57,12 @@ def configure(style: FigureStyle) -> None:
     )
 
 
-def save(figure: Figure, png: Path, svg: Path, style: FigureStyle, drawn_from: str = "") -> None:
-    """Write both formats, without a date in them; the PNG says what it was drawn from."""
+def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
+    """Write both formats, without a date in them."""
     with whole(png, svg) as (first, second):
-        figure.savefig(first, format="png", dpi=style.dpi, metadata={"Software": None, _DRAWN_FROM: drawn_from})
+        figure.savefig(first, format="png", dpi=style.dpi, metadata={"Software": None})
         figure.set_layout_engine("none")  # as it is now: laying out takes as long as drawing
         figure.savefig(second, format="svg", metadata={"Date": None})
-
-
-def drawn_from(png: Path, svg: Path) -> str | None:
-    """What a figure says that it was drawn from; None where a file is missing, or is no picture that says so."""
-    if not svg.is_file():
-        return None
-    try:
-        with Image.open(png) as picture:
-            return picture.info.get(_DRAWN_FROM)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
 
 
 def title(figure: Figure, text: str, attrs: dict) -> None:

@@ -27,8 +27,8 @@ _REMEDIES = {
 """What is no mistake in the program, and what to do about it."""
 _READERS = ("zarr", "numcodecs")
 """An error that passed through none of these did not come from a store's content."""
-_making: list[Path] = []
-"""What a stage of several outputs has begun to make, the last one now."""
+_current: Path | None = None
+"""Which of several outputs is being made."""
 
 
 def parser(description: str | None, *, several: bool = False) -> argparse.ArgumentParser:
@@ -55,9 +55,10 @@ def run(main: Callable[[], None]) -> None:
     print(f"used {time.perf_counter() - started:.1f} s and at most {_peak_mb():.0f} MB of memory")
 
 
-def making(output: Path) -> None:
-    """Say which of several outputs comes now: messages name it."""
-    _making.append(output)
+def say_of(output: Path) -> None:
+    """Messages name this one, of several outputs, from now on."""
+    global _current
+    _current = output
 
 
 def _peak_mb() -> float:
@@ -107,4 +108,4 @@ def _about_outputs(error: Exception) -> str | None:
 def _output() -> str:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("--output", default=["the output"], nargs="+")
-    return str(_making[-1]) if _making else options.parse_known_args()[0].output[0]
+    return str(_current) if _current else options.parse_known_args()[0].output[0]

@@ -34,8 +34,8 @@ def trained_and_evaluated(
     Of the test episodes (coordinate `episode`: its number over all seeds), in the units of the state: `jacobian` of the
     predicted next state, `mask` where the network has masks, `prediction`. `history` over `epoch` and `part`; `input_scale`,
     `output_scale`: standard deviations in training; `matched_threshold` over `basis`: below which as many entries of the
-    validation episodes fall as are zero; `rollout_error` over `horizon`, in standard deviations of the state. The
-    attribute `ended` says how the training did.
+    validation episodes fall as are zero; `rollout_error` over `horizon`, of rollouts from
+    every fifth step, in standard deviations of the state. The attribute `ended` says how the training did.
 
     What it takes to use the model: `weights`, in a row (`with_weights` puts them back); `input_mean`, `target_mean`,
     `target_scale` with `input_scale`, by which it is standardised; `split` over `data_episode`, the part of each episode.
