@@ -319,14 +319,23 @@ def first_seeds_first(seeds):
 
 
 def smallest_task_first(seeds=()):
-    """Priority: what the smallest task's figures wait for, so that there is something to look at early; then by seeds."""
+    """Priority: what the smallest task's figures wait for, so that there is something to look at early; then by seed and policy.
+
+    Jobs of one task that start together wait for the one that compiles; so other tasks go on meanwhile.
+    """
     smallest = min(STUDY.tasks, key=lambda task: task_sizes.ALL[task].entries)
-    seen_first = smallest, STUDY.policies_of(smallest)[0]
-    by_seed = first_seeds_first(seeds) if seeds else lambda wildcards: 0
-    return lambda wildcards: (  # 100: more than there are seeds
-        100 * ((wildcards.get("task"), wildcards.get("policy")) == seen_first)
-        + by_seed(wildcards)
-    )
+    in_its_figures = (smallest, STUDY.policies_of(smallest)[0])
+    policies = STUDY.policies.names
+
+    def priority(wildcards):
+        task, policy = wildcards.get("task"), wildcards.get("policy")
+        first = 1000 if (task, policy) == in_its_figures else 0
+        if not seeds:
+            return first
+        turn = policies.index(policy) if policy in policies else 0
+        return first + first_seeds_first(seeds)(wildcards) - turn
+
+    return priority
 
 
 def shell_prefix():
