@@ -408,7 +408,7 @@ class WorldModelsSettings(Section):
     """Which world models are trained, on what, and how they are scored."""
 
     tasks: TaskNames | None = Field(
-        default=["CheetahRun", "FingerSpin"],
+        default=["CheetahRun", "FingerSpin", "ReacherHard"],
         description="Tasks of the study to train world models on; others here are skipped, and so are those with fewer than"
         " three episodes to split. null: all without free or ball joints. Empty: none.",
     )

@@ -143,8 +143,8 @@ class Study(Section):
                 reasons.setdefault(reason, []).append(task)
         sentences, asked = [], self.world_models.tasks
         if asked and len(self._tasks_to_model) < len(self.tasks):
-            learnt = _listed(self._tasks_to_model) if self._tasks_to_model else "none of the tasks"
-            sentences = [f"World models learn {learnt} (world_models.tasks = {_listed(asked)})."]
+            learnt = _listed(self._tasks_to_model) if self._tasks_to_model else "none of these tasks"
+            sentences = [f"World models learn {learnt} (world_models.tasks)."]
         for reason, tasks in reasons.items():
             where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
             sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")

@@ -268,8 +268,8 @@ def test_world_models_are_left_out_where_they_cannot_be():
     assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
-    assert whole.modelled_tasks == ["CheetahRun", "FingerSpin"]
-    assert whole.notice == "World models learn CheetahRun, FingerSpin (world_models.tasks = CheetahRun, FingerSpin)."
+    assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
+    assert whole.notice == "World models learn CheetahRun, ReacherHard, FingerSpin (world_models.tasks)."
     everywhere = {**CONFIG, "world_models": {"tasks": None}}
     assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"] and studies.load_study(everywhere).notice is None
     swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
