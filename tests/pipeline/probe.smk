@@ -9,6 +9,8 @@ with open("probe.json") as file:
         file
     )  # by wildcard, or rule/wildcard: two that can be computed and one that cannot
 
+ASKED = [rule for rule in workflow.rules if rule.name != "no_such_figure"]
+
 
 def job_of(rule, wildcards):
     """What a job is given, apart from the paths that it writes."""
@@ -33,7 +35,7 @@ def job_of(rule, wildcards):
 
 def makers(path):
     """The rules that make a file: all of those whose pattern it fits."""
-    return [rule for rule in workflow.rules if rule.is_producer(str(path))]
+    return [rule for rule in ASKED if rule.is_producer(str(path))]
 
 
 def made_by(rule, path):
@@ -75,5 +77,4 @@ def probed(rule):
 
 
 with open("probed.json", "w") as file:
-    asked = [rule for rule in workflow.rules if rule.name != "no_such_figure"]
-    json.dump({rule.name: probed(rule) for rule in asked}, file)
+    json.dump({rule.name: probed(rule) for rule in ASKED}, file)

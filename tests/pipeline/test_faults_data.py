@@ -54,7 +54,7 @@ def test_damage_is_found_by_one_command_and_mended_by_another(project):
     (project.path / SUMMARY / "zarr.json").unlink()
     assert "Nothing to be done" in project.run(), "snakemake looks at times, not at content"
     found = project.cli("verify", "results")
-    assert found.returncode == 1 and "3 of 12 are damaged: delete" in found.stderr
+    assert found.returncode == 1 and "3 of 11 are damaged: delete" in found.stderr
     for damaged, words in ((JACOBIAN, "is missing"), (SPARSITY, "has been altered"), (SUMMARY, "not a store")):
         assert f"{damaged}: damaged" in found.stdout and re.search(f"{damaged}.*{words}", found.stdout)
         assert damaged in found.stderr
@@ -101,6 +101,6 @@ def test_results_from_a_day_to_come_are_named_and_brought_back(project):
     assert not (project.path / SPARSITY).exists()
     subprocess.run(["bash", "-c", from_the_readme("touch")], cwd=project.path, check=True)
     noise = SPARSITY.replace("expert", "noise")
-    assert project.planned() == planned and any("policy=noise" in wildcards for _, wildcards in planned)
+    assert sorted(project.planned()) == sorted(planned) and any("policy=noise" in wildcards for _, wildcards in planned)
     project.snakemake("--cores", "2", "--", SPARSITY, noise)
     assert project.fingerprint() == before

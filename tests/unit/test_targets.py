@@ -79,7 +79,11 @@ def test_anything_else_is_named_with_what_there_is(check, names, said):
             "recovery",
             r"none of world_models.tasks = \['WalkerRun'\] is in tasks",
         ),
-        ({"rollouts": {"episodes": 1}}, "recovery", "rollouts.episodes = 1 in each of 2 seeds .*make it at least 2$"),
+        (
+            {"rollouts": {"episodes": 1}, "world_models": {"tasks": None}},
+            "recovery",
+            "rollouts.episodes = 1 in each of 2 seeds .*make it at least 2$",
+        ),
         (
             {"tasks": ["FishSwim"], "world_models": {"tasks": None}},
             "recovery",
