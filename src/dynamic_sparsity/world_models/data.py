@@ -16,8 +16,7 @@ from dynamic_sparsity.stores import episodes_of
 
 PARTS = ("training", "validation", "test")
 ROLLOUT_EVERY = 5
-"""Rollouts of a model start at every fifth step: those of neighbouring ones are much alike, and took
-half of a job's time."""
+"""Rollouts of a model start at every fifth step: those of neighbouring ones are much alike, and take time."""
 
 
 @dataclass(frozen=True)
