@@ -5,11 +5,14 @@ Needs jax's plug-in for the device (`pip install "jax[cuda12]==…"`). Programs 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
 
+from dynamic_sparsity import runtime
+from dynamic_sparsity.settings import Method
 from tests.benchmarks.process import ALL_CORES, result, start
 
 TASKS = ("CheetahRun", "HumanoidWalk")
@@ -28,39 +31,49 @@ def measure() -> list[dict[str, object]]:
     found = subprocess.run(look, env={**os.environ, "JAX_PLATFORMS": "cuda"}, capture_output=True, text=True)
     platform = "cpu" if found.returncode else "cuda"
     device = f"{len(ALL_CORES[:2])} CPU cores, no accelerator found" if found.returncode else found.stdout.strip()
-    work = [("jacobians", task, bits, method) for task in TASKS for bits in (32, 64) for method in METHODS]
-    work += [("training", loss) for loss in TRAINED]
     if platform == "cuda":
-        _compiled(work)
+        _compile_all()
     rows = []
-    for each in work:
+    for what in [*(("jacobians", task, bits) for task in TASKS for bits in (32, 64)), ("training",)]:
         cores = [ALL_CORES] if platform == "cuda" else [[core] for core in ALL_CORES[:2]]
-        found_by = [result(process) for process in [_started(platform, each, bound) for bound in cores]]
-        rates = [found["per_s"] for found in found_by if "per_s" in found]
-        seconds = [found["epoch_s"] for found in found_by if "epoch_s" in found]
-        row = {"device": device, "what": " ".join(map(str, each))}
-        rows.append({**row, "per_s": sum(rates) or None, "epoch_s": max(seconds, default=None)})
-        print(" ".join(f"{name}={value}" for name, value in rows[-1].items()), flush=True)
+        measured = [result(process) for process in [_started("measure", platform, *what, cores=each) for each in cores]]
+        for name in measured[0]:
+            values = [by_process[name] for by_process in measured]
+            row = {"device": device, "what": " ".join(map(str, (*what, name)))}
+            trained = what == ("training",)
+            row |= {"per_s": None if trained else sum(values), "epoch_s": max(values) if trained else None}
+            rows.append(row)
+            print(" ".join(f"{column}={value}" for column, value in row.items()), flush=True)
     return rows
 
 
-def _compiled(work: list[tuple]) -> None:
+def _compile_all() -> None:
     """Trace and compile everything, a process for each program, so that what is measured loads it."""
-    for process in [_started("cuda", each, ALL_CORES, compiled_only=True, number=n) for n, each in enumerate(work)]:
-        result(process)
+    programs = [("jacobians", task, bits, method) for task in TASKS for bits in (32, 64) for method in METHODS]
+    jobs = []
+    for number, program in enumerate([*programs, ("training",)]):
+        # Another job for each, so that none waits for the device that the others claim.
+        more = {"SLURM_JOB_ID": f"bench{number}", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        jobs.append(_started("compile", "cuda", *program, cores=ALL_CORES, **more))
+    for job in jobs:
+        result(job)
 
 
-def _started(
-    platform: str, what: tuple, cores: list[int], *, compiled_only: bool = False, number: int = 0
-) -> subprocess.Popen:
-    # Another job for each, so that none waits for the device that the others claim.
-    more = {"SLURM_JOB_ID": f"bench{number}", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if compiled_only else {}
-    return start("accelerator", int(compiled_only), platform, *what, cores=cores, JAX_PLATFORMS=platform, **more)
+def _started(purpose: str, platform: str, *what: object, cores: list[int], **more: str) -> subprocess.Popen:
+    return start("accelerator", purpose, platform, *what, cores=cores, JAX_PLATFORMS=platform, **more)
 
 
-def _rate(name: str, bits: int, method: str, steps: int, *, once: bool) -> dict[str, float]:
-    from dynamic_sparsity import runtime
+def _compiled(name: str, bits: int, method: Method) -> None:
+    """One program of a task. `exact` has two: its second one, and the one of `implicit`, which is compiled beside it."""
+    runtime.configure_jax(threads=1, double_precision=bits == 64, accelerator=True)
+    from dynamic_sparsity.simulation.differentiate import Program
+    from dynamic_sparsity.simulation.tasks import load_task
 
+    Program(load_task(name), method, "playground")
+
+
+def _rates(name: str, bits: int, steps: int) -> dict[str, float]:
+    """Jacobians per second by method."""
     runtime.configure_jax(threads=1, double_precision=bits == 64, accelerator=True)
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.tasks import load_task
@@ -71,29 +84,31 @@ def _rate(name: str, bits: int, method: str, steps: int, *, once: bool) -> dict[
     task = load_task(name)
     few = warmed_up(task, 400, keep=400)
     many = Recorded(*(part.repeat(-(-steps // 400), axis=0)[:steps] for part in few))
-    differentiate = Differentiator(task, method)
-    if once:
-        differentiate(many)
-        return {}
-    return {"per_s": 1e3 / median_ms(lambda: differentiate(many), steps=steps)}
+    calls = {method: functools.partial(Differentiator(task, method), many) for method in METHODS}
+    return {method: 1e3 / median_ms(call, steps=steps) for method, call in calls.items()}
 
 
-def _training(loss: str, *, once: bool) -> dict[str, float]:
-    from dynamic_sparsity import runtime
-
+def _epochs(*, once: bool) -> dict[str, float]:
+    """Seconds of an epoch by the loss of the Jacobian; nothing where one epoch `once` is all that is asked for."""
     runtime.configure_jax(threads=1, large_batches=True, accelerator=True)
     from tests.benchmarks.training import epoch, median_s, transitions
 
-    trained = epoch(*transitions(), **({} if loss == "none" else {"jacobian_loss": loss}))
-    if once:
+    data = transitions()
+    seconds = {}
+    for loss in TRAINED:
+        trained = epoch(*data, **({} if loss == "none" else {"jacobian_loss": loss}))
         trained()
-        return {}
-    return {"epoch_s": median_s(trained)}
+        if not once:
+            seconds[loss] = median_s(trained)
+    return seconds
 
 
 if __name__ == "__main__":
-    once, platform, kind, *what = sys.argv[1:]
+    purpose, platform, kind, *what = sys.argv[1:]
     if kind == "training":
-        print(json.dumps(_training(what[0], once=once == "1")))
+        print(json.dumps(_epochs(once=purpose == "compile")))
+    elif purpose == "compile":
+        _compiled(what[0], int(what[1]), what[2])
+        print(json.dumps({}))
     else:
-        print(json.dumps(_rate(what[0], int(what[1]), what[2], STEPS[platform], once=once == "1")))
+        print(json.dumps(_rates(what[0], int(what[1]), STEPS[platform])))

@@ -53,8 +53,8 @@ class Differentiator:
         self._differences = FiniteDifferences(task) if method == "finite" else None
         # Most steps of most tasks converge: all are differentiated as such first, then those again that have not.
         self._splits = method == "exact" and in_closed_form(task, method)
-        self._program = _Program(task, "implicit" if self._splits else method, solver, batch)
-        self._load_iterations = partial(_Program, task, method, solver, batch)
+        self._program = Program(task, "implicit" if self._splits else method, solver, batch)
+        self._load_iterations = partial(Program, task, method, solver, batch)
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
@@ -69,15 +69,15 @@ class Differentiator:
         return result
 
     @cached_property
-    def _with_iterations(self) -> _Program:
+    def _with_iterations(self) -> Program:
         """Loaded only where a step asks for it."""
         return self._load_iterations()
 
 
-class _Program:
+class Program:
     """The compiled program of one method for one task, chunk by chunk."""
 
-    def __init__(self, task: Task, method: Method, solver: Solver, batch: int | None) -> None:
+    def __init__(self, task: Task, method: Method, solver: Solver, batch: int | None = None) -> None:
         self._task, self._method = task, method
         self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
         self._chunk = self._batch if method == "exact" else max(CHUNK_STEPS, self._batch)
@@ -85,6 +85,7 @@ class _Program:
         self._call = load_program("jacobian", self._build, owner=__name__, **identity)
 
     def __call__(self, start: Recorded) -> Differentiated:
+        """What the method gives for the steps in `start` (time first)."""
         pieces = [self._call(*chunk) for chunk in recorded_chunks(start, self._chunk)]
         jacobian, *others = join_chunks(pieces, len(start.qpos))
         after, activity = len(NextState._fields), len(Activity._fields)
