@@ -32,7 +32,7 @@ lint: $(VENV)/.test
 	$(BIN)/snakemake --lint
 
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python envs/lock.py

@@ -15,12 +15,13 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % len(cores)]})
 
-from dynamic_sparsity import rendering, runtime  # noqa: E402  (before jax is imported, which jaxtyping does)
+from dynamic_sparsity.runtime import rendering  # noqa: E402  (before jax is imported, which jaxtyping does)
+from dynamic_sparsity.runtime.jax_setup import configure_jax  # noqa: E402
 
 BACK_END = rendering.choose_back_end()
 
 # All cores that the worker has: none is claimed, so that the jobs it starts find them free.
-runtime.configure_jax(threads=os.cpu_count() or 1, double_precision=True)
+configure_jax(threads=os.cpu_count() or 1, double_precision=True)
 
 from jaxtyping import install_import_hook  # noqa: E402
 

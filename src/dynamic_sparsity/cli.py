@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynamic_sparsity import settings, study
 from dynamic_sparsity.errors import UserError, printable
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+from dynamic_sparsity.study import study
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, known_tasks
 
 if TYPE_CHECKING:
-    from dynamic_sparsity.verification import Verdict
+    from dynamic_sparsity.stores.verification import Verdict
 
 _EXPERT = ".safetensors"
 
@@ -54,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tasks(given: argparse.Namespace) -> None:
-    from dynamic_sparsity import runtime
+    from dynamic_sparsity.runtime.jax_setup import configure_jax
 
-    names = settings.known_tasks(given.names) if given.names else DM_CONTROL_SUITE
-    runtime.configure_jax()
+    names = known_tasks(given.names) if given.names else DM_CONTROL_SUITE
+    configure_jax()
     from dynamic_sparsity.simulation.tasks import load_task
 
     print(f"{'task':<24}{'nq':>4}{'nv':>4}{'na':>4}{'nu':>4}{'substeps':>10}{'control step':>14}  coordinates")
@@ -75,8 +75,8 @@ def _tasks(given: argparse.Namespace) -> None:
 def _experts(given: argparse.Namespace) -> None:
     import pandas as pd
 
-    from dynamic_sparsity.experts import check_finished, read_expert
-    from dynamic_sparsity.sparsity.tables.returns import EVALUATED, evaluation
+    from dynamic_sparsity.experts.expert import check_finished, read_expert
+    from dynamic_sparsity.tables.returns import EVALUATED, evaluation
 
     files = sorted(given.directory.glob(f"*{_EXPERT}"))
     if not (files and given.reported.is_file()):
@@ -99,7 +99,7 @@ def _experts(given: argparse.Namespace) -> None:
 
 
 def _inspect_expert(path: Path) -> None:
-    from dynamic_sparsity.experts import read_expert
+    from dynamic_sparsity.experts.expert import read_expert
 
     expert = read_expert(path)
     print(f"{path}: expert, {_mib(path.stat().st_size)}, whole")
@@ -110,13 +110,14 @@ def _inspect_expert(path: Path) -> None:
 
 
 def _inspect(given: argparse.Namespace) -> None:
-    from dynamic_sparsity import stores
+    from dynamic_sparsity.stores.digests import files_of
+    from dynamic_sparsity.stores.opening import open_store
 
     if given.store.suffix == _EXPERT:
         _inspect_expert(given.store)
         return
-    dataset = stores.open_store(given.store)
-    files = stores.files_of(given.store)
+    dataset = open_store(given.store)
+    files = files_of(given.store)
     on_disk, in_memory = sum(file.stat().st_size for file in files), dataset.nbytes
     attrs = dataset.attrs
     print(f"{given.store}: {attrs['kind']}, {len(files)} files, {_mib(on_disk)} on disk, {_mib(in_memory)} in memory")
@@ -138,7 +139,7 @@ def _versions(versions: dict[str, str]) -> str:
 
 
 def _verify(given: argparse.Namespace) -> None:
-    from dynamic_sparsity import verification
+    from dynamic_sparsity.stores import verification
 
     found = [path for given_path in given.paths for path in _verifiable(given_path)]
     damaged, doubtful = [], []
@@ -167,9 +168,9 @@ def _verify(given: argparse.Namespace) -> None:
 
 def _verifiable(path: Path) -> list[Path]:
     """`path` itself, or the stores and experts in a folder, through links as well; each directory once."""
-    from dynamic_sparsity import stores
+    from dynamic_sparsity.stores.opening import is_store
 
-    if path.suffix == _EXPERT or _may_be_store(path) or stores.is_store(path):
+    if path.suffix == _EXPERT or _may_be_store(path) or is_store(path):
         return [path]
     found, seen = [], set()
     for folder, folders, files in os.walk(path, followlinks=True):
@@ -199,9 +200,9 @@ def _may_be_store(path: Path) -> bool:
 
 
 def _verdict_of_expert(path: Path) -> Verdict:
-    from dynamic_sparsity import reading
-    from dynamic_sparsity.experts import read_expert
-    from dynamic_sparsity.verification import Verdict
+    from dynamic_sparsity.experts.expert import read_expert
+    from dynamic_sparsity.stores import reading
+    from dynamic_sparsity.stores.verification import Verdict
 
     try:
         with path.open("rb"):

@@ -55,7 +55,7 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
 
 
 def test_a_job_that_needs_more_memory_than_it_asked_for_gets_it(slurm, reference, project):
-    project.edit("job_resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake, not for the job
+    project.edit("study/resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake, not for the job
     project.submit(*SMOKE, "--", ROLLOUT)
     jobs = jobs_of(slurm, project)
     states = [job["JobState"] for job in jobs]
@@ -72,7 +72,7 @@ def held_job(slurm, project, *arguments):
     """A jacobians job whose store has all but its name, until the end of the block: snakemake, job, node."""
     hold = project.path / "hold"
     hold.touch()
-    project.edit("stores.py", HELD_WRITES.replace("_SHARD_BYTES = 1\n", "").replace("+ 120", "+ 300"))
+    project.edit("stores/writing.py", HELD_WRITES.replace("SHARD_BYTES = 1\n", "").replace("+ 120", "+ 300"))
     process = project.popen(*SUBMIT, *SMOKE, *arguments, "--", JACOBIAN)
     project.wait_for(partial_of(project) / "zarr.json", process, seconds=300)
     (running,) = [job for job in jobs_of(slurm, project) if job["JobState"] == "RUNNING" and "jacobians" in job["StdOut"]]

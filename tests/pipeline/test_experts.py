@@ -7,7 +7,7 @@ import shutil
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.experts import read_expert, write_expert
+from dynamic_sparsity.experts.expert import read_expert, write_expert
 from tests.pipeline.project import rules
 from tests.unit.test_experts import FINISHED, made
 

@@ -34,7 +34,7 @@ def test_a_failed_job_leaves_nothing_stale(project):
 
 HELD_WRITES = """
 import time as _time
-_SHARD_BYTES = 1
+SHARD_BYTES = 1
 _quick_flush, _held_until = EpisodeWriter._flush, _time.monotonic() + 120
 def _held_flush(self):
     _quick_flush(self)
@@ -49,7 +49,7 @@ def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
     before = project.fingerprint()
     store = project.path / JACOBIAN
     shutil.rmtree(store)
-    module = project.path / "src/dynamic_sparsity/stores.py"
+    module = project.path / "src/dynamic_sparsity/stores/writing.py"
     quick = module.read_text()
     hold = project.path / "hold"
     hold.touch()

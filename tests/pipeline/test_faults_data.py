@@ -27,7 +27,7 @@ def test_a_second_snakemake_is_refused_and_the_first_not_disturbed(project):
     store = project.path / JACOBIAN
     shutil.rmtree(store)
     (project.path / "hold").touch()
-    project.edit("stores.py", HELD)
+    project.edit("stores/writing.py", HELD)
     first = project.popen("--cores", "1", "--rerun-triggers", "mtime", "--", JACOBIAN)
     project.wait_for(store.with_name(f".{store.name}.partial"), first)
     second = project.run(ok=False)

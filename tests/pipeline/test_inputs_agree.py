@@ -9,7 +9,7 @@ import sys
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.settings import STAGES
+from dynamic_sparsity.settings.stages import STAGES
 from tests.pipeline.project import ROOT
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"

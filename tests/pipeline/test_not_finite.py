@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dynamic_sparsity import stores
 from dynamic_sparsity.sparsity import durations
+from dynamic_sparsity.stores.opening import open_store
 
 HOLES = """
 _whole_dataset, _numbers = jacobian_dataset, iter(range(3))
@@ -60,7 +60,7 @@ def check_sparsity(ours, whole):
 
 
 def check_durations(ours, whole, folder):
-    counts = durations.counts_of(stores.open_store(folder / "results/sparsity/CartpoleBalance/expert/exact/0.zarr"))
+    counts = durations.counts_of(open_store(folder / "results/sparsity/CartpoleBalance/expert/exact/0.zarr"))
     for name in counts.data_vars:
         xr.testing.assert_equal(counts[name].drop_vars("episode", errors="ignore"), ours[name].drop_vars("episode"))
     untouched = ("ended", "cut", "unseen_start", "spanning", "paper", "runs")

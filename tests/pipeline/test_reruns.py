@@ -118,9 +118,9 @@ def test_a_new_task_computes_that_task_only(project):
         ("sparsity/resampling.py", {"summary", "survival", "patterns", "figure", "study_figure", "table"}),
         ("sparsity/events.py", {"patterns", "figure", "study_figure", "table"}),
         ("figures/style.py", {"figure", "study_figure"}),
-        ("sparsity/tables/page.py", {"table"}),
-        ("figure_settings.py", {"figure", "study_figure"}),
-        ("config_errors.py", set()),
+        ("tables/page.py", {"table"}),
+        ("settings/figures.py", {"figure", "study_figure"}),
+        ("study/config_errors.py", set()),
         ("cli.py", set()),
     ],
 )

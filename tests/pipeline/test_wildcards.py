@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from dynamic_sparsity.settings import JacobianSettings
+from dynamic_sparsity.settings.jacobians import JacobianSettings
 from tests.pipeline.project import ROOT, Project
 
 VALUES = {

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from dynamic_sparsity.sparsity import zeros
-from dynamic_sparsity.stores import EPISODE
+from dynamic_sparsity.stores.schema import EPISODE
 from tests.unit.arrays import IN_LABELS, OUT_LABELS
 
 ATTRS = {"task": "CartpoleBalance", "policy": "noise", "method": "exact", "threshold": 1e-12, "control_timestep": 0.01}

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
 
 IN, OUT = 5, 3

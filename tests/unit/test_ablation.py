@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.figure_settings import MethodAblationFigure, RoughnessFigure
 from dynamic_sparsity.figures import method_ablation as figure
 from dynamic_sparsity.figures import roughness as roughness_figure
-from dynamic_sparsity.settings import AblationSettings, ResamplingSettings
+from dynamic_sparsity.settings.ablation import AblationSettings
+from dynamic_sparsity.settings.figures import MethodAblationFigure, RoughnessFigure
+from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity import ablation
-from dynamic_sparsity.sparsity.tables import method_ablation as table
-from dynamic_sparsity.sparsity.tables import roughness as roughness_table
+from dynamic_sparsity.tables import method_ablation as table
+from dynamic_sparsity.tables import roughness as roughness_table
 
 TRUTH = [[[4, 0, 0], [2, 1e-5, 0], [3, 1, 1]], [[1, 1, 0], [np.nan] * 3, [np.nan] * 3]]
 OTHER = [[[4, 0, 1e-9], [2.5, 1e-5, 0], [9, 9, 9]], [[1, 1, np.nan], [np.nan] * 3, [np.nan] * 3]]

@@ -11,13 +11,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity import settings, stores
-from dynamic_sparsity import study as studies
-from dynamic_sparsity.agreement import _first_difference
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.figure_settings import FigureStage
-from dynamic_sparsity.settings import STAGES
+from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.settings.figures import FigureStage
+from dynamic_sparsity.settings.sparsity import SparsitySettings
+from dynamic_sparsity.settings.stages import STAGES
+from dynamic_sparsity.settings.tables import TableStage
 from dynamic_sparsity.stages import _inputs
+from dynamic_sparsity.stores import provenance as provenance_module
+from dynamic_sparsity.stores import runs
+from dynamic_sparsity.stores.agreement import _first_difference
+from dynamic_sparsity.stores.opening import open_store
+from dynamic_sparsity.stores.provenance import _version, provenance
+from dynamic_sparsity.stores.writing import write_store
+from dynamic_sparsity.study import study as studies
 
 STUDY = studies.load_study(
     {
@@ -52,7 +59,7 @@ ARRAYS = {
     "world_models": {"jacobian": ("episode", "time", "out_dim", "in_dim")},
 }
 SIZES = {"episode": 2, "time": 3, "qpos_dim": 4, "dof": 5, "out_dim": 3, "in_dim": 4, "way": 2}
-OLD = dict.fromkeys(stores.SIMULATOR, "1.0")
+OLD = dict.fromkeys(SIMULATOR, "1.0")
 
 
 def stage_of(name, study=STUDY, policy="noise"):
@@ -101,13 +108,13 @@ def made(
     arrays = {array: (dims, np.zeros([sizes.get(dim, 1) for dim in dims])) for array, dims in of_dims.items()}
     if kind in ARRAYS:
         arrays["length"] = ("episode", np.full(sizes["episode"], length, np.int32))
-    before = {made_of: {n: stores._version(n) for n in stores.SIMULATOR} for made_of in ("rollouts", "jacobians")}
-    attrs = stores.provenance(kind, said, **attrs, simulator_versions={} if kind == "rollouts" else before)
+    before = {made_of: {n: _version(n) for n in SIMULATOR} for made_of in ("rollouts", "jacobians")}
+    attrs = provenance(kind, said, **attrs, simulator_versions={} if kind == "rollouts" else before)
     attrs["simulator_versions"] = {**attrs["simulator_versions"], **(made_by or {})}
     path = directory / (
         name or f"{kind}-{attrs.get('seed', '')}{attrs.get('model', '')}{attrs.get('training_seed', '')}.zarr"
     )
-    stores.write_store(path, xr.Dataset(arrays, attrs=attrs))
+    write_store(path, xr.Dataset(arrays, attrs=attrs))
     return path
 
 
@@ -191,7 +198,7 @@ def test_any_setting_that_an_input_shares_with_the_study_is_compared(tmp_path, s
 
 
 def test_every_store_that_differs_is_named_at_once(tmp_path):
-    other = STUDY.model_copy(update={"sparsity": settings.SparsitySettings(sweep=[1e-3])})
+    other = STUDY.model_copy(update={"sparsity": SparsitySettings(sweep=[1e-3])})
     paths = [made(tmp_path, "sparsity", seed=seed, study=other) for seed in (0, 1)]
     with pytest.raises(
         UserError, match=rf"{paths[0]} was made with sparsity.sweep = .*delete it, and {paths[1]}, which differ"
@@ -242,11 +249,11 @@ def test_values_of_other_types_are_other_values(tmp_path, value, other):
 SEVERAL = [stage for stage in READ if stage not in ("jacobians", "ablation_jacobians", "sparsity", "durations")]
 
 
-@pytest.mark.parametrize("package", stores.SIMULATOR)
+@pytest.mark.parametrize("package", SIMULATOR)
 @pytest.mark.parametrize("stage", SEVERAL)
 def test_results_of_another_simulator_are_not_pooled_nor_combined(tmp_path, stage, package):
     kind = READ[stage][-1]
-    now = {name: stores._version(name) for name in stores.SIMULATOR}
+    now = {name: _version(name) for name in SIMULATOR}
     paths = inputs(tmp_path, stage, **{kind: {"made_by": {"rollouts": {**now, package: "0.0.1"}}}})
     with pytest.raises(UserError) as caught:
         opened(stage, paths)
@@ -267,8 +274,8 @@ def test_neither_are_jacobians_or_world_models_of_several_simulators(tmp_path, s
 def test_jacobians_may_be_of_another_simulator_than_all_of_their_rollouts(tmp_path):
     old = made(tmp_path, "rollouts", made_by={"rollouts": OLD})
     rollout = _inputs.open_input(stage_of("jacobians"), old, "rollouts")
-    made_of_it = stores.provenance("jacobians", {}, **stores.identity_of(rollout))["simulator_versions"]
-    assert made_of_it["rollouts"] == OLD and made_of_it["jacobians"]["mujoco-mjx"] == stores._version("mujoco-mjx")
+    made_of_it = provenance("jacobians", {}, **runs.identity_of(rollout))["simulator_versions"]
+    assert made_of_it["rollouts"] == OLD and made_of_it["jacobians"]["mujoco-mjx"] == _version("mujoco-mjx")
     odd = {"made_by": {"rollouts": OLD}}
     paths = {"rollouts": [old], **{kind: [made(tmp_path, kind, **odd)] for kind in ("jacobians", "sparsity")}}
     assert opened("world_models", paths)
@@ -276,8 +283,10 @@ def test_jacobians_may_be_of_another_simulator_than_all_of_their_rollouts(tmp_pa
 
 def test_what_computes_no_numbers_of_the_simulator_may_differ(tmp_path, monkeypatch):
     paths = [made(tmp_path, "sparsity", seed=0)]
-    version = stores._version
-    monkeypatch.setattr(stores, "_version", lambda name: "0.1" if name in ("xarray", "zarr", "numpy") else version(name))
+    version = _version
+    monkeypatch.setattr(
+        provenance_module, "_version", lambda name: "0.1" if name in ("xarray", "zarr", "numpy") else version(name)
+    )
     paths.append(made(tmp_path, "sparsity", seed=1))
     first, second = opened("summary", {"sparsity": paths})["sparsity"]
     assert first.attrs["versions"] != second.attrs["versions"]
@@ -285,8 +294,8 @@ def test_what_computes_no_numbers_of_the_simulator_may_differ(tmp_path, monkeypa
 
 def test_a_store_says_which_simulator_made_what_it_is_made_of(tmp_path, monkeypatch):
     """So that recomputing what needs no simulator, after an upgrade, hides nothing."""
-    jacobian = stores.open_store(made(tmp_path, "jacobians", made_by={"rollouts": OLD, "jacobians": OLD}))
-    sparsity = stores.provenance("sparsity", {}, **stores.identity_of(jacobian))
+    jacobian = open_store(made(tmp_path, "jacobians", made_by={"rollouts": OLD, "jacobians": OLD}))
+    sparsity = provenance("sparsity", {}, **runs.identity_of(jacobian))
     assert sparsity["simulator_versions"] == {"rollouts": OLD, "jacobians": OLD} and sparsity["versions"]["jax"] != "1.0"
 
 
@@ -329,7 +338,7 @@ def test_stores_of_different_runs_are_not_one_run(tmp_path, name, value):
     with pytest.raises(UserError, match=rf"sparsity-1.zarr is of {name} {value!r}, .*sparsity-0.zarr of "):
         opened("summary", {"sparsity": paths})
     with pytest.raises(UserError, match=rf"is of {name} {value!r}"):
-        stores.identity_of(*(stores.open_store(path) for path in paths))
+        runs.identity_of(*(open_store(path) for path in paths))
 
 
 def test_the_ablation_takes_jacobians_that_know_no_thresholds_and_no_others(tmp_path):
@@ -351,7 +360,7 @@ def test_a_world_model_that_the_study_does_not_have(tmp_path):
 def test_tables_and_figures_compare_the_settings_of_each_policy(tmp_path):
     of_both = [(kind, policy) for kind in ("summary", "patterns") for policy in ("noise", "zero")]
     paths = [made(tmp_path, kind, policy=policy, name=f"{kind}-{policy}.zarr") for kind, policy in of_both]
-    table = settings.TableStage.model_validate_json(studies.table_settings(STUDY, ["summary", "patterns"]))
+    table = TableStage.model_validate_json(studies.table_settings(STUDY, ["summary", "patterns"]))
     of_all = FigureStage.model_validate_json(studies.study_figure_settings(STUDY, "agents", ["summary", "patterns"]))
     of_one = FigureStage.model_validate_json(studies.figure_settings(STUDY, {"threshold_sweep": ["summary"]}, "noise"))
     for stage in (table, of_all):

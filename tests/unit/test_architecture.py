@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import figure_settings, settings, sources, task_sizes
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
+from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.settings import figures as figure_settings
+from dynamic_sparsity.settings.policies import PolicySettings
+from dynamic_sparsity.tasks import sizes as task_sizes
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 PACKAGE = SOURCE / "dynamic_sparsity"
@@ -26,24 +29,29 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("part", ["simulation", "sparsity", "world_models", "figures"])
+def modules_of(room):
+    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in (PACKAGE / room).rglob("*.py")]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+@pytest.mark.parametrize("part", ["simulation", "sparsity", "world_models", "figures", "tables"])
 def test_parts_do_not_import_each_other(part):
-    others = {"simulation", "sparsity", "figures", "world_models", "stages", "cli"} - {part}
+    others = {"simulation", "sparsity", "figures", "tables", "world_models", "stages", "cli"} - {part}
     for path in (PACKAGE / part).rglob("*.py"):
         for other in others:
             assert not any(name.startswith(f"dynamic_sparsity.{other}") for name in imported(path)), (path, other)
 
 
-@pytest.mark.parametrize("part", ["sparsity", "figures"])
+@pytest.mark.parametrize("part", ["sparsity", "figures", "tables"])
 def test_jax_never_reaches(part):
-    modules = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in (PACKAGE / part).rglob("*.py")]
-    for path in sources.closure(*(module.removesuffix(".__init__") for module in modules)):
+    for path in sources.closure(*modules_of(part)):
         heavy = {name.partition(".")[0] for name in imported(path)} & {"jax", "mujoco", "mujoco_playground"}
         assert not heavy, f"{path} imports {heavy}"
 
 
-def test_settings_import_nothing_heavy():
-    for path in sources.closure("dynamic_sparsity.settings"):
+@pytest.mark.parametrize("room", ["settings", "study", "tasks"])
+def test_these_import_nothing_heavy(room):
+    for path in sources.closure(*modules_of(room)):
         top = {name.partition(".")[0] for name in imported(path)}
         assert not top & {"jax", "mujoco", "xarray", "zarr", "numpy", "pandas", "matplotlib"}, path
 
@@ -123,7 +131,7 @@ def test_figures_tables_and_policies_have_their_modules():
 
     figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
     assert figures == set(figure_settings.FigureSettings.names())
-    assert set(POLICIES) == set(settings.PolicySettings.model_fields)
+    assert set(POLICIES) == set(PolicySettings.model_fields)
 
 
 def test_links_of_the_documents_lead_somewhere():

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import cli, runtime
-from dynamic_sparsity import study as studies
-from dynamic_sparsity.experts import write_expert
+from dynamic_sparsity import cli
+from dynamic_sparsity.experts.expert import write_expert
+from dynamic_sparsity.runtime import jax_setup
+from dynamic_sparsity.study import study as studies
 from tests.unit.test_experts import made
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_tasks_prints_sizes_substeps_and_coordinates(capsys, monkeypatch):
-    monkeypatch.setattr(runtime, "configure_jax", lambda: None)  # this process has done that
+    monkeypatch.setattr(jax_setup, "configure_jax", lambda: None)  # this process has done that
     cli.main(["tasks", "CheetahRun", "FishSwim"])
     lines = capsys.readouterr().out.splitlines()
     cheetah = next(line for line in lines if line.startswith("CheetahRun")).split()

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from dynamic_sparsity.experts import read_expert
-from dynamic_sparsity.runtime import in_precision
-from dynamic_sparsity.settings import ExpertPolicy
-from dynamic_sparsity.shipped_experts import OBSERVATIONS
+from dynamic_sparsity.experts.expert import read_expert
+from dynamic_sparsity.experts.shipped import OBSERVATIONS
+from dynamic_sparsity.runtime.jax_setup import in_precision
+from dynamic_sparsity.settings.policies import ExpertPolicy
 from dynamic_sparsity.simulation.evaluation import episode_returns
 from dynamic_sparsity.simulation.policies import TrainedExpert
 from dynamic_sparsity.simulation.tasks import load_task
-from dynamic_sparsity.task_sizes import DM_CONTROL_SUITE
+from dynamic_sparsity.tasks.sizes import DM_CONTROL_SUITE
 from tests.unit.test_experts import SHIPPED, SUMS
 
 EPISODES = 4

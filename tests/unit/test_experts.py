@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import RETRAIN, Expert, check_finished, check_sizes, read_expert, write_expert
+from dynamic_sparsity.experts.expert import RETRAIN, Expert, check_finished, check_sizes, read_expert, write_expert
 
 SHIPPED = Path(__file__).resolve().parents[2] / "resources/policies"
 SUMS = dict(reversed(line.split()) for line in (SHIPPED / "SHA256SUMS").read_text().splitlines())
@@ -195,7 +195,7 @@ def test_a_shipped_expert_is_whole_and_says_where_it_comes_from(name):
 
 @pytest.mark.parametrize("name", sorted(SUMS))
 def test_a_shipped_expert_was_made_with_the_recipe_of_its_task(name):
-    from dynamic_sparsity.settings import TrainingSettings
+    from dynamic_sparsity.settings.training import TrainingSettings
     from dynamic_sparsity.simulation.recipes import ppo_settings
 
     about = read_expert(SHIPPED / name).provenance

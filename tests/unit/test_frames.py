@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity import rendering
-from dynamic_sparsity.settings import FrameSettings
+from dynamic_sparsity.runtime import rendering
+from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.simulation.frames import frames_along, render
 from dynamic_sparsity.simulation.tasks import load_task
 from tests.conftest import BACK_END

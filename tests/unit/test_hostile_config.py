@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 
-from dynamic_sparsity import config_file
-from dynamic_sparsity import study as studies
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.study import config_file
+from dynamic_sparsity.study import study as studies
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.yaml").read_text()

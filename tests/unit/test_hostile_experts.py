@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from dynamic_sparsity import experts, shipped_experts
 from dynamic_sparsity.errors import UserError, quoted
+from dynamic_sparsity.experts import expert as experts
+from dynamic_sparsity.experts import shipped as shipped_experts
 from tests.unit.hostile import (
     ANYTHING,
     GONE,

@@ -18,10 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numcodecs import Zstd
 
-from dynamic_sparsity import layout, stores
 from dynamic_sparsity.errors import UserError, printable, quoted
-from dynamic_sparsity.metadata import parsed
-from dynamic_sparsity.verification import verify_store
+from dynamic_sparsity.stores import layout
+from dynamic_sparsity.stores.digests import files_of, sha256
+from dynamic_sparsity.stores.metadata import DIGESTS, parsed
+from dynamic_sparsity.stores.opening import open_store
+from dynamic_sparsity.stores.runs import episodes_of, identity_of, open_seeds
+from dynamic_sparsity.stores.schema import labels
+from dynamic_sparsity.stores.verification import verify_store
+from dynamic_sparsity.stores.writing import EpisodeWriter, write_store
 from tests.unit.hostile import ANYTHING, GONE, MUTATIONS, SECRET, VALUES, answer, command, directory, mutated, nested, said
 from tests.unit.test_stores import about, an_episode
 
@@ -30,7 +35,7 @@ from tests.unit.test_stores import about, an_episode
 def sound(tmp_path_factory):
     """A sound store, with bounds so low that an example takes no time."""
     path = tmp_path_factory.mktemp("stores") / "s.zarr"
-    with stores.EpisodeWriter(path, 3, about(a=1)) as writer:
+    with EpisodeWriter(path, 3, about(a=1)) as writer:
         for number in range(3):
             writer.write(an_episode(number)[["jacobian", "length"]].drop_vars("activation", errors="ignore"))
     with pytest.MonkeyPatch.context() as patch:
@@ -63,15 +68,15 @@ def change(path, key, value):
 
 def seal(store):
     """Write the true digests, as the writer does; returns the store."""
-    digests = {str(file.relative_to(store)): stores.sha256(file) for file in stores.files_of(store)}
+    digests = {str(file.relative_to(store)): sha256(file) for file in files_of(store)}
     del digests["zarr.json"]
-    change(store / "zarr.json", f"attributes.{stores.DIGESTS}", json.dumps(digests))
+    change(store / "zarr.json", f"attributes.{DIGESTS}", json.dumps(digests))
     return store
 
 
 def use_all_ways(store):
     """Opens one store in every way there is; returns the dataset where it opens and everything in it can be read."""
-    dataset = answer(store, lambda: stores.open_store(store))
+    dataset = answer(store, lambda: open_store(store))
     problems = answer(store, lambda: verify_store(store))
     assert problems is not None and (dataset is not None or problems)
     for problem in problems:
@@ -79,8 +84,8 @@ def use_all_ways(store):
     assert (command(store, "inspect", str(store)) is None) == (dataset is not None)
     if dataset is None or dataset.attrs["kind"] != "jacobians":
         return None
-    assert stores.identity_of(dataset)["seed"] == stores.identity_of(dataset, dataset)["seeds"][0]
-    episodes = answer(store, lambda: list(stores.episodes_of(dataset)))
+    assert identity_of(dataset)["seed"] == identity_of(dataset, dataset)["seeds"][0]
+    episodes = answer(store, lambda: list(episodes_of(dataset)))
     return dataset if episodes is not None and not problems else None
 
 
@@ -88,14 +93,14 @@ def test_a_copy_that_is_not_damaged_is_sound(sound):
     with a_copy(sound) as store:
         assert use_all_ways(seal(store)) is not None
         assert command(store, "verify", str(store)) is None
-        assert [data.attrs["seed"] for data in stores.open_seeds([store, store], "jacobians")] == [4, 4]
+        assert [data.attrs["seed"] for data in open_seeds([store, store], "jacobians")] == [4, 4]
 
 
 def test_every_sort_of_array_that_stages_write_is_let_through(tmp_path):
     dataset = xr.Dataset(
         {
             "seconds": ((), 3.0),
-            "names": ("model", stores.labels(["a", "b"])),
+            "names": ("model", labels(["a", "b"])),
             "none": (("time", "act"), np.zeros((5, 0))),
             "nobody": ("run", np.zeros(0, np.int32)),
             "image": (("frame", "row", "rgb"), np.zeros((2, 3, 3), np.uint8)),
@@ -104,12 +109,12 @@ def test_every_sort_of_array_that_stages_write_is_let_through(tmp_path):
             "seed": ("episode", np.arange(3, dtype=np.uint64)),
             "mask": (("episode", "time"), np.zeros((3, 5), bool)),
         },
-        {"model": ["m", "n"], "threshold": [1e-3, 1e-2], "act": stores.labels([]), "kind": ("part", ["x", "y"]), "one": 1.5},
+        {"model": ["m", "n"], "threshold": [1e-3, 1e-2], "act": labels([]), "kind": ("part", ["x", "y"]), "one": 1.5},
         attrs=about("survival"),
     )
-    stores.write_store(tmp_path / "s.zarr", dataset)
+    write_store(tmp_path / "s.zarr", dataset)
     assert verify_store(tmp_path / "s.zarr") == []
-    xr.testing.assert_identical(stores.open_store(tmp_path / "s.zarr").drop_attrs(), dataset.drop_attrs())
+    xr.testing.assert_identical(open_store(tmp_path / "s.zarr").drop_attrs(), dataset.drop_attrs())
 
 
 @given(MUTATIONS)
@@ -131,7 +136,7 @@ def test_arrays_that_announce_anything(sound, name, mutations):
 @given(st.data())
 def test_chunks_of_any_bytes(sound, data):
     with a_copy(sound) as store:
-        chunk = data.draw(st.sampled_from([file for file in stores.files_of(store) if file.name != "zarr.json"]))
+        chunk = data.draw(st.sampled_from([file for file in files_of(store) if file.name != "zarr.json"]))
         content = bytearray(chunk.read_bytes())
         for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
             content[place] = data.draw(st.integers(0, 255))
@@ -177,7 +182,7 @@ def test_metadata_nested_beyond_what_python_follows(sound, name, depth):
         (store / name).write_text(text)
         assert use_all_ways(store) is None
         with pytest.raises(UserError, match="nested deeper than 32 levels"):
-            stores.open_store(store)
+            open_store(store)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_an_announcement_out_of_all_proportion_allocates_nothing(sound, array, k
         tracemalloc.stop()
         assert peak < 2**25
         with pytest.raises(UserError, match=expected):
-            stores.open_store(store)
+            open_store(store)
 
 
 @pytest.mark.parametrize("lengths", [[5, -1, 5], [5, 6, 5], [2**31 - 1] * 3])
@@ -229,7 +234,7 @@ def test_a_length_that_is_no_number_of_steps(sound, lengths):
         lying.to_zarr(store, mode="a", consolidated=False, zarr_format=3)
         assert use_all_ways(seal(store)) is None
         with pytest.raises(UserError, match=r"length \[.*whole numbers of steps, from 0 to 5"):
-            stores.open_store(store)
+            open_store(store)
 
 
 @pytest.mark.parametrize("name", ["length", "jacobian", "episode", "out_dim"])
@@ -291,9 +296,9 @@ def test_any_frame_announces_a_size_or_none(content):
 def test_verify_looks_for_no_file_outside_the_store(sound, name):
     with a_copy(sound) as store:
         name = name.format(outside=store.parent / SECRET)
-        digests = json.loads(json.loads((store / "zarr.json").read_text())["attributes"][stores.DIGESTS])
-        lying = {**digests, name: stores.sha256(store.parent / SECRET)}
-        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", json.dumps(lying))
+        digests = json.loads(json.loads((store / "zarr.json").read_text())["attributes"][DIGESTS])
+        lying = {**digests, name: sha256(store.parent / SECRET)}
+        change(store / "zarr.json", f"attributes.{DIGESTS}", json.dumps(lying))
         assert use_all_ways(store) is None
         (problem,) = verify_store(store)
         assert "is missing" in problem
@@ -307,7 +312,7 @@ def test_verify_looks_for_no_file_outside_the_store(sound, name):
 )
 def test_a_list_of_files_that_is_none(sound, digests):
     with a_copy(sound) as store:
-        change(store / "zarr.json", f"attributes.{stores.DIGESTS}", digests)
+        change(store / "zarr.json", f"attributes.{DIGESTS}", digests)
         assert use_all_ways(store) is None
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_sparsity import job_resources, task_sizes
-from dynamic_sparsity import study as studies
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+from dynamic_sparsity.study import resources as job_resources
+from dynamic_sparsity.study import study as studies
+from dynamic_sparsity.tasks import sizes as task_sizes
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
 
 RULES = Path(__file__).resolve().parents[2] / "workflow/rules"
 BLOCKS = {

@@ -2,8 +2,8 @@
 
 import mujoco
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
 from dynamic_sparsity.simulation.kinematics import kinematic_tree
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 
 XML = """
 <mujoco>

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.figure_settings import RecoveryFigure
 from dynamic_sparsity.figures import recovery as figure
-from dynamic_sparsity.sparsity.tables import model_comparisons as comparisons
-from dynamic_sparsity.sparsity.tables import recovery as table
+from dynamic_sparsity.settings.figures import RecoveryFigure
+from dynamic_sparsity.tables import model_comparisons as comparisons
+from dynamic_sparsity.tables import recovery as table
 
 SEEDS = [3, 5]
 SCORES = (

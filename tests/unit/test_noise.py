@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.noise import MEMORY_STEPS, TAPS, coloured_noise, filter_taps
 from dynamic_sparsity.simulation.policies import ACTION_LIMIT, episode_seed, make_policy, reset_key
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dynamic_sparsity.settings import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.policies import ACTION_LIMIT, Noise, TrainedExpert, Zero, make_policy
 from tests.unit.test_experts import made
 

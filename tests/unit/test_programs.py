@@ -15,7 +15,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 from numcodecs import Zstd
 
-from dynamic_sparsity import runtime
+from dynamic_sparsity.runtime.cache import cache_directory, compiled_directory, mend_compile_cache
 from dynamic_sparsity.simulation import programs
 
 
@@ -138,24 +138,24 @@ def test_the_cache_is_one_for_all_studies_of_a_user(tmp_path, monkeypatch):
         (str(tmp_path / "mine"), tmp_path / "mine/dynamic-sparsity"),
     ):
         monkeypatch.setenv("XDG_CACHE_HOME", given)
-        assert runtime.cache_directory() == expected
+        assert cache_directory() == expected
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert runtime.cache_directory() == tmp_path / ".cache/dynamic-sparsity"
+    assert cache_directory() == tmp_path / ".cache/dynamic-sparsity"
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    assert runtime.cache_directory() == Path(".cache").absolute(), "a home that cannot be written"
+    assert cache_directory() == Path(".cache").absolute(), "a home that cannot be written"
     monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path / "own"))
-    assert runtime.cache_directory() == tmp_path / "own"
+    assert cache_directory() == tmp_path / "own"
 
 
 def warn(text):
     """As jax does, in a job."""
-    runtime._mend_compile_cache()
+    mend_compile_cache()
     warnings.warn(text, stacklevel=1)
 
 
 def test_only_old_entries_that_are_damaged_go(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
-    place, content = runtime.compiled_directory(), bytes(range(256)) * 40
+    place, content = compiled_directory(), bytes(range(256)) * 40
     place.mkdir(parents=True)
     whole, zstd = zlib.compress(content), Zstd().encode(content)
     written = {"whole": whole, "zstd": zstd, "cut": whole[:-5], "cutzstd": zstd[:-5], "empty": b"", "young": whole[:-5]}
@@ -209,7 +209,7 @@ def test_kinds_of_machines_share_no_compiled_programs(monkeypatch):
 
     def directory(text):
         monkeypatch.setattr(Path, "read_text", lambda path: text if path == Path("/proc/cpuinfo") else None)
-        return runtime.compiled_directory()
+        return compiled_directory()
 
     core = "processor: {}\nmodel name: {}\ncpu MHz: {}\nflags: fpu {}\n"
     one = directory(core.format(0, "A", 2000, "avx2"))

@@ -2,7 +2,7 @@
 
 import sys
 
-from dynamic_sparsity.progress import progress
+from dynamic_sparsity.runtime.progress import progress
 
 
 def test_a_log_gets_few_lines_with_count_rate_and_time(capsys, monkeypatch):

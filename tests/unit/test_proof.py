@@ -9,10 +9,14 @@ import sys
 
 import pytest
 
-from dynamic_sparsity import settings, sources, stores
 from dynamic_sparsity.errors import UserError, quoted
+from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.settings.jacobians import JacobianStage
+from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.simulation import proof
-from dynamic_sparsity.sources import SIMULATOR
+from dynamic_sparsity.stores.metadata import DIGESTS
+from dynamic_sparsity.stores.opening import checked_attributes, open_store
 from tests.unit.hostile import GONE, VALUES, answer
 from tests.unit.test_architecture import PACKAGE
 from tests.unit.test_hostile_stores import change
@@ -38,7 +42,7 @@ def stage(name, *arguments, **section):
 def recorded(tmp_path_factory):
     """A rollout store as its stage makes it."""
     path = tmp_path_factory.mktemp("proof") / "0.zarr"
-    section = settings.RolloutStage(**STUDY).model_dump()
+    section = RolloutStage(**STUDY).model_dump()
     done = stage("rollouts", "--task", TASK, "--policy", "noise", "--seed", 0, "--output", path, **section)
     assert done.returncode == 0, done.stderr
     return path
@@ -51,7 +55,7 @@ def store(recorded, tmp_path):
 
 
 def doubt(path):
-    return proof.doubt(path, stores.checked_attributes(path, "rollouts"))
+    return proof.doubt(path, checked_attributes(path, "rollouts"))
 
 
 def alter_chunk(path):
@@ -70,7 +74,7 @@ def test_the_proof_of_a_store_that_is_whole_holds(store):
     [
         (lambda path: change(path / "zarr.json", "attributes.replay_proof", GONE), "^the store has no proof$"),
         (lambda path: change(path / "zarr.json", "attributes.replay_proof", "0" * 64), "made by other code"),
-        (lambda path: change(path / "zarr.json", f"attributes.{stores.DIGESTS}", GONE), "no list of its files"),
+        (lambda path: change(path / "zarr.json", f"attributes.{DIGESTS}", GONE), "no list of its files"),
         (alter_chunk, "qvel/c/0/0/0 has been altered"),
         (lambda path: (path / "qvel/c/0/0/0").unlink(), "qvel/c/0/0/0 is missing"),
         (lambda path: (path / "qvel/c/0/0/1").touch(), "qvel/c/0/0/1 is not in the store's list"),
@@ -100,9 +104,9 @@ def test_a_proof_of_another_version_of_the_simulator_is_made_again(store, packag
 @pytest.mark.parametrize("value", VALUES, ids=quoted)
 def test_a_proof_that_is_none_is_one_message(store, value):
     change(store / "zarr.json", "attributes.replay_proof", value)
-    assert answer(store, lambda: stores.open_store(store, "rollouts")) is None
+    assert answer(store, lambda: open_store(store, "rollouts")) is None
     with pytest.raises(UserError, match="has the replay_proof"):
-        stores.checked_attributes(store)
+        checked_attributes(store)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_a_proof_that_is_none_is_one_message(store, value):
         *((f"simulation/{name}.py", False) for name in ("noise", "policies", "rollout", "differentiate", "stagewise/step")),
         ("figures/style.py", False),
         ("sparsity/zeros.py", False),
-        ("stores.py", False),
+        ("stores/writing.py", False),
     ],
 )
 def test_the_proof_is_of_the_code_that_decides_it_and_of_no_other(tmp_path, module, decides):
@@ -129,10 +133,10 @@ def test_the_proof_is_of_the_code_that_decides_it_and_of_no_other(tmp_path, modu
 def differentiated(store):
     """What a Jacobian job prints, and its store."""
     output = store.parent / "jacobians.zarr"
-    section = settings.JacobianStage(**STUDY, jacobians={"method": "implicit"}).model_dump()
+    section = JacobianStage(**STUDY, jacobians={"method": "implicit"}).model_dump()
     done = stage("jacobians", "--rollout", store, "--output", output, **section)
     assert done.returncode == 0, done.stderr
-    return done.stdout, stores.open_store(output, "jacobians").load()
+    return done.stdout, open_store(output, "jacobians").load()
 
 
 def test_a_job_that_takes_the_proof_loads_no_program_for_it_and_computes_the_same(store):

@@ -9,11 +9,14 @@ import pytest
 import xarray as xr
 import zarr.core.metadata.v3
 
-from dynamic_sparsity import cli, stores
+from dynamic_sparsity import cli
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import read_expert
+from dynamic_sparsity.experts.expert import read_expert
 from dynamic_sparsity.stages import _common
-from dynamic_sparsity.verification import verdict_of, verify_store
+from dynamic_sparsity.stores.opening import open_store
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.verification import verdict_of, verify_store
+from dynamic_sparsity.stores.writing import _Unfinished
 from tests.unit.test_stores import chunk_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +29,7 @@ def store(tmp_path):
 
 
 def read_all(store):
-    return [episode.load() for episode in stores.episodes_of(stores.open_store(store))]
+    return [episode.load() for episode in episodes_of(open_store(store))]
 
 
 def refused(store):
@@ -65,13 +68,13 @@ def test_a_file_beside_those_of_a_store_is_no_damage(store, place, name):
 
 
 def test_a_hidden_file_that_is_there_while_a_store_is_written_is_not_listed(tmp_path, monkeypatch):
-    finish = stores._Unfinished._finish
+    finish = _Unfinished._finish
 
     def with_another(self):
         (self._beside / "jacobian/c/.nfs1").touch()
         finish(self)
 
-    monkeypatch.setattr(stores._Unfinished, "_finish", with_another)
+    monkeypatch.setattr(_Unfinished, "_finish", with_another)
     write(tmp_path / "s.zarr")
     (tmp_path / "s.zarr/jacobian/c/.nfs1").unlink()  # NFS does
     assert verify_store(tmp_path / "s.zarr") == [] and read_all(tmp_path / "s.zarr")
@@ -189,7 +192,7 @@ def test_a_store_that_has_lost_its_metadata_is_damaged(store, tmp_path):
     (store / "zarr.json").unlink()
     assert "are damaged: delete" in said_by_verify(store)
     with pytest.raises(UserError, match="is not a store"):
-        stores.open_store(store)
+        open_store(store)
 
 
 def test_too_little_memory_for_what_a_damaged_file_announces_is_damage(store, monkeypatch):
@@ -205,7 +208,7 @@ def test_a_part_of_a_store_that_was_saved_elsewhere_is_not_damaged(store, tmp_pa
     part = xr.open_zarr(store, consolidated=False).isel(episode=[0]).drop_encoding()
     del part.attrs["file_sha256"]
     part.to_zarr(tmp_path / "part.zarr", consolidated=False)
-    assert stores.open_store(tmp_path / "part.zarr").sizes["episode"] == 1
+    assert open_store(tmp_path / "part.zarr").sizes["episode"] == 1
     verdict = verdict_of(tmp_path / "part.zarr")
     assert not verdict.damage and "has no list of its files" in verdict.doubts[0]
     assert "delete" not in said_by_verify(tmp_path / "part.zarr")
@@ -222,7 +225,7 @@ def stage(monkeypatch, store, main):
 
 @pytest.mark.parametrize(("error", "words"), FAULTS, ids=NAMES)
 def test_a_stage_that_reads_lazily_says_the_same(store, monkeypatch, error, words):
-    data = stores.open_store(store)
+    data = open_store(store)
     failing(monkeypatch, chunk_of(store), error)
     message = stage(monkeypatch, store, lambda: data.jacobian.values.sum())
     assert message.startswith("error: ") and "delete" not in message and "right to write" not in message
@@ -238,7 +241,7 @@ def test_a_stage_that_lacks_a_module_says_which(store, monkeypatch):
 
 
 def test_a_stage_that_meets_damage_lazily_says_so_and_other_errors_are_the_programs(store, monkeypatch):
-    data = stores.open_store(store)
+    data = open_store(store)
     with pytest.raises(ZeroDivisionError):
         stage(monkeypatch, store, lambda: 1 / 0)
     cut(chunk_of(store))

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import WorldModelsSettings, WorldModelTraining
+from dynamic_sparsity.settings.world_models import WorldModelsSettings, WorldModelTraining
 from dynamic_sparsity.world_models import recovery, report, scores
 from dynamic_sparsity.world_models.controls import Controls, rollout_errors
 from dynamic_sparsity.world_models.data import ROLLOUT_EVERY, Transitions, split_episodes

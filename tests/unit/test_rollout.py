@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.runtime import in_precision
-from dynamic_sparsity.settings import NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.runtime.jax_setup import in_precision
+from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from dynamic_sparsity import runtime
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+from dynamic_sparsity.runtime.jax_setup import FASTER_FUSED
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pinning is Linux only")
 ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -21,7 +21,7 @@ def python(code, affinity=None, **environment):
     return subprocess.Popen(command, env={**env, **environment}, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
 
 
-CLAIM = "import os; from dynamic_sparsity import runtime; print(sorted(runtime.claim_cores(1)), flush=True); input()"
+CLAIM = "import os; from dynamic_sparsity.runtime import cores; print(sorted(cores.claim_cores(1)), flush=True); input()"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_schedulers_binding_is_respected(cores, monkeypatch, tmp_path):
 
 
 def test_one_job_per_device(tmp_path):
-    claim = CLAIM.replace("sorted(runtime.claim_cores(1))", "runtime.claim_device(), os.environ['CUDA_VISIBLE_DEVICES']")
+    claim = CLAIM.replace("sorted(cores.claim_cores(1))", "cores.claim_device(), os.environ['CUDA_VISIBLE_DEVICES']")
     given = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0, GPU-5a ,-1,1"}
     first, second, third = python(claim, **given), python(claim, **given), python(claim, **given)
     other = python(claim, **given, SLURM_JOB_ID="17")
@@ -76,13 +76,13 @@ def test_one_job_per_device(tmp_path):
 
 @pytest.mark.parametrize("visible", ["", "-1", " -1,0", ","])
 def test_without_a_device_none_is_claimed(tmp_path, visible):
-    claim = "from dynamic_sparsity import runtime; print(runtime.claim_device())"
+    claim = "from dynamic_sparsity.runtime import cores; print(cores.claim_device())"
     assert python(claim, TMPDIR=str(tmp_path), CUDA_VISIBLE_DEVICES=visible).communicate()[0] == "None\n"
 
 
 def test_jax_is_configured_before_it_is_imported():
     code = (
-        "from dynamic_sparsity import runtime; runtime.configure_jax(double_precision=True)\n"
+        "from dynamic_sparsity.runtime import jax_setup; jax_setup.configure_jax(double_precision=True)\n"
         "import os, jax; print(os.environ['XLA_FLAGS'], jax.numpy.ones(1).dtype, len(os.sched_getaffinity(0)))"
     )
     output = python(code, XLA_FLAGS="--xla_cpu_multi_thread_eigen=true").communicate()[0]
@@ -91,7 +91,8 @@ def test_jax_is_configured_before_it_is_imported():
 
 def test_the_users_own_switch_wins():
     code = (
-        "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
+        "import os; from dynamic_sparsity.runtime import jax_setup\n"
+        "jax_setup._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
     )
     own = "--xla_cpu_use_fusion_emitters=true"
     assert python(code, XLA_FLAGS=own).communicate()[0] == f"{own}\n"
@@ -99,16 +100,19 @@ def test_the_users_own_switch_wins():
 
 
 def test_large_batches_keep_xlas_own_fusion():
-    code = "import os; from dynamic_sparsity import runtime; runtime._set_xla_flags({}); print(os.environ.get('XLA_FLAGS'))"
+    code = (
+        "import os; from dynamic_sparsity.runtime import jax_setup\n"
+        "jax_setup._set_xla_flags({}); print(os.environ.get('XLA_FLAGS'))"
+    )
     assert python(code.format(True)).communicate()[0] == "None\n"
     assert "fusion_emitters=false" in python(code.format(False)).communicate()[0]
-    assert set(runtime.FASTER_FUSED) <= set(DM_CONTROL_SUITE)
+    assert set(FASTER_FUSED) <= set(DM_CONTROL_SUITE)
 
 
 def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
     code = (
         "import importlib.metadata as m, os; m.version = lambda name: '0.99.0'\n"
-        "from dynamic_sparsity import runtime; runtime._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
+        "from dynamic_sparsity.runtime import jax_setup; jax_setup._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
     )
     assert python(code).communicate()[0] == "None\n"
 
@@ -116,7 +120,7 @@ def test_a_jaxlib_that_may_not_know_the_switch_does_not_get_it():
 @pytest.mark.parametrize(("platform", "precision"), [("cpu", None), ("cuda", "highest"), ("gpu,cpu", "highest")])
 def test_an_accelerator_multiplies_in_full_precision(tmp_path, platform, precision):
     code = (
-        "from dynamic_sparsity import runtime; runtime.configure_jax(accelerator=True)\n"
+        "from dynamic_sparsity.runtime import jax_setup; jax_setup.configure_jax(accelerator=True)\n"
         "import jax; print(jax.config.jax_default_matmul_precision)"
     )
     given = {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(tmp_path)}
@@ -126,12 +130,12 @@ def test_an_accelerator_multiplies_in_full_precision(tmp_path, platform, precisi
 @pytest.mark.parametrize("newer", [False, True])
 def test_precision_within_a_block_by_either_name_of_jaxs_switch(newer):
     code = (
-        "from dynamic_sparsity import runtime; runtime.configure_jax(double_precision=True)\n"
+        "from dynamic_sparsity.runtime import jax_setup; jax_setup.configure_jax(double_precision=True)\n"
         "import jax, jax.experimental, jax.numpy as jnp\n"
         f"if {newer} and not hasattr(jax, 'enable_x64'):\n"
         "    jax.enable_x64 = jax.experimental.enable_x64; del jax.experimental.enable_x64\n"
-        "with runtime.in_precision(double=False): print(jnp.ones(1).dtype)\n"
-        "with runtime.in_precision(double=True): print(jnp.ones(1).dtype)\n"
+        "with jax_setup.in_precision(double=False): print(jnp.ones(1).dtype)\n"
+        "with jax_setup.in_precision(double=True): print(jnp.ones(1).dtype)\n"
         "print(jnp.ones(1).dtype)"
     )
     assert python(code).communicate()[0].split() == ["float32", "float64", "float64"]
@@ -139,7 +143,7 @@ def test_precision_within_a_block_by_either_name_of_jaxs_switch(newer):
 
 def test_trimesh_is_imported_where_there_is_a_mesh():
     code = (
-        "from dynamic_sparsity import runtime; runtime.configure_jax()\n"
+        "from dynamic_sparsity.runtime import jax_setup; jax_setup.configure_jax()\n"
         "import sys, mujoco; from mujoco import mjx\n"
         "print('trimesh.base' in sys.modules)\n"
         'mesh = \'<mesh name="m" vertex="0 0 0  1 0 0  0 1 0  0 0 1"/>\'\n'
@@ -153,7 +157,7 @@ def test_trimesh_is_imported_where_there_is_a_mesh():
 
 def test_too_late_is_an_error():
     code = (
-        "import jax; from dynamic_sparsity import runtime\n"
-        "try: runtime.configure_jax()\nexcept RuntimeError as error: print(error)"
+        "import jax; from dynamic_sparsity.runtime import jax_setup\n"
+        "try: jax_setup.configure_jax()\nexcept RuntimeError as error: print(error)"
     )
     assert "before jax is imported" in python(code).communicate()[0]

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dynamic_sparsity import figure_settings, settings
-from dynamic_sparsity import study as studies
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings import figures as figure_settings
+from dynamic_sparsity.settings.jacobians import JacobianSettings
+from dynamic_sparsity.settings.sparsity import SparsityStage
+from dynamic_sparsity.settings.stages import STAGES
+from dynamic_sparsity.settings.training import PolicyStage
+from dynamic_sparsity.settings.world_models import WorldModelStage
+from dynamic_sparsity.study import study as studies
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -217,17 +222,17 @@ def test_stage_settings_hold_what_the_stage_and_those_before_it_need_and_nothing
     given = json.loads(studies.stage_settings(study, "sparsity", "zero"))
     assert set(given) == {"policies", "rollouts", "jacobians", "sparsity"}
     assert given["policies"] == {"zero": {}}
-    assert settings.SparsityStage.model_validate_json(json.dumps(given)).sparsity == study.sparsity
+    assert SparsityStage.model_validate_json(json.dumps(given)).sparsity == study.sparsity
     assert studies.stage_settings(study, "rollouts", "noise") != studies.stage_settings(study, "rollouts", "zero")
 
 
 @pytest.mark.parametrize("variant", ["implicit", "unrolled-converged-float32", "finite"])
 def test_settings_of_a_path_are_those_of_its_method(variant):
     study = studies.load_study(CONFIG)
-    expected = settings.JacobianSettings.of_variant(variant).model_dump()
+    expected = JacobianSettings.of_variant(variant).model_dump()
     model = json.loads(studies.world_model_settings(study, "expert", "mlp", variant))
     figure = json.loads(studies.figure_settings(study, {"survival": ["survival"]}, "expert", variant))
-    for stage in settings.STAGES:
+    for stage in STAGES:
         values = json.loads(studies.stage_settings(study, stage, "expert", variant))
         assert values.get("jacobians", expected) == expected, stage
     assert model["jacobians"] == figure["upstream"]["expert"]["survival"]["jacobians"] == expected
@@ -254,7 +259,7 @@ def test_how_an_expert_is_trained_matters_where_it_is_trained():
 
     assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
     assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
-    settings.PolicyStage.model_validate_json(given("train", 1000)[0])
+    PolicyStage.model_validate_json(given("train", 1000)[0])
 
 
 def test_embedded_tasks_are_those_of_the_study():
@@ -336,6 +341,6 @@ def test_an_overriding_study_can_drop_a_model():
 
 def test_a_null_that_is_not_the_default_reaches_its_stage():
     study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
-    given = settings.WorldModelStage.model_validate_json(studies.world_model_settings(study, "expert", "mlp"))
+    given = WorldModelStage.model_validate_json(studies.world_model_settings(study, "expert", "mlp"))
     assert given.world_models.models["mlp"].jacobian_columns is None
     assert json.loads(studies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}

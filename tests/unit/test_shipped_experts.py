@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import write_expert
-from dynamic_sparsity.shipped_experts import LIST, of_tasks
+from dynamic_sparsity.experts.expert import write_expert
+from dynamic_sparsity.experts.shipped import LIST, of_tasks
 from tests.unit.test_experts import FINISHED, made
 
 

@@ -13,10 +13,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity import layout, stores
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.stores import labels
-from dynamic_sparsity.verification import verify_store
+from dynamic_sparsity.stores import layout, opening, writing
+from dynamic_sparsity.stores.digests import files_of
+from dynamic_sparsity.stores.opening import open_store
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import SCHEMA_VERSION, labels
+from dynamic_sparsity.stores.verification import verify_store
+from dynamic_sparsity.stores.writing import EpisodeWriter, _clear, write_store
 
 
 def an_episode(number, steps=5):
@@ -34,23 +39,23 @@ def an_episode(number, steps=5):
 
 def about(kind="jacobians", **settings):
     identity = {"task": "T", "policy": "p", "seed": 4, "method": "unrolled", "variant": "unrolled"}
-    return stores.provenance(kind, settings, **identity)
+    return provenance(kind, settings, **identity)
 
 
 def write(path, episodes=3):
     attributes = about(a=1)
-    with stores.EpisodeWriter(path, episodes, attributes) as writer:
+    with EpisodeWriter(path, episodes, attributes) as writer:
         for number in range(episodes):
             writer.write(an_episode(number))
 
 
 @pytest.mark.parametrize("shard_bytes", [1, 2500, 2**25])
 def test_round_trip_with_any_sharding(tmp_path, monkeypatch, shard_bytes):
-    monkeypatch.setattr(stores, "_SHARD_BYTES", shard_bytes)
+    monkeypatch.setattr(writing, "SHARD_BYTES", shard_bytes)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write(tmp_path / "s.zarr", episodes=5)
-        dataset = stores.open_store(tmp_path / "s.zarr", "jacobians").load()
+        dataset = open_store(tmp_path / "s.zarr", "jacobians").load()
     assert dataset.sizes["episode"] == 5
     for number in range(5):
         xr.testing.assert_equal(dataset.isel(episode=number).drop_vars("episode"), an_episode(number))
@@ -60,7 +65,10 @@ def test_round_trip_with_any_sharding(tmp_path, monkeypatch, shard_bytes):
 def test_it_opens_with_plain_xarray_and_without_warnings(tmp_path):
     write(tmp_path / "s.zarr")
     (tmp_path / "s.zarr" / ".snakemake_timestamp").touch()
-    code = "import sys; from pathlib import Path; from dynamic_sparsity import stores; stores.open_store(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from dynamic_sparsity.stores.opening import open_store\n"
+        "open_store(Path(sys.argv[1]))"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", code, str(tmp_path / "s.zarr")], check=True)
     dataset = xr.open_zarr(tmp_path / "s.zarr", consolidated=False)
     assert dataset.jacobian.sel(out_dim="b", in_dim="f").sizes == {"episode": 3, "time": 5}
@@ -69,30 +77,30 @@ def test_it_opens_with_plain_xarray_and_without_warnings(tmp_path):
 
 def test_episodes_are_cut_to_their_length(tmp_path):
     write(tmp_path / "s.zarr")
-    assert [e.sizes["time"] for e in stores.episodes_of(stores.open_store(tmp_path / "s.zarr"))] == [5, 4, 5]
+    assert [e.sizes["time"] for e in episodes_of(open_store(tmp_path / "s.zarr"))] == [5, 4, 5]
 
 
 def test_jacobians_of_smooth_motion_take_less_room_than_their_bytes(tmp_path):
     time = np.linspace(0, 3, 1000)[:, None, None]
     values = np.sin(time * np.arange(1, 25).reshape(4, 6))
-    with stores.EpisodeWriter(tmp_path / "s.zarr", 2, about()) as writer:
+    with EpisodeWriter(tmp_path / "s.zarr", 2, about()) as writer:
         for _ in range(2):
             coords = {"out_dim": labels("abcd"), "in_dim": labels("abcdef")}
             arrays = {"jacobian": (("time", "out_dim", "in_dim"), values), "length": ((), np.int32(1000))}
             writer.write(xr.Dataset(arrays, coords))
-    size = sum(file.stat().st_size for file in stores.files_of(tmp_path / "s.zarr"))
-    assert size < 2 * values.nbytes and len(stores.files_of(tmp_path / "s.zarr")) < 12
-    np.testing.assert_array_equal(stores.open_store(tmp_path / "s.zarr").jacobian[1], values)
+    size = sum(file.stat().st_size for file in files_of(tmp_path / "s.zarr"))
+    assert size < 2 * values.nbytes and len(files_of(tmp_path / "s.zarr")) < 12
+    np.testing.assert_array_equal(open_store(tmp_path / "s.zarr").jacobian[1], values)
 
 
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path):
     path = tmp_path / "s.zarr"
-    with pytest.raises(ZeroDivisionError), stores.EpisodeWriter(path, 3, {}) as writer:
+    with pytest.raises(ZeroDivisionError), EpisodeWriter(path, 3, {}) as writer:
         writer.write(an_episode(0))
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
     write(path)
-    with pytest.raises(RuntimeError, match="1 episodes written, 3 announced"), stores.EpisodeWriter(path, 3, {}) as writer:
+    with pytest.raises(RuntimeError, match="1 episodes written, 3 announced"), EpisodeWriter(path, 3, {}) as writer:
         writer.write(an_episode(0))
     assert verify_store(path) == [] and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
@@ -101,7 +109,7 @@ def test_a_failure_at_the_very_end_leaves_nothing(tmp_path, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(stores, "sha256", full)
+    monkeypatch.setattr(writing, "sha256", full)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "s.zarr")
     assert list(tmp_path.iterdir()) == []
@@ -127,14 +135,14 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
 def test_two_writers_of_one_store_never_mix(tmp_path):
     path = tmp_path / "s.zarr"
     with pytest.raises(UserError, match=r"s.zarr is not kept: .* another has asked since"):
-        with stores.EpisodeWriter(path, 2, about(a="old")) as orphan:
+        with EpisodeWriter(path, 2, about(a="old")) as orphan:
             orphan.write(an_episode(0))
             with pytest.raises(UserError, match="another process is writing"):
                 write(path, episodes=3)
             orphan.write(an_episode(1))
     assert list(tmp_path.iterdir()) == [], "nobody knows which settings the first one had"
     write(path, episodes=3)
-    assert stores.open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+    assert open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
 
 def test_clearing_waits_for_other_threads_but_not_for_a_disk_that_is_read_only(tmp_path, monkeypatch):
@@ -148,11 +156,11 @@ def test_clearing_waits_for_other_threads_but_not_for_a_disk_that_is_read_only(t
     monkeypatch.setattr(shutil, "rmtree", remove)
     busy.mkdir()
     started = time.monotonic()
-    stores._clear(busy)
+    _clear(busy)
     assert not busy.exists() and len(turns) == 3 and time.monotonic() - started > 0.09
     busy.mkdir()
-    monkeypatch.setattr(stores.os, "access", lambda *_: False)  # root may write everywhere
-    stores._clear(busy)
+    monkeypatch.setattr(writing.os, "access", lambda *_: False)  # root may write everywhere
+    _clear(busy)
     assert len(turns) == 4
 
 
@@ -163,11 +171,11 @@ def test_metadata_too_large_for_any_store_is_not_read(tmp_path):
     assert 6 * 100_000 * len(listed) < layout._LARGEST_METADATA
     os.truncate(tmp_path / "s.zarr/zarr.json", 2**26 + 1)  # sparse: it takes no room
     with pytest.raises(UserError, match="67108865 bytes, at most 67108864 are read"):
-        stores.open_store(tmp_path / "s.zarr")
+        open_store(tmp_path / "s.zarr")
 
 
 def chunk_of(path):
-    return next(file for file in stores.files_of(path / "jacobian") if "c" in file.relative_to(path).parts)
+    return next(file for file in files_of(path / "jacobian") if "c" in file.relative_to(path).parts)
 
 
 def test_verify_names_a_missing_chunk_a_flipped_byte_and_broken_metadata(tmp_path):
@@ -189,21 +197,21 @@ def test_verify_names_a_missing_chunk_a_flipped_byte_and_broken_metadata(tmp_pat
 def test_a_store_of_another_kind_or_schema_is_refused(tmp_path, monkeypatch):
     write(tmp_path / "s.zarr")
     with pytest.raises(UserError, match=r"'jacobians'.*expected 'rollouts'"):
-        stores.open_store(tmp_path / "s.zarr", "rollouts")
-    monkeypatch.setattr(stores, "SCHEMA_VERSION", stores.SCHEMA_VERSION + 1)
+        open_store(tmp_path / "s.zarr", "rollouts")
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     with pytest.raises(UserError, match="schema version 2, expected"):
-        stores.open_store(tmp_path / "s.zarr")
+        open_store(tmp_path / "s.zarr")
 
 
 def test_ragged_variables_follow_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(stores, "_SHARD_BYTES", 1)
-    with stores.EpisodeWriter(tmp_path / "s.zarr", 4, about("durations")) as writer:
+    monkeypatch.setattr(writing, "SHARD_BYTES", 1)
+    with EpisodeWriter(tmp_path / "s.zarr", 4, about("durations")) as writer:
         for number, size in enumerate([0, 2, 0, 3]):
             ragged = xr.Dataset({"run_length": ("run", np.full(size, number, np.int32))})
             writer.write(an_episode(number), ragged=ragged)
-    dataset = stores.open_store(tmp_path / "s.zarr", "durations")
+    dataset = open_store(tmp_path / "s.zarr", "durations")
     assert dataset.run_length.values.tolist() == [1, 1, 3, 3, 3] and dataset.sizes["episode"] == 4
-    assert len(stores.files_of(tmp_path / "s.zarr" / "run_length")) == 2, "one chunk and its metadata"
+    assert len(files_of(tmp_path / "s.zarr" / "run_length")) == 2, "one chunk and its metadata"
 
 
 def test_a_dataset_that_fits_in_memory(tmp_path):
@@ -211,5 +219,5 @@ def test_a_dataset_that_fits_in_memory(tmp_path):
     dataset.attrs = about("survival")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stores.write_store(tmp_path / "s.zarr", dataset)
-    assert stores.open_store(tmp_path / "s.zarr", "survival").x.sel(value="zero") == 1.0
+        write_store(tmp_path / "s.zarr", dataset)
+    assert open_store(tmp_path / "s.zarr", "survival").x.sel(value="zero") == 1.0

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from dynamic_sparsity.figure_settings import FigureSettings, FigureStyle
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import EmbeddingSettings, ResamplingSettings, TemporalSettings
+from dynamic_sparsity.settings.embedding import EmbeddingSettings
+from dynamic_sparsity.settings.figures import FigureSettings, FigureStyle
+from dynamic_sparsity.settings.resampling import ResamplingSettings
+from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.sparsity import durations, embedding, summary, survival, temporal
-from dynamic_sparsity.sparsity.tables import page
+from dynamic_sparsity.tables import page
 from tests.unit.synthetic import ATTRS, THRESHOLDS, rollout_store, sparsity_store
 
 RESAMPLING = ResamplingSettings(resamples=30)

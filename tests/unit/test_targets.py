@@ -2,9 +2,10 @@
 
 import pytest
 
-from dynamic_sparsity import reported, targets
-from dynamic_sparsity import study as studies
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.study import study as studies
+from dynamic_sparsity.study import targets
+from dynamic_sparsity.tables import reported
 
 CONFIG = {"tasks": ["CartpoleBalance"], "policies": {"expert": {}, "noise": {}}, "seeds": [0, 1]}
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from mujoco_playground import State
 
-from dynamic_sparsity import locks
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import read_expert
-from dynamic_sparsity.runtime import in_precision
-from dynamic_sparsity.settings import TrainingSettings
+from dynamic_sparsity.experts.expert import read_expert
+from dynamic_sparsity.files import locks
+from dynamic_sparsity.runtime.jax_setup import in_precision
+from dynamic_sparsity.settings.training import TrainingSettings
 from dynamic_sparsity.simulation import recipes, training
 from dynamic_sparsity.simulation.tasks import Task
-from dynamic_sparsity.task_names import DM_CONTROL_SUITE
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
 
 TASK = "CartpoleBalance"
 TINY = {

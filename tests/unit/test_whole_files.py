@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.files.whole import check_writable, whole
 from dynamic_sparsity.stages import _common
-from dynamic_sparsity.whole_files import check_writable, whole
 
 
 def test_files_take_their_names_together_at_the_end(tmp_path):
@@ -45,7 +45,7 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
 def test_a_writer_that_runs_keeps_what_it_has_written(tmp_path):
     path = tmp_path / "a.csv"
     code = (
-        "import pathlib, sys; from dynamic_sparsity.whole_files import whole\n"
+        "import pathlib, sys; from dynamic_sparsity.files.whole import whole\n"
         "with whole(pathlib.Path(sys.argv[1])) as (beside,):\n"
         "    beside.write_text('first'); print(flush=True); input()"
     )

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dynamic_sparsity import figure_settings
 from dynamic_sparsity.figures import loss_curves, recovery, recovery_conditions, recovery_size, recovery_thresholds
-from dynamic_sparsity.settings import ResamplingSettings, WorldModelsSettings
-from dynamic_sparsity.sparsity.tables import leaderboard
-from dynamic_sparsity.sparsity.tables import world_model_answers as answers
+from dynamic_sparsity.settings import figures as figure_settings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
+from dynamic_sparsity.settings.world_models import WorldModelsSettings
+from dynamic_sparsity.tables import leaderboard
+from dynamic_sparsity.tables import world_model_answers as answers
 
 SEEDS = [3, 5]
 MODELS = {

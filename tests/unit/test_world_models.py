@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
+from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelTraining
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, split_episodes
 from dynamic_sparsity.world_models.evaluation import Evaluator

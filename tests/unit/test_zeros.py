@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 
+from dynamic_sparsity.definitions.blocks import in_block
 from dynamic_sparsity.sparsity import zeros
 from tests.unit.arrays import IN_LABELS, OUT_LABELS, entries, jacobians
 
@@ -122,5 +123,5 @@ def test_padding_marks_what_is_not_there():
 @pytest.mark.parametrize(("block", "columns"), COLUMNS.items())
 def test_blocks_are_told_by_labels(block, columns):
     labels = xr.DataArray(np.array(IN_LABELS, dtype=np.dtypes.StringDType()), dims="in_dim")
-    assert list(np.flatnonzero(zeros.in_block(labels, block))) == list(columns)
+    assert list(np.flatnonzero(in_block(labels, block))) == list(columns)
     assert IN_LABELS[:4] == OUT_LABELS

@@ -7,10 +7,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity import shipped_experts, sources, task_sizes
-from dynamic_sparsity import study as studies
-from dynamic_sparsity.job_resources import accelerators, request
-from dynamic_sparsity.whole_files import check_writable
+from dynamic_sparsity.experts import shipped
+from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.study import study as studies
+from dynamic_sparsity.tasks import sizes
+from dynamic_sparsity.study.resources import accelerators, request
+from dynamic_sparsity.files.whole import check_writable
 
 STUDY = or_exit(
     studies.load_study,
@@ -23,7 +25,7 @@ SHIPS = STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
 STUDY, WITHOUT_EXPERTS = or_exit(
     studies.with_experts,
     STUDY,
-    or_exit(shipped_experts.tasks_with_files, EXPERTS) if SHIPS else [],
+    or_exit(shipped.tasks_with_files, EXPERTS) if SHIPS else [],
 )
 if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
@@ -55,7 +57,7 @@ ENVIRONMENT = (
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
 FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 
-# The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.sparsity.tables.
+# The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.tables.
 TABLES = {
     "claims": ["summary", "patterns", "rollouts"],
     "returns": ["rollouts"],
@@ -323,7 +325,7 @@ def smallest_task_first(seeds=()):
 
     Jobs of one task that start together wait for the one that compiles; so other tasks go on meanwhile.
     """
-    smallest = min(STUDY.tasks, key=lambda task: task_sizes.ALL[task].entries)
+    smallest = min(STUDY.tasks, key=lambda task: sizes.ALL[task].entries)
     in_its_figures = (smallest, STUDY.policies_of(smallest)[0])
     policies = STUDY.policies.names
 

@@ -13,7 +13,7 @@ atexit.register(gc.freeze)
 SOURCE_ROOT = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE_ROOT))
 
-from dynamic_sparsity import config_file
+from dynamic_sparsity.study import config_file
 from dynamic_sparsity.errors import UserError
 
 

@@ -2,8 +2,10 @@
 
 import hashlib
 
-from dynamic_sparsity import reported, shipped_experts, targets
-from dynamic_sparsity.settings import policies_in
+from dynamic_sparsity.experts import shipped
+from dynamic_sparsity.settings.policies import policies_in
+from dynamic_sparsity.study import targets
+from dynamic_sparsity.tables import reported
 
 
 @functools.cache
@@ -48,7 +50,7 @@ def in_order(paths):
 @functools.cache
 def shipped(*tasks):
     """The experts that are shipped, by task; stops Snakemake for a task without any."""
-    return or_exit(shipped_experts.of_tasks, EXPERTS, list(tasks))
+    return or_exit(shipped.of_tasks, EXPERTS, list(tasks))
 
 
 SHIPPED = (

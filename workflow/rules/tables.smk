@@ -25,7 +25,7 @@ rule table:
             STUDY, TABLES[wildcards.table]
         ),
         code=lambda wildcards: code(
-            "table", f"dynamic_sparsity.sparsity.tables.{wildcards.table}"
+            "table", f"dynamic_sparsity.tables.{wildcards.table}"
         ),
         order=lambda wildcards: in_order(table_stores(wildcards)),
         paper=lambda wildcards: reported_digest(wildcards.table),

@@ -10,9 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import AgentsFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.stores import joined_runs
+from dynamic_sparsity.settings.figures import AgentsFigure
+from dynamic_sparsity.stores.runs import joined_runs
 
 _COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREY}
 _MARKERS = {"expert": "o", "noise": "s", "zero": "D"}

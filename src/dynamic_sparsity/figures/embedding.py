@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import EmbeddingFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import EmbeddingFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: EmbeddingFigure) -> Figure:

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dynamic_sparsity.figure_settings import LossCurvesFigure
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import names
+from dynamic_sparsity.settings.figures import LossCurvesFigure
 
 _COLUMNS = 4
 

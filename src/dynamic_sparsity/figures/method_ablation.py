@@ -10,9 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import MethodAblationFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import REFERENCE
+from dynamic_sparsity.settings.ablation import REFERENCE
+from dynamic_sparsity.settings.figures import MethodAblationFigure
 
 _METHOD_COLOURS = {
     "exact": style.GREEN,

@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import PatternTimelineFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import PatternTimelineFigure
 
 _OTHERS = "rarer"
 

@@ -10,9 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity import learnt
-from dynamic_sparsity.figure_settings import RecoveryFigure
+from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import RecoveryFigure
 
 _MARKERS = "osD^vP*X<>hp"
 _LINES = ((0, (1, 4)), "--", "-.", ":")

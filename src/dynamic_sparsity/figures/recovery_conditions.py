@@ -9,10 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity import learnt
-from dynamic_sparsity.figure_settings import RecoveryConditionsFigure
+from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import names
+from dynamic_sparsity.settings.figures import RecoveryConditionsFigure
 
 _NAMES = {"all": "all", "free": "free", "contact": "contact", "limit": "limit", "near_switch": "near\nswitch"}
 

@@ -11,10 +11,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity import learnt
-from dynamic_sparsity.figure_settings import RecoverySizeFigure
+from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import WorldModelSettings
+from dynamic_sparsity.settings.figures import RecoverySizeFigure
+from dynamic_sparsity.settings.world_models import WorldModelSettings
 
 _MARKERS = "osD^vP*X"
 

@@ -9,10 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dynamic_sparsity import learnt
-from dynamic_sparsity.figure_settings import RecoveryThresholdsFigure
+from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import names
+from dynamic_sparsity.settings.figures import RecoveryThresholdsFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Figure:

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import RoughnessFigure
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings import REFERENCE, ROUGH
+from dynamic_sparsity.settings.ablation import REFERENCE, ROUGH
+from dynamic_sparsity.settings.figures import RoughnessFigure
 
 _COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREEN}
 _COLUMNS = 4

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import SparsityOverTimeFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import SparsityOverTimeFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figure:

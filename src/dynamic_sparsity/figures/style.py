@@ -10,8 +10,8 @@ from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dynamic_sparsity.figure_settings import FigureStyle
-from dynamic_sparsity.whole_files import whole
+from dynamic_sparsity.files.whole import whole
+from dynamic_sparsity.settings.figures import FigureStyle
 
 # Okabe and Ito (2008), "Color universal design".
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"

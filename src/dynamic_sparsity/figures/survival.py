@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import SurvivalFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import SurvivalFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:

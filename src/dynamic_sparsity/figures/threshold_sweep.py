@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import xarray as xr
 from matplotlib.figure import Figure
 
-from dynamic_sparsity.figure_settings import ThresholdSweepFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import ThresholdSweepFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: ThresholdSweepFigure) -> Figure:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dynamic_sparsity.figure_settings import ZeroFractionFigure
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.settings.figures import ZeroFractionFigure
 
 
 def draw(stores: Sequence[xr.Dataset], settings: ZeroFractionFigure) -> Figure:

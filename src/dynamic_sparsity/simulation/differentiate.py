@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import Method, Solver
+from dynamic_sparsity.settings.jacobians import Method, Solver
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import KINDS, Activity, Constraints
 from dynamic_sparsity.simulation.finite import FiniteDifferences
@@ -18,7 +18,7 @@ from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.replay import step_difference
 from dynamic_sparsity.simulation.tasks import Task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded
-from dynamic_sparsity.stores import CONSTRAINT, IN, OUT, TIME, labels, padded
+from dynamic_sparsity.stores.schema import CONSTRAINT, IN, OUT, TIME, labels, padded
 
 LARGE_CHUNK_STEPS = 1000
 """Control steps side by side on an accelerator, which fills only with many."""
@@ -30,7 +30,7 @@ _BATCHES = {
     "differences": ((10_000, 1),),
     "finite": ((10_000, CHUNK_STEPS),),
 }
-"""By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m tests.benchmarks batches`
+"""By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m benchmarks batches`
 measures the first three again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
 operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` holds
 matrices and gains up to larger sizes; `exact` takes the few steps whose solver did not converge, padded to a whole batch;

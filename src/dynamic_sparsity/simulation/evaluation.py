@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dynamic_sparsity.experts import Expert
-from dynamic_sparsity.progress import progress
-from dynamic_sparsity.settings import ExpertPolicy, NoisePolicy, ZeroPolicy
+from dynamic_sparsity.experts.expert import Expert
+from dynamic_sparsity.runtime.progress import progress
+from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, ZeroPolicy
 from dynamic_sparsity.simulation.policies import Noise, Policy, TrainedExpert, Zero
 from dynamic_sparsity.simulation.rollout import Roller
 from dynamic_sparsity.simulation.tasks import Task

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int, UInt8
 
-from dynamic_sparsity.settings import FrameSettings
+from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.simulation.tasks import Task
 
 

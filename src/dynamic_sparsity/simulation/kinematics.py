@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 
 
 def kinematic_tree(model: mujoco.MjModel) -> KinematicTree:

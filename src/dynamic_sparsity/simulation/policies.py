@@ -1,6 +1,6 @@
 """Who acts: a policy turns an observation and pre-drawn noise into an action.
 
-To add one, write a class with `draws` and `act` (see `Policy`), give it settings in `settings.PolicySettings`
+To add one, write a class with `draws` and `act` (see `Policy`), give it settings in `settings.policies.PolicySettings`
 and name it in `POLICIES`.
 """
 
@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dynamic_sparsity.experts import Expert
-from dynamic_sparsity.settings import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.experts.expert import Expert
+from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
 from dynamic_sparsity.simulation.noise import coloured_noise
 
 ACTION_LIMIT = 1 - 1e-4

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dynamic_sparsity import digests, sources, stores
 from dynamic_sparsity.errors import quoted
-from dynamic_sparsity.sources import SIMULATOR
+from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.stores import digests
+from dynamic_sparsity.stores.metadata import DIGESTS
+from dynamic_sparsity.stores.provenance import code_versions
 
 ATTRIBUTE = "replay_proof"
 """Of a rollout store: `proof_code` of the stage that recorded it, which leaves no store where a step does not replay."""
@@ -31,11 +34,11 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
         return "the store has no proof"
     if code != proof_code():
         return "its proof was made by other code"
-    recorded, running = attributes["versions"], stores.code_versions()["versions"]
+    recorded, running = attributes["versions"], code_versions()["versions"]
     for package in SIMULATOR:
         if recorded.get(package) != running[package]:
             return f"its proof was made with {package} {quoted(recorded.get(package))}, this is {running[package]}"
-    listed = attributes.get(stores.DIGESTS)
+    listed = attributes.get(DIGESTS)
     if not listed:
         return f"{path} has no list of its files"
     compared = digests.compare(path, listed)

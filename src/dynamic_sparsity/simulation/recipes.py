@@ -10,7 +10,7 @@ from typing import Any
 from mujoco_playground.config import dm_control_suite_params
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import TrainingSettings
+from dynamic_sparsity.settings.training import TrainingSettings
 
 _NETWORKS = {"policy_layers": [32] * 4, "value_layers": [256] * 5}  # brax's defaults, which Playground uses
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.runtime import in_precision
+from dynamic_sparsity.runtime.jax_setup import in_precision
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import Task, load_task

@@ -17,7 +17,7 @@ from dynamic_sparsity.simulation.policies import Policy, episode_seed, reset_key
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
-from dynamic_sparsity.stores import TIME, labels, padded
+from dynamic_sparsity.stores.schema import TIME, labels, padded
 
 
 class Episode(NamedTuple):

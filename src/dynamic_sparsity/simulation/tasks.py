@@ -13,8 +13,8 @@ from typing import Any
 import mujoco
 from mujoco import mjx
 
-from dynamic_sparsity.settings import known_tasks
 from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.tasks.names import known_tasks
 
 SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS = 100, 50
 """MuJoCo's own defaults, where Playground stops after 1 to 4 iterations; MJX stops earlier at the model's tolerance."""

@@ -19,7 +19,7 @@ from brax.training.types import UInt64
 from mujoco_playground import wrapper
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.experts import Expert, read_expert, write_expert
+from dynamic_sparsity.experts.expert import Expert, read_expert, write_expert
 from dynamic_sparsity.simulation.recipes import total_steps
 from dynamic_sparsity.simulation.tasks import Task
 

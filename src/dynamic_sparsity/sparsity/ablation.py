@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import CONVERGED_REFERENCE, REFERENCE, ROUGH, AblationSettings, ResamplingSettings
+from dynamic_sparsity.settings.ablation import CONVERGED_REFERENCE, REFERENCE, ROUGH, AblationSettings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity.resampling import with_intervals
 from dynamic_sparsity.sparsity.zeros import finite_mask, zero_mask
-from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
 DEFAULT = "exact"
 """The reference for patterns at thresholds below the rounding error of differences."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import EPISODE, IN, OUT, TIME
 
 VALUES = ("non-zero", "zero")
 """Labels of the dim `value`: the state that an entry stays in."""

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from dynamic_sparsity.settings import EmbeddingSettings
-from dynamic_sparsity.sparsity.zeros import ALL
-from dynamic_sparsity.stores import EPISODE, TIME
+from dynamic_sparsity.definitions.blocks import ALL
+from dynamic_sparsity.settings.embedding import EmbeddingSettings
+from dynamic_sparsity.stores.schema import EPISODE, TIME
 
 _TRANSITION = ("qpos", "qvel", "act", "ctrl", "next_qpos", "next_qvel", "next_act")
 

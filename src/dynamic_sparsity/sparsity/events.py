@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.stores import CONSTRAINT, TIME
+from dynamic_sparsity.stores.schema import CONSTRAINT, TIME
 
 
 def events(active: xr.DataArray) -> xr.DataArray:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dynamic_sparsity.stores import IN, OUT, TIME
+from dynamic_sparsity.stores.schema import IN, OUT, TIME
 
 NO_PATTERN = -1
 """Identifier of steps with a non-finite entry, and of padding: they have no pattern."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import ResamplingSettings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
 
 
 def episode_draws(episodes: Sequence[int], resamples: int, seed: int) -> Iterator[list[np.ndarray]]:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import ResamplingSettings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity import zeros
 from dynamic_sparsity.sparsity.resampling import stratified_mean
-from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
 CONSTRAINT_KINDS = ("contact", "joint_limit", "tendon_limit")
 _COUNTS = ["zero_count", "finite_count", "free_zero_count", "free_finite_count", "length"]

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.settings import ResamplingSettings, TemporalSettings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
+from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.sparsity.events import coincidence, events
 from dynamic_sparsity.sparsity.patterns import NO_PATTERN, PatternBook, autocorrelation, follow_counts, switch_rate, switches
 from dynamic_sparsity.sparsity.resampling import stratified_mean
-from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME, episodes_of, labels
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
 EVENT_KINDS = ("any", "contact", "joint_limit", "tendon_limit", "loaded")
 """Whose events: any constraint's becoming active or inactive, one kind's, or any one's taking up or losing its force."""

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity.stores import CONSTRAINT, EPISODE, IN, OUT, TIME
-from dynamic_sparsity.zero import below
-
-STATE, ACTION, ALL = "J_s", "J_a", "[J_s J_a]"
-BLOCKS = (STATE, ACTION, ALL)
-"""The paper's J_s (columns are state variables), J_a (columns are controls), and both side by side."""
+from dynamic_sparsity.definitions.blocks import BLOCKS, in_block
+from dynamic_sparsity.definitions.zero import below
+from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME
 
 
 def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
@@ -26,12 +23,6 @@ def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
     """True where an entry is a number: neither NaN nor infinite."""
     return xr.ufuncs.isfinite(jacobian.drop_attrs(deep=False))
-
-
-def in_block(columns: xr.DataArray, block: str) -> np.ndarray:
-    """Which columns (labels of `in_dim`) belong to a block."""
-    is_control = np.strings.startswith(columns.values, "ctrl:")
-    return {STATE: ~is_control, ACTION: is_control, ALL: np.ones(len(is_control), bool)}[block]
 
 
 def per_block(entries: xr.DataArray) -> xr.DataArray:

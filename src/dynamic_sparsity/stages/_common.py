@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from dynamic_sparsity import reading
 from dynamic_sparsity.errors import UserError, printable
+from dynamic_sparsity.stores import reading
 
 _RIGHTS = "get the right to write there (ls -ld, chown, chmod)"
 _REMEDIES = {

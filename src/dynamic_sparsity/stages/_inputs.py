@@ -8,18 +8,21 @@ from typing import Any
 
 import xarray as xr
 
-from dynamic_sparsity import agreement, stores
-from dynamic_sparsity.settings import Section
+from dynamic_sparsity.settings.base import Section
+from dynamic_sparsity.stores import agreement
+from dynamic_sparsity.stores.opening import open_store
+from dynamic_sparsity.stores.runs import open_seeds
+from dynamic_sparsity.stores.schema import RUN
 
 
 def open_inputs(
-    stage: Section, paths: Mapping[str, Sequence[Path]], run: Sequence[str] = stores.RUN
+    stage: Section, paths: Mapping[str, Sequence[Path]], run: Sequence[str] = RUN
 ) -> dict[str, list[xr.Dataset]]:
     """Stores by their kind, in the order of their seeds, once they agree with `stage` and with each other.
 
     `run` names the attributes in which they must agree. Raises UserError naming what they disagree in.
     """
-    opened = {kind: stores.open_seeds(of_kind, kind) for kind, of_kind in paths.items()}
+    opened = {kind: open_seeds(of_kind, kind) for kind, of_kind in paths.items()}
     agreement.check([store for of_kind in opened.values() for store in of_kind], agreement.settings_in(stage), run=run)
     return opened
 
@@ -31,6 +34,6 @@ def open_input(stage: Section, path: Path, kind: str) -> xr.Dataset:
 
 def open_upstream(upstream: dict[str, Any], paths: Sequence[Path]) -> list[xr.Dataset]:
     """The stores of all kinds, tasks and policies that a table or figure reads, as they are given."""
-    opened = [stores.open_store(path) for path in paths]
+    opened = [open_store(path) for path in paths]
     agreement.check(opened, agreement.settings_upstream(upstream), run=())
     return opened

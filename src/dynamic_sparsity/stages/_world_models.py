@@ -9,10 +9,12 @@ from typing import Any
 
 import xarray as xr
 
-from dynamic_sparsity import stores
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import PolicySettings, Section
+from dynamic_sparsity.settings.base import Section
+from dynamic_sparsity.settings.policies import PolicySettings
 from dynamic_sparsity.stages import _inputs
+from dynamic_sparsity.stores import runs
+from dynamic_sparsity.stores.schema import RUN
 
 
 def add_inputs(options: argparse.ArgumentParser) -> None:
@@ -27,14 +29,14 @@ def open_inputs(stage: Section, given: argparse.Namespace, **more: list[Path]) -
     They may be of several policies, whose episodes are learnt from together.
     """
     paths = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
-    return _inputs.open_inputs(stage, {**paths, **more}, [name for name in stores.RUN if name != "policy"])
+    return _inputs.open_inputs(stage, {**paths, **more}, [name for name in RUN if name != "policy"])
 
 
 def identity_of(sparsity: list[xr.Dataset]) -> dict[str, Any]:
     """What the stores say of the runs that are learnt from together, whose policies become one name (`expert_noise`)."""
     acted = {data.attrs["policy"] for data in sparsity}
     together = "_".join(name for name in PolicySettings.model_fields if name in acted)
-    identity = stores.identity_of(*(data.assign_attrs(policy=together) for data in sparsity))
+    identity = runs.identity_of(*(data.assign_attrs(policy=together) for data in sparsity))
     return {**identity, "seeds": sorted({data.attrs["seed"] for data in sparsity})}
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings.ablation import AblationStage
 from dynamic_sparsity.sparsity import ablation
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import identity_of
+from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
@@ -14,12 +18,12 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--jacobian", required=True, nargs="+", type=Path, help="stores of ablation_jacobians, a seed each")
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.AblationStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = AblationStage.model_validate_json(given.settings)
     jacobians = _inputs.open_inputs(stage, {"ablation_jacobians": given.jacobian})["ablation_jacobians"]
     result = ablation.compare(jacobians, stage.ablation, stage.resampling)
-    result.attrs = stores.provenance("ablation", stage.model_dump(), **stores.identity_of(*jacobians))
-    stores.write_store(given.output, result)
+    result.attrs = provenance("ablation", stage.model_dump(), **identity_of(*jacobians))
+    write_store(given.output, result)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.progress import progress
+from dynamic_sparsity.runtime.jax_setup import configure_jax, in_precision
+from dynamic_sparsity.runtime.progress import progress
+from dynamic_sparsity.settings.ablation import AblationJacobianStage
+from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.stages import _common, _inputs, _replay
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import episodes_of, identity_of
+from dynamic_sparsity.stores.schema import EPISODE, TIME, labels, padded
+from dynamic_sparsity.stores.writing import EpisodeWriter
 
 if TYPE_CHECKING:  # jax is configured before it is imported
     from dynamic_sparsity.simulation.tasks import Task
@@ -23,27 +29,27 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--rollout", required=True, type=Path)
     given = options.parse_args()
-    stage = settings.AblationJacobianStage.model_validate_json(given.settings)
+    stage = AblationJacobianStage.model_validate_json(given.settings)
     rollout = _inputs.open_input(stage, given.rollout, "rollouts")
-    attrs = stores.provenance("ablation_jacobians", stage.model_dump(), **stores.identity_of(rollout))
-    episodes = rollout.sizes[stores.EPISODE]
-    steps = min(stage.ablation.steps or rollout.sizes[stores.TIME], rollout.sizes[stores.TIME])
-    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        runtime.configure_jax(threads=given.threads, double_precision=True)
+    attrs = provenance("ablation_jacobians", stage.model_dump(), **identity_of(rollout))
+    episodes = rollout.sizes[EPISODE]
+    steps = min(stage.ablation.steps or rollout.sizes[TIME], rollout.sizes[TIME])
+    with EpisodeWriter(given.output, episodes, attrs) as writer:
+        configure_jax(threads=given.threads, double_precision=True)
 
         from dynamic_sparsity.simulation.rollout import recorded_of
 
         task = rollout.attrs["task"]
         ways = {way: _differentiator(way, task) for way in stage.ablation.ways}
         prove = _replay.prover(given.rollout, rollout)
-        each = progress(stores.episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
+        each = progress(episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
         for number, episode in enumerate(each):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
             if prove:
                 prove(*recorded_of(episode), number)
-            sample = episode.isel({stores.TIME: chosen})
-            writer.write(_by_all_ways(sample, ways, steps).assign(step=(stores.TIME, stores.padded(chosen, steps))))
+            sample = episode.isel({TIME: chosen})
+            writer.write(_by_all_ways(sample, ways, steps).assign(step=(TIME, padded(chosen, steps))))
 
 
 def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.Dataset]:
@@ -51,14 +57,14 @@ def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.
     from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
     from dynamic_sparsity.simulation.rollout import recorded_of
 
-    chosen = settings.JacobianSettings.of_variant(way)
-    with runtime.in_precision(double=chosen.precision == "float64"):
+    chosen = JacobianSettings.of_variant(way)
+    with in_precision(double=chosen.precision == "float64"):
         task = _loaded(task_name, chosen.precision)
         differentiate = Differentiator(task, chosen.method, chosen.solver)
 
     def dataset(episode: xr.Dataset, steps: int) -> xr.Dataset:
         start, after = recorded_of(episode)
-        with runtime.in_precision(double=chosen.precision == "float64"):
+        with in_precision(double=chosen.precision == "float64"):
             return jacobian_dataset(differentiate(start), after, task, steps)
 
     return dataset
@@ -76,7 +82,7 @@ def _loaded(task_name: str, precision: str) -> Task:
 def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int], xr.Dataset]], steps: int) -> xr.Dataset:
     """One Dataset with the dim `way`; what does not depend on the way is of the first one, MJX's own step."""
     datasets = [of_way(episode, steps) for of_way in ways.values()]
-    nothing = xr.DataArray(np.full(steps, np.nan), dims=stores.TIME)
+    nothing = xr.DataArray(np.full(steps, np.nan), dims=TIME)
     each = [
         xr.Dataset(
             {
@@ -87,7 +93,7 @@ def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int]
         )
         for data in datasets
     ]
-    by_way = xr.concat(each, dim=xr.DataArray(stores.labels(ways), dims="way", name="way"))
+    by_way = xr.concat(each, dim=xr.DataArray(labels(ways), dims="way", name="way"))
     shared = datasets[0][["constraint_active", "solver_converged", "length"]]
     by_way.roughness.attrs["units"] = "1"
     return by_way.merge(shared)

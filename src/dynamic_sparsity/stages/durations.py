@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.progress import progress
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.runtime.progress import progress
+from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.sparsity import durations
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import episodes_of, identity_of
+from dynamic_sparsity.stores.schema import EPISODE, IN, OUT, TIME
+from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
@@ -18,18 +23,18 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.SparsityStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = SparsityStage.model_validate_json(given.settings)
     sparsity = _inputs.open_input(stage, given.sparsity, "sparsity")
-    attrs = stores.provenance("durations", stage.model_dump(), **stores.identity_of(sparsity))
-    episodes, steps = sparsity.sizes[stores.EPISODE], sparsity.sizes[stores.TIME]
+    attrs = provenance("durations", stage.model_dump(), **identity_of(sparsity))
+    episodes, steps = sparsity.sizes[EPISODE], sparsity.sizes[TIME]
     masks = sparsity[["zero", "finite", "length"]]
-    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        for number, episode in enumerate(progress(stores.episodes_of(masks), total=episodes, what="durations")):
+    with EpisodeWriter(given.output, episodes, attrs) as writer:
+        for number, episode in enumerate(progress(episodes_of(masks), total=episodes, what="durations")):
             runs = durations.durations(episode.zero, episode.finite)
             counts = durations.count_by_length(runs, steps).assign(runs=runs.sizes["run"], length=episode.length)
             runs["run_episode"] = xr.full_like(runs.run_length, np.int32(number))
-            labels = episode[[]].assign_coords({name: episode[name] for name in (stores.OUT, stores.IN)})
+            labels = episode[[]].assign_coords({name: episode[name] for name in (OUT, IN)})
             writer.write(xr.merge([counts, labels]), ragged=runs)
 
 

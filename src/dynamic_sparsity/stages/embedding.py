@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings.embedding import EmbeddingStage
 from dynamic_sparsity.sparsity import embedding
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import identity_of
+from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
@@ -15,13 +19,13 @@ def main() -> None:
     options.add_argument("--rollouts", required=True, nargs="+", type=Path)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.EmbeddingStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = EmbeddingStage.model_validate_json(given.settings)
     seeds = _inputs.open_inputs(stage, {"rollouts": given.rollouts, "sparsity": given.sparsity})
     result = embedding.embed(seeds["rollouts"], seeds["sparsity"], stage.embedding)
-    identity = stores.identity_of(*seeds["sparsity"])
-    result.attrs |= stores.provenance("embedding", stage.model_dump(), **identity)
-    stores.write_store(given.output, result)
+    identity = identity_of(*seeds["sparsity"])
+    result.attrs |= provenance("embedding", stage.model_dump(), **identity)
+    write_store(given.output, result)
 
 
 if __name__ == "__main__":

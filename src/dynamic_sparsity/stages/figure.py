@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from dynamic_sparsity import figure_settings, runtime
 from dynamic_sparsity.figures import style
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings import figures as figure_settings
 from dynamic_sparsity.stages import _common, _inputs
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     options = _common.parser(__doc__, several=True)
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
+    claim_cores(given.threads)
     stage = figure_settings.FigureStage.model_validate_json(given.settings)
     style.configure(stage.style)
     opened = _inputs.open_upstream(stage.upstream, given.stores)

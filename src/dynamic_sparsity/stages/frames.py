@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import rendering, runtime, settings, stores
+from dynamic_sparsity.runtime import rendering
+from dynamic_sparsity.runtime.jax_setup import configure_jax
+from dynamic_sparsity.settings.frames import FrameStage
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
@@ -14,21 +19,21 @@ def main() -> None:
     options.add_argument("--rollout", required=True, type=Path, help="rollouts of the first seed")
     options.add_argument("--embedding", required=True, type=Path)
     given = options.parse_args()
-    stage = settings.FrameStage.model_validate_json(given.settings)
+    stage = FrameStage.model_validate_json(given.settings)
     inputs = _inputs.open_inputs(stage, {"rollouts": [given.rollout], "embedding": [given.embedding]})
     rollout, embedded = inputs["rollouts"][0], inputs["embedding"][0]
     back_end = rendering.choose_back_end()
-    runtime.configure_jax(threads=given.threads)
+    configure_jax(threads=given.threads)
 
     from dynamic_sparsity.simulation.frames import frames_along
     from dynamic_sparsity.simulation.tasks import load_task
 
-    task, first = load_task(rollout.attrs["task"]), next(stores.episodes_of(rollout))
+    task, first = load_task(rollout.attrs["task"]), next(episodes_of(rollout))
     sequence = embedded.step.values[embedded.sequence.values >= 0]
     result = frames_along(task, first, sequence, stage.frames, back_end)
     identity = {name: embedded.attrs[name] for name in ("task", "policy", "method", "simulator_versions")}
-    result.attrs = stores.provenance("frames", stage.model_dump(), **identity, renderer=back_end or "none")
-    stores.write_store(given.output, result)
+    result.attrs = provenance("frames", stage.model_dump(), **identity, renderer=back_end or "none")
+    write_store(given.output, result)
     print(f"rendered with {back_end}" if back_end else "no frames: neither EGL nor OSMesa renders here")
 
 

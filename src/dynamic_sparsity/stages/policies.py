@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dynamic_sparsity import experts, locks, runtime, settings, stores
+from dynamic_sparsity.experts import expert as experts
+from dynamic_sparsity.files import locks
+from dynamic_sparsity.runtime.jax_setup import FASTER_FUSED, configure_jax
+from dynamic_sparsity.settings.training import PolicyStage
 from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stores.provenance import code_versions
 
 
 def main() -> None:
@@ -16,10 +20,10 @@ def main() -> None:
     options.add_argument("--seed", required=True, type=int)
     options.add_argument("--checkpoints", required=True, type=Path, help="directory that outlives a killed job")
     given = options.parse_args()
-    stage = settings.PolicyStage.model_validate_json(given.settings)
+    stage = PolicyStage.model_validate_json(given.settings)
     given.checkpoints.mkdir(parents=True, exist_ok=True)
     locks.lock(given.checkpoints, str(given.output))
-    runtime.configure_jax(threads=given.threads, large_batches=given.task in runtime.FASTER_FUSED, accelerator=True)
+    configure_jax(threads=given.threads, large_batches=given.task in FASTER_FUSED, accelerator=True)
 
     from dynamic_sparsity.simulation.evaluation import evaluated
     from dynamic_sparsity.simulation.recipes import episode_length, ppo_settings
@@ -30,7 +34,7 @@ def main() -> None:
     ppo = ppo_settings(task.name, stage.training)
     expert = without_training_state(Trainer(task, given.seed, ppo, given.checkpoints).run())
     returns = evaluated(task, expert, stage.training.evaluation_episodes, episode_length(task.name))
-    provenance = {**expert.provenance, "returns": returns, **stores.code_versions()}
+    provenance = {**expert.provenance, "returns": returns, **code_versions()}
     locks.check_not_refused(given.checkpoints, str(given.output))
     experts.write_expert(given.output, experts.Expert(expert.tensors, provenance))
     shutil.rmtree(given.checkpoints)

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import xarray as xr
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings.world_models import WorldModelStage
 from dynamic_sparsity.sparsity.resampling import with_intervals
 from dynamic_sparsity.stages import _common, _world_models
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.schema import labels
+from dynamic_sparsity.stores.writing import write_store
 from dynamic_sparsity.world_models import recovery
 from dynamic_sparsity.world_models.data import Transitions
 
@@ -19,8 +23,8 @@ def main() -> None:
     _world_models.add_inputs(options)
     options.add_argument("--model", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.WorldModelStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = WorldModelStage.model_validate_json(given.settings)
     seeds = _world_models.open_inputs(stage, given, world_models=given.model)
     models = seeds["world_models"]
     _world_models.check_complete(models)
@@ -32,13 +36,13 @@ def main() -> None:
     tested = recovery.tested(data, stage.world_models, training_seeds)
     result = xr.merge(
         [with_intervals(by_seed, stage.resampling), recovery.of_each_seed(by_seed, tested.novel_share), tested]
-    ).assign_coords(model=stores.labels(scored), training_seed=training_seeds)
+    ).assign_coords(model=labels(scored), training_seed=training_seeds)
     result["history"] = recovery.histories(models, list(scored), training_seeds)
     ended = {f"{data.attrs['model']}/{data.attrs['training_seed']}": data.attrs["ended"] for data in models}
     identity = _world_models.identity_of(seeds["sparsity"])
     identity["simulator_versions"] = {**models[0].attrs["simulator_versions"], **identity["simulator_versions"]}
-    result.attrs = {"ended": ended, **stores.provenance("recovery", stage.model_dump(), **identity)}
-    stores.write_store(given.output, result)
+    result.attrs = {"ended": ended, **provenance("recovery", stage.model_dump(), **identity)}
+    write_store(given.output, result)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import experts, runtime, settings, stores
-from dynamic_sparsity.progress import progress
+from dynamic_sparsity.experts import expert as experts
+from dynamic_sparsity.runtime.jax_setup import configure_jax
+from dynamic_sparsity.runtime.progress import progress
+from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
@@ -17,11 +21,11 @@ def main() -> None:
     options.add_argument("--seed", required=True, type=int)
     options.add_argument("--expert", nargs="?", type=Path, help="the expert's file, for the policy `expert`")
     given = options.parse_args()
-    stage = settings.RolloutStage.model_validate_json(given.settings)
+    stage = RolloutStage.model_validate_json(given.settings)
     trains = stage.policies.expert and stage.policies.expert.source == "train"
     remedy = experts.RETRAIN if trains else experts.REMEDY
     expert = experts.read_expert(given.expert, given.task, remedy) if given.expert else None
-    runtime.configure_jax(threads=given.threads)
+    configure_jax(threads=given.threads)
 
     from dynamic_sparsity.simulation import proof
     from dynamic_sparsity.simulation.policies import make_policy
@@ -36,7 +40,7 @@ def main() -> None:
         experts.check_sizes(given.expert, expert, roller.observation_size, task.model.nu, remedy)
     replayer = Replayer(given.task)
     episodes, steps = stage.rollouts.episodes, stage.rollouts.steps
-    attrs = stores.provenance(
+    attrs = provenance(
         "rollouts",
         stage.model_dump(),
         task=task.name,
@@ -48,7 +52,7 @@ def main() -> None:
         **({"expert": expert.provenance} if expert else {}),
     )
     worst = 0.0
-    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
+    with EpisodeWriter(given.output, episodes, attrs) as writer:
         for number in progress(range(episodes), total=episodes, what=f"rollouts {task.name}"):
             episode = roller.episode(given.seed, number, steps).trimmed()
             worst = max(worst, replayer.prove(episode.start, episode.next_state, number))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.progress import progress
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.runtime.progress import progress
+from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.sparsity import zeros
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import episodes_of, identity_of
+from dynamic_sparsity.stores.schema import EPISODE, TIME
+from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
@@ -15,18 +20,18 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--jacobian", required=True, type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.SparsityStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = SparsityStage.model_validate_json(given.settings)
     jacobian = _inputs.open_input(stage, given.jacobian, "jacobians")
-    attrs = stores.provenance(
+    attrs = provenance(
         "sparsity",
         stage.model_dump(),
         threshold=stage.sparsity.threshold,
-        **stores.identity_of(jacobian),
+        **identity_of(jacobian),
     )
-    episodes, steps = jacobian.sizes[stores.EPISODE], jacobian.sizes[stores.TIME]
-    with stores.EpisodeWriter(given.output, episodes, attrs) as writer:
-        for episode in progress(stores.episodes_of(jacobian), total=episodes, what="sparsity"):
+    episodes, steps = jacobian.sizes[EPISODE], jacobian.sizes[TIME]
+    with EpisodeWriter(given.output, episodes, attrs) as writer:
+        for episode in progress(episodes_of(jacobian), total=episodes, what="sparsity"):
             summary = zeros.summarise_episode(episode, stage.sparsity.threshold, stage.sparsity.thresholds)
             writer.write(zeros.pad_time(summary, steps))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynamic_sparsity import runtime, settings, stores
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings.resampling import PooledStage
 from dynamic_sparsity.sparsity import summary
 from dynamic_sparsity.stages import _common, _inputs
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.runs import identity_of
+from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
@@ -14,12 +18,12 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.PooledStage.model_validate_json(given.settings)
+    claim_cores(given.threads)
+    stage = PooledStage.model_validate_json(given.settings)
     seeds = _inputs.open_inputs(stage, {"sparsity": given.sparsity})["sparsity"]
     result = summary.summarise(seeds, stage.sparsity.threshold, stage.resampling)
-    result.attrs = stores.provenance("summary", stage.model_dump(), **stores.identity_of(*seeds))
-    stores.write_store(given.output, result)
+    result.attrs = provenance("summary", stage.model_dump(), **identity_of(*seeds))
+    write_store(given.output, result)
 
 
 if __name__ == "__main__":

@@ -7,23 +7,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from dynamic_sparsity import runtime, settings
-from dynamic_sparsity.sparsity.tables import page
+from dynamic_sparsity.files.whole import whole
+from dynamic_sparsity.runtime.cores import claim_cores
+from dynamic_sparsity.settings.tables import TableStage
 from dynamic_sparsity.stages import _common, _inputs
-from dynamic_sparsity.whole_files import whole
+from dynamic_sparsity.tables import page
 
 
 def main() -> None:
     """Parse, read, build, write."""
     options = _common.parser(__doc__)
-    options.add_argument("--table", required=True, help="name of a module in dynamic_sparsity.sparsity.tables")
+    options.add_argument("--table", required=True, help="name of a module in dynamic_sparsity.tables")
     options.add_argument("--paper", required=True, nargs="*", type=Path, help="CSV files of reported numbers")
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     options.add_argument("--html", required=True, type=Path)
     given = options.parse_args()
-    runtime.claim_cores(given.threads)
-    stage = settings.TableStage.model_validate_json(given.settings)
-    table = importlib.import_module(f"dynamic_sparsity.sparsity.tables.{given.table}")
+    claim_cores(given.threads)
+    stage = TableStage.model_validate_json(given.settings)
+    table = importlib.import_module(f"dynamic_sparsity.tables.{given.table}")
     reported = {path.stem: pd.read_csv(path) for path in given.paper}
     opened = _inputs.open_upstream(stage.upstream, given.stores)
     # Pooled stores are small and read number by number, so all at once; rollouts may be larger than memory.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import xarray as xr
 
-from dynamic_sparsity import runtime, settings, stores
-from dynamic_sparsity.kinematic_tree import KinematicTree
+from dynamic_sparsity.runtime.jax_setup import configure_jax
+from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelStage
 from dynamic_sparsity.stages import _common, _world_models
+from dynamic_sparsity.stores.provenance import provenance
+from dynamic_sparsity.stores.schema import IN, OUT
+from dynamic_sparsity.stores.writing import write_store
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 
 
 def main() -> None:
@@ -15,8 +19,8 @@ def main() -> None:
     _world_models.add_inputs(options)
     options.add_argument("--seed", required=True, type=int)
     given = options.parse_args()
-    stage = settings.WorldModelStage.model_validate_json(given.settings)
-    runtime.configure_jax(threads=given.threads, large_batches=True, accelerator=True)
+    stage = WorldModelStage.model_validate_json(given.settings)
+    configure_jax(threads=given.threads, large_batches=True, accelerator=True)
 
     from dynamic_sparsity.world_models import report
 
@@ -26,15 +30,15 @@ def main() -> None:
     tree = _tree(model, seeds["sparsity"][0])
     result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, given.seed, checkpoint)
     identity = {**_world_models.identity_of(seeds["sparsity"]), "model": name, "training_seed": given.seed}
-    result.attrs |= stores.provenance("world_models", stage.model_dump(), **identity)
-    stores.write_store(given.output, result)
+    result.attrs |= provenance("world_models", stage.model_dump(), **identity)
+    write_store(given.output, result)
     checkpoint.unlink(missing_ok=True)
 
 
-def _tree(model: settings.WorldModelSettings, sparsity: xr.Dataset) -> KinematicTree:
+def _tree(model: WorldModelSettings, sparsity: xr.Dataset) -> KinematicTree:
     """The task's, for the network that looks at it: the simulator takes longer to import than many a training."""
     if model.network != "graph":
-        return KinematicTree.of_one_body(sparsity.sizes[stores.IN], sparsity.sizes[stores.OUT])
+        return KinematicTree.of_one_body(sparsity.sizes[IN], sparsity.sizes[OUT])
     from dynamic_sparsity.simulation.kinematics import kinematic_tree
     from dynamic_sparsity.simulation.tasks import load_task
 

@@ -17,7 +17,7 @@ States = Float[np.ndarray, "step out_dim"]
 
 
 class Controls:
-    """What each of `settings.CONTROLS` says, from the training part of a split; in the units of the state.
+    """What each of `settings.world_models.CONTROLS` says, from the training part of a split; in the units of the state.
 
     `persistence`: nothing changes; `linear`: one least-squares fit of the next state; `neighbours`: a fit around each step,
     over its nearest 50 training steps, or twice as many as there are inputs where that is more; `static_oracle`: how often

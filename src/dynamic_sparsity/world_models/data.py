@@ -11,8 +11,8 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.settings import EPISODES_TO_SPLIT
-from dynamic_sparsity.stores import episodes_of
+from dynamic_sparsity.settings.world_models import EPISODES_TO_SPLIT
+from dynamic_sparsity.stores.runs import episodes_of
 
 PARTS = ("training", "validation", "test")
 ROLLOUT_EVERY = 5

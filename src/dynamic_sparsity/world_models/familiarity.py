@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
-from dynamic_sparsity.learnt import NOVEL_BEYOND
+from dynamic_sparsity.definitions.learnt import NOVEL_BEYOND
 from dynamic_sparsity.world_models.data import Transitions
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
 
+from dynamic_sparsity.definitions.learnt import FAMILIAR_SHARE
+from dynamic_sparsity.definitions.zero import at_most, below
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.learnt import FAMILIAR_SHARE
-from dynamic_sparsity.settings import CONTROLS, WorldModelsSettings
-from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, episodes_of, labels
+from dynamic_sparsity.settings.world_models import CONTROLS, WorldModelsSettings
+from dynamic_sparsity.stores.runs import episodes_of
+from dynamic_sparsity.stores.schema import EPISODE, IN, OUT, TIME, labels
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.controls import Controls, rollout_errors
 from dynamic_sparsity.world_models.data import Transitions, split_episodes
 from dynamic_sparsity.world_models.familiarity import novel_shares
-from dynamic_sparsity.zero import at_most, below
 
 CONDITIONS = ("all", "free", "contact", "limit", "near_switch")
 """Steps that are scored apart: all, no active constraint, an active contact, an active limit, within 2 steps of a switch.

@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
-from dynamic_sparsity.settings import WorldModelSettings, WorldModelsSettings
-from dynamic_sparsity.stores import EPISODE, IN, OUT, TIME, labels, padded
+from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelsSettings
+from dynamic_sparsity.stores.schema import EPISODE, IN, OUT, TIME, labels, padded
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models import evaluation
 from dynamic_sparsity.world_models.data import Standardiser, Transitions, split_episodes
 from dynamic_sparsity.world_models.networks import Network

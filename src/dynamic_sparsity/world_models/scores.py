@@ -15,7 +15,7 @@ import scipy.stats
 from jaxtyping import Bool, Float
 from sklearn import metrics
 
-from dynamic_sparsity.zero import at_most, below
+from dynamic_sparsity.definitions.zero import at_most, below
 
 Magnitudes = Float[np.ndarray, "step out_dim in_dim"]
 Zeros = Bool[np.ndarray, "step out_dim in_dim"]

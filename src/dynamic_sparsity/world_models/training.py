@@ -19,9 +19,9 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
-from dynamic_sparsity.settings import WorldModelSettings, WorldModelTraining
-from dynamic_sparsity.whole_files import whole
+from dynamic_sparsity.files.whole import whole
+from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelTraining
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.data import Transitions
 from dynamic_sparsity.world_models.losses import jacobian_loss, prediction_and_columns, random_columns
 from dynamic_sparsity.world_models.networks import NETWORKS, Network

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from flax import nnx
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
-from dynamic_sparsity.settings import WorldModelSettings
+from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.attention import Attention
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.experts import Experts

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dynamic_sparsity.settings import WorldModelSettings
+from dynamic_sparsity.settings.world_models import WorldModelSettings
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.mlp import Mlp
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dynamic_sparsity.kinematic_tree import KinematicTree
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.mlp import Mlp
 

@@ -1,0 +1,36 @@
+"""One measurement per process: pinned, with its own XLA switches, its result as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+ALL_CORES = sorted(os.sched_getaffinity(0))
+
+
+def start(module: str, *arguments: object, cores: list[int], **environment: str) -> subprocess.Popen:
+    """Start `python -m benchmarks.MODULE` bound to `cores`."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+
+
+def result(process: subprocess.Popen) -> dict[str, Any]:
+    """What it measured: the last line that it printed."""
+    output = process.communicate()[0]
+    if process.returncode:
+        raise RuntimeError(f"{process.args} failed")
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def measured(module: str, *arguments: object, **environment: str) -> dict[str, Any]:
+    """Run one measurement on one core."""
+    return result(start(module, *arguments, cores=ALL_CORES[-1:], **environment))

@@ -1,0 +1,74 @@
+"""The default study in a fresh copy: times (cold, warm, nothing to do, first figure), processes, disk, models; planning.
+
+Beside each number stands the bound that the project has set itself for two cores with nothing else running.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from tests.pipeline.project import ROOT, Project
+
+from dynamic_sparsity.settings.world_models import CONTROLS
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
+
+
+def measure() -> list[dict[str, object]]:
+    """Rows of what was measured and its bound, with all cores."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["DYNAMIC_SPARSITY_CACHE"] = str(Path(directory) / "cache")
+        project = Project.create(Path(directory) / "project")
+        shutil.copy2(ROOT / "config.yaml", project.path / "config.yaml")
+        rows = [_row("processes of the default study", len(project.planned()), 200, "")]
+        started = time.time()
+        rows.append(_timed("default study, nothing cached", project, 600, "--cores", "all"))
+        rows.append(_row("first figure on disk, nothing cached", _first_figure(project) - started, 150, "s"))
+        rows += [_row("results on disk", _megabytes(project.path / "results"), None, "MB")]
+        rows += [_row("programs on disk", _megabytes(Path(directory) / "cache"), None, "MB")]
+        rows += _of_models(project)
+        rows.append(_timed("nothing to do", project, 3, "--cores", "all"))
+        shutil.rmtree(project.path / "results")
+        rows.append(_timed("default study, programs kept", project, 240, "--cores", "all"))
+        config = yaml.safe_load((ROOT / "config.yaml").read_text())
+        project.configure({**config, "tasks": list(DM_CONTROL_SUITE)})
+        rows.append(_timed("dry run of 25 tasks", project, None, "--dry-run", "--quiet"))
+        return rows
+
+
+def _of_models(project: Project) -> list[dict[str, object]]:
+    """Median errors of the next state over test episodes: of models over persistence, of the plain MLP over linear."""
+    scores = pd.read_csv(project.path / "results/tables/recovery.csv")
+    scores = scores[(scores.condition == "all") & (scores.basis == "scaled")]
+    rows = []
+    for task, of_task in scores.groupby("task"):
+        error = of_task.set_index("model").one_step_error_median
+        trained = [model for model in error.index if model not in CONTROLS]
+        for model in trained:
+            rows.append(_row(f"{task}: {model} over persistence", error[model] / error["persistence"], 0.5, ""))
+        rows.append(_row(f"{task}: mlp over linear", error["mlp"] / error["linear"], 1, ""))
+    return rows
+
+
+def _first_figure(project: Project) -> float:
+    return min(path.stat().st_mtime for path in (project.path / "results/figures").glob("*.png"))
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def _timed(what: str, project: Project, bound: float | None, *arguments: str) -> dict[str, object]:
+    started = time.perf_counter()
+    project.snakemake(*arguments)
+    return _row(what, time.perf_counter() - started, bound, "s")
+
+
+def _row(what: str, value: float, bound: float | None, unit: str) -> dict[str, object]:
+    print(f"{what}: {value:.3g} {unit}", flush=True)
+    return {"what": what, "value": value, "bound": bound, "unit": unit}

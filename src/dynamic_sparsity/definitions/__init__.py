@@ -1,0 +1,1 @@
+"""What all analyses mean by the same words: a zero, a model that has learnt."""

@@ -1,0 +1,1 @@
+"""Trained policies as files: what they hold, and those that are shipped."""

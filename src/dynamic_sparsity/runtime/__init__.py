@@ -1,0 +1,1 @@
+"""The process: cores, jax and its caches, rendering, progress, digests of code. Imported before jax."""

@@ -1,0 +1,43 @@
+"""What every section of config.yaml is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_serializer,
+)
+
+Threshold = Annotated[float, Field(gt=0)]
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """Unknown keys are refused, numbers are numbers, and nothing changes after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_absent(self, handler: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        """None is written where it is not the default and so says something (`jacobian_columns: null`: all of them)."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if value is not None or (name in fields and fields[name].default is not None)
+        }
+
+
+def without_repeats(values: list[Any]) -> list[Any]:
+    """The values as they are; raises ValueError naming one that is listed twice."""
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"{repeated[0]!r} is listed more than once: remove the repeats")
+    return values

@@ -1,0 +1,1 @@
+"""The only door between arrays in memory and Zarr on disk."""

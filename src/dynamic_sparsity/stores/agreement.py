@@ -1,0 +1,182 @@
+"""Whether stores that one stage reads were made for its study: with its settings, of one run, by one simulator.
+
+Each check raises one UserError that names stores, what they disagree in, both values and the remedy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from dynamic_sparsity.errors import UserError, printable, quoted
+from dynamic_sparsity.settings.ablation import AblationStage
+from dynamic_sparsity.settings.base import Section
+from dynamic_sparsity.settings.stages import STAGES
+from dynamic_sparsity.settings.world_models import WorldModelStage, of_one_model
+from dynamic_sparsity.stores.opening import source_of
+from dynamic_sparsity.stores.reading import DELETE, reading
+from dynamic_sparsity.stores.runs import shared_identity
+from dynamic_sparsity.stores.schema import EPISODE, RUN, SIMULATING, TIME
+
+OF_ONE_SEED = ("rollouts", "jacobians", "sparsity", "durations")
+"""Kinds of stores with all episodes of a run, numbered through."""
+_OF_STEPS = OF_ONE_SEED[:3]
+_ANOTHER = ("kind", "task", "policy", "method", "variant", "seed", "seeds", "model", "training_seed")
+_ABSENT = object()
+Expected = Callable[[xr.Dataset], Mapping[str, Any]]
+"""The settings that a store should say it was made with."""
+
+
+def settings_in(stage: Section) -> Expected:
+    """What a store says that was made for `stage`: of the settings of the stage, those that the store's kind depends on."""
+    values = stage.model_dump(mode="json")
+
+    def expected(store: xr.Dataset) -> Mapping[str, Any]:
+        kind = store.attrs["kind"]
+        if isinstance(stage, WorldModelStage) and kind == "world_models":
+            if store.attrs["model"] not in values[kind]["models"]:
+                raise UserError(
+                    f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for:"
+                    " give stores of this study alone"
+                )
+            return _sections(kind, of_one_model(stage, store.attrs["model"]).model_dump(mode="json"))
+        if isinstance(stage, AblationStage) and kind == "ablation_jacobians":
+            return _sections(kind, {**values, "ablation": stage.ablation.of_jacobians.model_dump(mode="json")})
+        if kind in OF_ONE_SEED:  # of one policy, where the stage reads those of several
+            acting = {name: given for name, given in values["policies"].items() if name == store.attrs["policy"]}
+            return _sections(kind, {**values, "policies": acting})
+        return _sections(kind, values)
+
+    return expected
+
+
+def _sections(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in STAGES[kind].model_fields}
+
+
+def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
+    """The same for tables and figures, which are given the settings of each policy and kind that they read."""
+
+    def expected(store: xr.Dataset) -> Mapping[str, Any]:
+        policy, kind = store.attrs["policy"], store.attrs["kind"]
+        if kind not in upstream.get(policy, {}):
+            raise UserError(
+                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for:"
+                " give stores of this study alone"
+            )
+        return upstream[policy][kind]
+
+    return expected
+
+
+def check(stores: Sequence[xr.Dataset], expected: Expected, *, run: Sequence[str] = RUN) -> None:
+    """All checks of stores that a stage reads; `run` names the attributes in which they must agree."""
+    shared_identity(stores, run)
+    check_settings(stores, expected)
+    check_versions(stores)
+    check_copies(stores)
+    check_sizes(stores)
+    check_lengths(stores)
+
+
+def check_settings(stores: Sequence[xr.Dataset], expected: Expected) -> None:
+    """Raise UserError unless every store was made with the settings that are expected of it, key by key."""
+    others: dict[str, str] = {}
+    for store in stores:
+        if text := _first_difference(json.loads(store.attrs["settings"]), expected(store)):
+            others.setdefault(str(source_of(store)), text)
+    if others:
+        first, *more = others
+        which = f"it, and {', '.join(more[:10])}, which differ too," if more else "it"
+        raise UserError(f"{first} was made with {others[first]}: {DELETE.replace('it', which, 1)}")
+
+
+def _first_difference(said: Any, wanted: Mapping[str, Any]) -> str | None:
+    """Key and both values, in words. What is None is not written: a key that one side lacks is a difference as well."""
+    for key, value, other in _leaves(said, wanted):
+        if not _same(value, other):
+            name = printable(".".join(key))[:200]
+            has = "does not set it" if other is _ABSENT else f"has {quoted(other)}"
+            return f"{name} {'not set' if value is _ABSENT else f'= {quoted(value)}'}, this study {has}"
+    return None
+
+
+def _leaves(value: Any, other: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Keys with what both sides have there, down to what is a mapping on neither side; _ABSENT where one has nothing."""
+    sides = [side for side in (value, other) if side is not _ABSENT]
+    if not all(isinstance(side, Mapping) for side in sides) or not any(sides):
+        yield key, value, other
+        return
+    for name in sorted({name for side in sides for name in side}):
+        yield from _leaves(
+            *((_ABSENT if side is _ABSENT else side.get(name, _ABSENT)) for side in (value, other)), (*key, name)
+        )
+
+
+def _same(value: Any, other: Any) -> bool:
+    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (value, other))
+    return value == other and (numbers or value is other or json.dumps(value) == json.dumps(other))
+
+
+def check_versions(stores: Sequence[xr.Dataset]) -> None:
+    """Raise UserError unless the rollouts behind all stores were made by one simulator, and likewise the Jacobians.
+
+    Jacobians may be of another version than their rollouts: that these replay was proved when they were differentiated.
+    """
+    for kind in SIMULATING:
+        saying = [store for store in stores if kind in store.attrs["simulator_versions"]]
+        for store in saying[1:]:
+            versions, first = (each.attrs["simulator_versions"][kind] for each in (store, saying[0]))
+            for package in sorted({*versions, *first}):
+                if versions.get(package) != first.get(package):
+                    name, version, other = printable(package)[:80], versions.get(package), first.get(package)
+                    raise UserError(
+                        f"{source_of(store)}: its {kind} were made with {name} {quoted(version)}, those of"
+                        f" {source_of(saying[0])} with {quoted(other)}. Make all of them with one version: snakemake --cores"
+                        f" all -R {kind}"
+                    )
+
+
+def check_copies(stores: Sequence[xr.Dataset]) -> None:
+    """Raise UserError where two stores are of the same kind, run, seed and model: one is a copy under another name."""
+    known: dict[str, xr.Dataset] = {}
+    for store in stores:
+        same = known.setdefault(repr([store.attrs.get(name) for name in _ANOTHER]), store)
+        if same is not store:
+            raise UserError(
+                f"{source_of(store)} and {source_of(same)} hold the same"
+                f" ({', '.join(f'{name} {store.attrs[name]}' for name in _ANOTHER if name in store.attrs)}):"
+                " delete the one that is in the wrong place and run snakemake again"
+            )
+
+
+def check_sizes(stores: Sequence[xr.Dataset]) -> None:
+    """Raise UserError unless each store of one seed has as many episodes and steps as its settings say."""
+    for store in stores:
+        if store.attrs["kind"] not in OF_ONE_SEED:
+            continue
+        rollouts = json.loads(store.attrs["settings"])["rollouts"]
+        for dim, key in ((EPISODE, "episodes"), (TIME, "steps")):
+            if dim in store.sizes and store.sizes[dim] != rollouts[key]:
+                raise UserError(
+                    f"{source_of(store)} has {store.sizes[dim]} {key}, its settings say rollouts.{key} = {rollouts[key]}:"
+                    f" it is a part of a store; {DELETE}"
+                )
+
+
+def check_lengths(stores: Sequence[xr.Dataset]) -> None:
+    """Raise UserError unless the episodes of a seed have the same lengths in all stores of that seed."""
+    first: dict[tuple, tuple[xr.Dataset, list[int]]] = {}
+    for store in (each for each in stores if each.attrs["kind"] in _OF_STEPS):
+        with reading(source_of(store)):
+            lengths = store["length"].values.tolist()
+        run = store.attrs["task"], store.attrs["policy"], store.attrs["seed"]
+        same, expected = first.setdefault(run, (store, lengths))
+        if lengths != expected:
+            raise UserError(
+                f"{source_of(store)} has episodes of {quoted(lengths)} steps, {source_of(same)} of {quoted(expected)}: they"
+                f" are of different recordings; delete the older one and run snakemake again"
+            )

@@ -1,0 +1,61 @@
+"""What every store says of how it was made."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from dynamic_sparsity import __version__
+from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.stores.schema import SCHEMA_VERSION, SIMULATING
+
+_VERSIONED = (*SIMULATOR, "brax", "numpy", "xarray", "zarr")
+
+
+def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str, Any]:
+    """Attributes of a store: what it holds, the settings it was made with, and by which code.
+
+    `simulator_versions`: of the packages in SIMULATOR, by the kind of store in SIMULATING that they made: those that
+    `identity` brings along from the stores that this one is made of, and its own.
+    """
+    code = code_versions()
+    own = {kind: {name: code["versions"][name] for name in SIMULATOR}} if kind in SIMULATING else {}
+    return {
+        "kind": kind,
+        "schema_version": SCHEMA_VERSION,
+        **identity,
+        "settings": json.dumps(settings, sort_keys=True),
+        **code,
+        "simulator_versions": {**identity.get("simulator_versions", {}), **own},
+    }
+
+
+def code_versions() -> dict[str, Any]:
+    """Which code runs: this package's version and commit, and the versions of what it computes with."""
+    return {
+        "dynamic_sparsity_version": __version__,
+        "git_commit": _git_commit(),
+        "versions": {name: _version(name) for name in _VERSIONED},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@functools.cache
+def _git_commit() -> str:
+    """The commit of the code, with -dirty when it differs; `unknown` outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -1,0 +1,66 @@
+"""How many of a task's steps have no derivative to speak of.
+
+Central differences of the same step of MJX, of two widths (1e-6 and 1e-5): a step is rough where they are more than
+0.1 % of the largest entry apart. Within 1e-5 of such a state a contact closes, a limit is reached, the solver takes
+another path or the step bends strongly; no method can be right there, and a Jacobian says little about the step's
+effect. rough: share of rough steps, with the interval from resampling episodes within seeds. rough_constrained,
+rough_free: the same among steps with and without an active constraint. unconverged: share of steps in which the
+constraint solver stopped before it had converged. median, quantile_90: of the distance of the two widths over the
+largest entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dynamic_sparsity.settings.ablation import REFERENCE, ROUGH
+
+
+def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per task and policy, from the ablation stores."""
+    del paper
+    return pd.DataFrame([_row(data) for data in ablations])
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """What the table says, one sentence per task and policy."""
+    return [
+        f"{row['task']}, {row['policy']}: {row['rough']:.1%} of the steps are rough{_interval(row)}; with an active"
+        f" constraint {_share(row['rough_constrained'])}, without one {_share(row['rough_free'])}."
+        for row in frame.to_dict("records")
+    ]
+
+
+def _row(data: xr.Dataset) -> dict[str, object]:
+    first = data.isel(pair=int(np.flatnonzero(data.reference.values == REFERENCE)[0]))
+    known = np.isfinite(data.roughness.values)
+    roughness, constrained = data.roughness.values[known], data.constrained.values[known]
+    rough = roughness > ROUGH
+    return {
+        "task": data.attrs["task"],
+        "policy": data.attrs["policy"],
+        "steps": len(rough),
+        **{f"rough{end}": float(first[f"rough{end}"]) for end in ("", "_low", "_high")},
+        "rough_constrained": _mean(rough[constrained]),
+        "rough_free": _mean(rough[~constrained]),
+        "unconverged": _mean(data.unconverged.values),
+        "median": float(np.median(roughness)) if len(rough) else np.nan,
+        "quantile_90": float(np.quantile(roughness, 0.9)) if len(rough) else np.nan,
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _share(value: float) -> str:
+    return "there is none" if np.isnan(value) else f"{value:.1%}"
+
+
+def _interval(row: dict) -> str:
+    low, high = row["rough_low"], row["rough_high"]
+    return "" if np.isnan(low) or low == high else f" ({low:.1%} to {high:.1%})"
