@@ -121,12 +121,23 @@ def test_a_new_task_computes_that_task_only(project):
         ("tables/page.py", {"table"}),
         ("settings/figures.py", {"figure", "study_figure"}),
         ("study/config_errors.py", set()),
+        ("settings/world_models.py", set()),
+        ("stores/opening.py", set()),
+        ("tasks/names.py", set()),
+        ("errors.py", set()),
         ("cli.py", set()),
     ],
 )
 def test_editing_a_file_reruns_the_stages_that_use_it(project, module, rerun):
     project.edit(module)
     assert rules(project.planned()) == rerun
+
+
+@pytest.mark.parametrize("text", ["\n# A comment.\n", "\n\n"])
+def test_a_comment_and_formatting_rerun_nothing(project, text):
+    for path in (project.path / "src").rglob("*.py"):
+        path.write_text(path.read_text() + text)
+    assert project.planned() == []
 
 
 def test_editing_one_figure_redraws_it_only(project):

@@ -61,12 +61,39 @@ def test_snakemake_is_imported_nowhere():
         assert not any(name.partition(".")[0] == "snakemake" for name in imported(path)), path
 
 
-def test_every_stage_depends_on_what_it_imports_indirectly():
-    names = {path.relative_to(SOURCE).as_posix() for path in sources.closure("dynamic_sparsity.stages.jacobians")}
-    assert "dynamic_sparsity/simulation/coordinates.py" in names  # through tasks and differentiate
-    assert "dynamic_sparsity/stages/__init__.py" in names
-    assert "dynamic_sparsity/sparsity/zeros.py" not in names
-    assert not any("figures" in name for name in names)
+UPSTREAM = {"base", "policies", "training", "rollouts"}
+MASKS = UPSTREAM | {"jacobians", "sparsity"}
+ROOMS = {
+    "policies": ({"experts", "runtime", "simulation"}, {"base", "policies", "training"}),
+    "rollouts": ({"experts", "runtime", "simulation"}, UPSTREAM),
+    "jacobians": ({"runtime", "simulation"}, UPSTREAM | {"jacobians"}),
+    "ablation_jacobians": ({"runtime", "simulation"}, MASKS | {"ablation", "resampling", "tasks"}),
+    "ablation": ({"definitions", "sparsity"}, MASKS | {"ablation", "resampling", "tasks"}),
+    "sparsity": ({"definitions", "sparsity"}, MASKS),
+    "durations": ({"sparsity"}, MASKS),
+    "summary": ({"definitions", "sparsity"}, MASKS | {"resampling"}),
+    "survival": ({"sparsity"}, MASKS | {"resampling"}),
+    "patterns": ({"sparsity"}, MASKS | {"resampling", "temporal"}),
+    "embedding": ({"definitions", "sparsity"}, MASKS | {"embedding", "tasks"}),
+    "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}),
+    "world_models": (
+        {"runtime", "simulation", "tasks", "world_models"},
+        MASKS | {"resampling", "tasks", "world_models"},
+    ),
+    "recovery": ({"definitions", "sparsity", "world_models"}, MASKS | {"resampling", "tasks", "world_models"}),
+    "table": ({"tables"}, {"base", "tables"}),
+    "figure": ({"figures"}, {"base", "figures"}),
+}
+"""Of each stage: rooms whose code can change what it computes (beside stages and stores), and sections of settings."""
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_other_room_can_change_what_a_stage_computes(stage):
+    paths = sources.closure(f"dynamic_sparsity.stages.{stage}", without=sources.NO_RESULT)
+    files = [path.relative_to(PACKAGE) for path in paths if path.name != "__init__.py"]
+    rooms = {file.parts[0] for file in files} - {"stages", "stores", "settings"}
+    sections = {file.stem for file in files if file.parts[0] == "settings"}
+    assert (rooms, sections) == ROOMS[stage]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -82,17 +109,66 @@ def test_the_closure_holds_every_package_module_that_running_the_stage_loads(sta
     assert {Path(file) for file in loaded} <= set(sources.closure(f"dynamic_sparsity.stages.{stage}"))
 
 
-def test_the_digest_follows_indirect_edits_and_nothing_else(tmp_path):
+@pytest.fixture
+def edited(tmp_path):
+    """Whether the digest of a stage changes when a function edits the text of a module."""
     shutil.copytree(PACKAGE, tmp_path / "dynamic_sparsity", ignore=shutil.ignore_patterns("__pycache__"))
-    stage = "dynamic_sparsity.stages.sparsity"
-    before = sources.digest(stage, root=tmp_path)
-    (tmp_path / "dynamic_sparsity/figures/style.py").write_text("changed = True\n")
-    assert sources.digest(stage, root=tmp_path) == before
-    target = tmp_path / "dynamic_sparsity/errors.py"  # imported by settings and stores
-    target.touch()
-    assert sources.digest(stage, root=tmp_path) == before
-    target.write_text(target.read_text() + "\nchanged = True\n")
-    assert sources.digest(stage, root=tmp_path) != before
+
+    def changes(module, edit, stage="sparsity"):
+        before = sources.digest(f"dynamic_sparsity.stages.{stage}", root=tmp_path)
+        path = tmp_path / "dynamic_sparsity" / module
+        content = path.read_text()
+        assert edit(content) != content
+        path.write_text(edit(content))
+        after = sources.digest(f"dynamic_sparsity.stages.{stage}", root=tmp_path)
+        path.write_text(content)
+        return before != after
+
+    return changes
+
+
+@pytest.mark.parametrize(
+    ("module", "changes"),
+    [
+        ("settings/base.py", True),
+        ("definitions/zero.py", True),
+        ("stores/encoding.py", True),
+        ("figures/style.py", False),
+        ("settings/world_models.py", False),
+        ("errors.py", False),
+        ("files/locks.py", False),
+        ("stores/opening.py", False),
+        ("stores/layout.py", False),
+        ("stages/_common.py", False),
+        ("tasks/names.py", False),
+        ("__init__.py", False),
+    ],
+)
+def test_the_digest_follows_indirect_edits_of_what_can_change_a_result(edited, module, changes):
+    assert edited(module, lambda text: text + "\nCHANGED = True\n") == changes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("import numpy as np\n", "import numpy as np  # a comment\n\n\n", False),
+        (
+            "return below(jacobian.drop_attrs(deep=False), threshold)",
+            "return below(\n jacobian.drop_attrs(deep=False), threshold\n)",
+            False,
+        ),
+        ("True where an entry's magnitude", "TRUE where an entry's magnitude", False),
+        ("deep=False), threshold)", "deep=True), threshold)", True),
+        ("Which entries of a Jacobian", "What entries of a Jacobian", True),  # a module's docstring may be printed
+    ],
+)
+def test_the_digest_is_of_code_not_of_text(edited, old, new, changes):
+    assert edited("sparsity/zeros.py", lambda text: text.replace(old, new)) == changes
+
+
+def test_every_module_that_cannot_change_a_result_is_there():
+    for module in sources.NO_RESULT:
+        assert sources.closure(module)
 
 
 def test_relative_imports_count(tmp_path):

@@ -10,9 +10,9 @@ from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings, Zero
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer
-from dynamic_sparsity.simulation.rollout import Episode, Roller, recorded_of, rollout_dataset
+from dynamic_sparsity.simulation.rollout import Episode, Roller, rollout_dataset
 from dynamic_sparsity.simulation.tasks import load_task
-from dynamic_sparsity.simulation.transition import NextState, Recorded
+from dynamic_sparsity.simulation.transition import NextState, Recorded, recorded_of
 from tests.reference import warmed_up
 
 TASK = "CartpoleBalance"

@@ -1,40 +1,70 @@
-"""Which package files a module imports, directly or not: read from the source, nothing is executed."""
+"""Which package files a module imports, directly or not, and what of them can change a result: nothing is executed."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
 """Packages of others whose versions may change what a step computes (docs/decisions/0010-inputs-agree.md)."""
-_ROOT = Path(__file__).resolve().parents[1]
+NO_RESULT = frozenset(
+    f"dynamic_sparsity{module}"
+    for module in (
+        "",  # the version of this package
+        ".errors",
+        ".files.locks",
+        ".files.whole",
+        ".runtime.cache",
+        ".runtime.cores",
+        ".runtime.progress",
+        ".runtime.sources",
+        ".stages._common",
+        ".stages._inputs",
+        ".stores.agreement",
+        ".stores.layout",
+        ".stores.opening",
+        ".stores.reading",
+        ".stores.verification",
+        ".tasks.names",
+    )
+)
+"""Modules that refuse, lock, say something or do nothing: with other code in them a stage that ends gives the same result.
+What only they import cannot change a result either. What the arrays of a store mean is said by its schema version."""
+_ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = __name__.partition(".")[0]
 
 
-def closure(*modules: str, root: Path = _ROOT) -> list[Path]:
+def closure(*modules: str, root: Path = _ROOT, without: Collection[str] = ()) -> list[Path]:
     """Files of this package that running `modules` reads, themselves and their packages included, sorted.
 
-    Every import statement counts, wherever it stands (in a function, under a condition).
+    Every import statement counts, wherever it stands (in a function, under a condition), but for those of and in the
+    modules `without`.
     `root` is the directory that holds the package; raises ModuleNotFoundError for an unknown module.
     """
     found: set[Path] = set()
-    waiting = list(modules)
+    waiting = [module for module in modules if module not in without]
     while waiting:
         path = _file_of(waiting.pop(), root)
         if path in found:
             continue
         found.add(path)
-        waiting.extend(_imported_modules(path, root))
+        waiting.extend(module for module in _parsed(path, root).imported if module not in without)
     return sorted(found)
 
 
 def digest(*modules: str, root: Path = _ROOT) -> str:
-    """SHA-256 of the contents of `closure(*modules)`: changes when any file that they use does."""
+    """SHA-256 of the code that decides what `modules` compute: of the syntax trees of their closure without `NO_RESULT`.
+
+    Comments, formatting and docstrings of functions and classes are no part of it. A module's own docstring is: pages of
+    tables print it.
+    """
     total = hashlib.sha256()
-    for path in closure(*modules, root=root):
-        total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in closure(*modules, root=root, without=NO_RESULT):
+        total.update(path.relative_to(root).as_posix().encode() + b"\0" + _parsed(path, root).code + b"\0")
     return total.hexdigest()
 
 
@@ -46,25 +76,36 @@ def _file_of(module: str, root: Path) -> Path:
     raise ModuleNotFoundError(f"no module {module!r} under {root}")
 
 
-def _imported_modules(path: Path, root: Path) -> tuple[str, ...]:
+class _Parsed(NamedTuple):
+    imported: tuple[str, ...]
+    """Modules of this package."""
+    code: bytes
+    """The module without comments, formatting and inner docstrings."""
+
+
+def _parsed(path: Path, root: Path) -> _Parsed:
     return _parse(path, path.stat().st_mtime_ns, root)
 
 
 @cache
-def _parse(path: Path, _mtime: int, root: Path) -> tuple[str, ...]:
+def _parse(path: Path, _mtime: int, root: Path) -> _Parsed:
     relative = path.relative_to(root).with_suffix("").parts
     is_package = relative[-1] == "__init__"
     package = relative[:-1]
     names: set[str] = {".".join(package[:depth]) for depth in range(1, len(package) + 1)}
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {prefix for alias in node.names for prefix in _prefixes(alias.name)}
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             target = ".".join((*base, *(node.module or "").split("."))).strip(".")
             names |= {prefix for alias in node.names for prefix in _prefixes(f"{target}.{alias.name}")}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body[0] = ast.Pass()
     own = ".".join(package) if is_package else ".".join(relative)
-    return tuple(sorted(name for name in names if name != own and _is_ours(name, root)))
+    imported = tuple(sorted(name for name in names if name != own and _is_ours(name, root)))
+    return _Parsed(imported, ast.unparse(tree).encode())
 
 
 def _prefixes(name: str) -> set[str]:

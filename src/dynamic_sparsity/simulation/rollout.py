@@ -140,9 +140,3 @@ def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> x
         "axis": labels("xyz"),
     }
     return xr.Dataset({**arrays, **scalars}, coords=coords)
-
-
-def recorded_of(episode: xr.Dataset) -> tuple[Recorded, NextState]:
-    """The recorded transitions of one episode of a rollout store, time first."""
-    start = Recorded(*(episode[name].values for name in Recorded._fields))
-    return start, NextState(*(episode[f"next_{name}"].values for name in NextState._fields))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import xarray as xr
 from jaxtyping import Float
 from mujoco import mjx
 
@@ -29,6 +30,12 @@ class NextState(NamedTuple):
     qpos: Float[Any, "*batch nq"]
     qvel: Float[Any, "*batch nv"]
     act: Float[Any, "*batch na"]
+
+
+def recorded_of(episode: xr.Dataset) -> tuple[Recorded, NextState]:
+    """The recorded transitions of one episode of a rollout store, time first."""
+    start = Recorded(*(episode[name].values for name in Recorded._fields))
+    return start, NextState(*(episode[f"next_{name}"].values for name in NextState._fields))
 
 
 class Transition:

@@ -37,7 +37,7 @@ def main() -> None:
     with EpisodeWriter(given.output, episodes, attrs) as writer:
         configure_jax(threads=given.threads, double_precision=True)
 
-        from dynamic_sparsity.simulation.rollout import recorded_of
+        from dynamic_sparsity.simulation.transition import recorded_of
 
         task = rollout.attrs["task"]
         ways = {way: _differentiator(way, task) for way in stage.ablation.ways}
@@ -55,7 +55,7 @@ def main() -> None:
 def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.Dataset]:
     """The Jacobians of an episode by one way, in the precision of that way."""
     from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
-    from dynamic_sparsity.simulation.rollout import recorded_of
+    from dynamic_sparsity.simulation.transition import recorded_of
 
     chosen = JacobianSettings.of_variant(way)
     with in_precision(double=chosen.precision == "float64"):

@@ -35,8 +35,8 @@ def main() -> None:
         configure_jax(threads=given.threads, double_precision=double_precision, accelerator=True)
 
         from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
-        from dynamic_sparsity.simulation.rollout import recorded_of
         from dynamic_sparsity.simulation.tasks import load_task
+        from dynamic_sparsity.simulation.transition import recorded_of
 
         task = load_task(rollout.attrs["task"])
         differentiate = Differentiator(task, stage.jacobians.method, stage.jacobians.solver)
