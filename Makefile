@@ -22,7 +22,7 @@ test-cluster: $(VENV)/.slurm
 
 # Hostile configurations, policy files and stores, 10,000 of each kind; the suite tries some hundreds.
 fuzz: $(VENV)/.test
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses logical tests/unit/test_hostile_*.py
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses logical tests/*/test_hostile_*.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -75,7 +75,7 @@ def _compiled(name: str, bits: int, method: Method) -> None:
 def _rates(name: str, bits: int, steps: int) -> dict[str, float]:
     """Jacobians per second by method."""
     configure_jax(threads=1, double_precision=bits == 64, accelerator=True)
-    from tests.reference import warmed_up
+    from tests.helpers.reference import warmed_up
 
     from benchmarks.jacobians import median_ms
     from dynamic_sparsity.simulation.differentiate import Differentiator

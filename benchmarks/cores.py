@@ -24,7 +24,7 @@ def _rate(name: str) -> float:
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=True)
-    from tests.reference import warmed_up
+    from tests.helpers.reference import warmed_up
 
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.tasks import load_task

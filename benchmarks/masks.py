@@ -29,7 +29,7 @@ def _rows() -> Iterator[dict[str, object]]:
 
     configure_jax(threads=1, large_batches=True)
     import numpy as np
-    from tests.unit import systems
+    from tests.helpers import systems
 
     from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelTraining
     from dynamic_sparsity.world_models import scores

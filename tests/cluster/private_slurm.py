@@ -5,7 +5,7 @@ pids; nothing outside the given directory is touched but /etc/slurm, where the e
 made there is removed: a `slurm.conf` that is left behind makes every later `snakemake` wait for a controller.
 
 Slurm hands out cores here but binds nothing to them (TaskPlugin=task/none): what a job does with cores that it is bound to
-is tested in tests/unit/test_runtime.py.
+is tested in tests/runtime/test_runtime.py.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tests.cluster.conftest import SMOKE, SMOKE_BOUND_S, SUBMIT
 from tests.cluster.private_slurm import SLURMD_TIMEOUT, processes_of
-from tests.pipeline.project import AFTER_SPARSITY
-from tests.pipeline.test_faults import HELD_WRITES
+from tests.pipeline.project import AFTER_SPARSITY, HELD_WRITES
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"

@@ -28,6 +28,17 @@ SMALL = {
     "world_models": {"tasks": []},
 }
 FORGOTTEN = ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")  # of the test process's environment
+HELD_WRITES = """
+import time as _time
+SHARD_BYTES = 1
+_quick_flush, _held_until = EpisodeWriter._flush, _time.monotonic() + 120
+def _held_flush(self):
+    _quick_flush(self)
+    while self._attrs["kind"] == "jacobians" and Path("hold").exists() and _time.monotonic() < _held_until:
+        _time.sleep(0.1)
+EpisodeWriter._flush = _held_flush
+"""
+"""Appended to `stores/writing.py`: one episode a shard; while a file `hold` is there, a Jacobian job waits after the first."""
 AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.experts.expert import read_expert, write_expert
+from tests.helpers.experts import FINISHED, made
 from tests.pipeline.project import rules
-from tests.unit.test_experts import FINISHED, made
 
 EXPERT = "resources/policies/CartpoleBalance-0.safetensors"
 STORE = "results/rollouts/CartpoleBalance/expert/0.zarr"

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.pipeline.project import AFTER_SPARSITY, Project, rules
+from tests.pipeline.project import AFTER_SPARSITY, HELD_WRITES, Project, rules
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
@@ -30,18 +30,6 @@ def test_a_failed_job_leaves_nothing_stale(project):
     shutil.rmtree(project.path / "results")
     project.run()
     assert project.fingerprint() == reference
-
-
-HELD_WRITES = """
-import time as _time
-SHARD_BYTES = 1
-_quick_flush, _held_until = EpisodeWriter._flush, _time.monotonic() + 120
-def _held_flush(self):
-    _quick_flush(self)
-    while self._attrs["kind"] == "jacobians" and Path("hold").exists() and _time.monotonic() < _held_until:
-        _time.sleep(0.1)
-EpisodeWriter._flush = _held_flush
-"""
 
 
 @pytest.mark.parametrize("victim", ["job", "snakemake", "both"])

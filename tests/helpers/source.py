@@ -1,0 +1,6 @@
+"""Where the package's source is."""
+
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+PACKAGE = SOURCE / "dynamic_sparsity"

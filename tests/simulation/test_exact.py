@@ -1,0 +1,242 @@
+"""Method `exact`: the derivative of the step as implemented, whether the constraint solver has converged or not."""
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+from mujoco import mjx
+
+from dynamic_sparsity.simulation.differentiate import Differentiator
+from dynamic_sparsity.simulation.jacobian import in_closed_form, stagewise_jacobian, transition_jacobian
+from dynamic_sparsity.simulation.stagewise import iterations, rotations
+from dynamic_sparsity.simulation.substep import exact_step
+from dynamic_sparsity.simulation.tasks import load_task
+from dynamic_sparsity.simulation.transition import Recorded, Transition
+from tests.helpers.models import ARM, CURVED_ACTUATORS, NOWHERE, body, task_of, xml
+from tests.helpers.reference import central_differences, chained_transition_fd, warmed_up
+
+HOPPER = """<mujoco><option timestep="0.01" {option}/><default><joint damping="0.1" frictionloss="0.3"/></default>
+<worldbody>
+  <geom name="floor" type="plane" size="5 5 0.1" contype="1" conaffinity="1" condim="3"/>
+  <body pos="0 0 0.18">
+    <joint name="lift" type="slide" axis="0 0 1" frictionloss="0"/>
+    <joint name="shoulder" axis="0 1 0" range="-20 20" limited="true"/>
+    <geom type="capsule" fromto="0 0 0 0.2 0 0" size="0.03" contype="0" conaffinity="0"/>
+    <body pos="0.2 0 0">
+      <joint name="elbow" axis="0 1 0.2" range="-60 10" limited="true"/>
+      <geom type="capsule" fromto="0 0 0 0.15 0 -0.1" size="0.03" contype="1" conaffinity="1"/>
+    </body>
+  </body>
+</worldbody>
+<actuator><motor joint="shoulder"/><position joint="elbow" kp="5" kv="0.2"/></actuator></mujoco>"""
+"""Contacts, joint limits and friction loss, and a solver that is stopped early."""
+OPTIONS = {
+    "one iteration": 'iterations="1" ls_iterations="3"',
+    "two iterations, implicitfast": 'iterations="2" ls_iterations="4" integrator="implicitfast"',
+}
+
+
+def states_of(task, count=60):
+    """Steps along rollouts of the C engine, and the same kicked so hard that the solver does not converge."""
+    calm = warmed_up(task, count, keep=count)
+    kick = np.random.default_rng(1).normal(size=calm.qvel.shape) * [[3.0]]
+    kicked = calm._replace(qvel=calm.qvel + kick)
+    # Not the first: tendons' springs are at rest there, where automatic differentiation alone finds no slope.
+    return Recorded(*(jnp.asarray(np.concatenate([a[1::5], b[1::5]])) for a, b in zip(calm, kicked, strict=True)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
+    """Of `exact_step`: of the solution in the substeps that converged, of MJX's own iterations in the others."""
+    task = task_of(HOPPER.format(option=OPTIONS[name]))
+    converged = assert_the_closed_form_is_automatic_differentiation(task)
+    assert converged.any() and not converged.all(), "both kinds are there"
+
+
+def assert_the_closed_form_is_automatic_differentiation(task):
+    """With the same zeros; returns in which steps the solver converged: not in all of them."""
+    assert in_closed_form(task, "exact")
+    start = states_of(task)
+    stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(start)
+    whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start)
+    converged = np.asarray(stages.activity.converged)
+    assert not converged.all()
+    largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, rtol=0, atol=1e-10)
+    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
+    np.testing.assert_array_equal(*zeros)
+    return converged
+
+
+def mjx_step(task):
+    """The control step from `mjx.step` alone, none of our code: time first."""
+    blank = mjx.make_data(task.model, impl="jax")
+    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # come back as int64, which a loop refuses
+
+    def one(recorded):
+        data = blank.replace(**recorded._asdict())
+
+        def substep(_, data):
+            after = mjx.step(task.mjx_model, data)
+            return after.tree_replace(
+                {f"_impl.{name}": getattr(after._impl, name).astype(getattr(blank._impl, name).dtype) for name in integers}
+            )
+
+        after = jax.lax.fori_loop(0, task.substeps, substep, data)
+        return Recorded(after.qpos, after.qvel, after.act, recorded.qacc_warmstart, recorded.ctrl)
+
+    step = jax.jit(jax.vmap(one))
+    return lambda start: jax.tree.map(np.asarray, step(Recorded(*map(jnp.asarray, start))))
+
+
+def steps_of(name):
+    """Recorded-like steps; in half of FingerSpin's the spinner is at rest, held by its friction."""
+    start = warmed_up(load_task(name), 120, keep=40)
+    if name != "FingerSpin":
+        return start
+    moving = np.where(np.arange(40)[:, None] % 2, 1, [[1, 1, 0]])
+    return start._replace(qvel=start.qvel * moving, qacc_warmstart=start.qacc_warmstart * moving)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "old"), [("FingerSpin", "unrolled"), ("BallInCup", "implicit")])
+def test_exact_is_the_derivative_of_the_step_where_an_old_method_is_not(name, old):
+    """The published measure: at smooth steps, the largest error over the largest entry, against central differences."""
+    task, start = load_task(name), steps_of(name)
+    results = {method: Differentiator(task, method)(start) for method in ("exact", old)}
+    step = mjx_step(task)
+    errors = {method: [] for method in results}
+    for k in range(len(start.qpos)):
+        one = [part[k] for part in start]
+        narrow, wide = (central_differences(task, one, step, width) for width in (1e-6, 1e-5))
+        if np.abs(narrow - wide).max() < 1e-3 * np.abs(narrow).max():
+            for method, result in results.items():
+                errors[method].append(np.abs(result.jacobian[k] - narrow).max() / np.abs(narrow).max())
+    assert len(errors["exact"]) >= 30
+    assert max(errors["exact"]) < 1e-3 and np.median(errors["exact"]) < 1e-6
+    assert np.mean(np.array(errors[old]) > 0.01) > 0.1, "the states are such that the old method fails"
+
+
+@pytest.mark.slow
+def test_differences_say_which_steps_are_rough_and_are_what_the_test_says():
+    task = load_task("BallInCup")
+    start = warmed_up(task, 40, keep=12)
+    result = Differentiator(task, "differences")(start)
+    step = mjx_step(task)
+    for k in range(len(start.qpos)):
+        narrow, wide = (central_differences(task, [part[k] for part in start], step, width) for width in (1e-6, 1e-5))
+        largest = np.abs(narrow).max()
+        np.testing.assert_allclose(result.jacobian[k], narrow, atol=1e-7 * largest, err_msg=f"step {k}")
+        np.testing.assert_allclose(result.roughness[k], np.abs(narrow - wide).max() / largest, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_a_step_is_differentiated_alike_whatever_its_neighbours_need():
+    """Steps whose solver did not converge are gathered and done again: in any company they come out the same."""
+    task = load_task("FingerSpin")
+    start = warmed_up(task, 120, keep=60)
+    differentiate = Differentiator(task, "exact")
+    whole = differentiate(start)
+    unfinished = np.flatnonzero(~whole.activity.converged)
+    assert 2 <= len(unfinished) < 60
+    one = unfinished[1]
+    alone = differentiate(Recorded(*(part[one : one + 1] for part in start)))
+    np.testing.assert_array_equal(alone.jacobian[0], whole.jacobian[one])
+    implicit = Differentiator(task, "implicit")(start)
+    np.testing.assert_array_equal(whole.jacobian[whole.activity.converged], implicit.jacobian[whole.activity.converged])
+    assert not np.array_equal(whole.jacobian[one], implicit.jacobian[one])
+
+
+RESTING = xml(
+    body(height="0.5", with_whom=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'),
+    more='<tendon><fixed stiffness="2"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed></tendon>',
+)
+
+
+def at_rest(model, speed=0.0):
+    still = np.full((1, model.nv), speed)
+    return Recorded(model.qpos0[None], still, np.zeros((1, model.na)), np.zeros((1, model.nv)), np.zeros((1, model.nu)))
+
+
+@pytest.mark.slow
+def test_rotations_at_rest_have_a_slope():
+    """MJX loses those of rotations below 1e-8 (free and ball joints, springs of the latter) and of springs of tendons."""
+    task = task_of(RESTING)
+    start = Recorded(*map(np.concatenate, zip(at_rest(task.model), at_rest(task.model, 1e-9), strict=True)))
+    slopes = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start))).jacobian
+    for k in range(2):
+        truth = chained_transition_fd(task, [part[k] for part in start])
+        np.testing.assert_allclose(slopes[k], truth, atol=1e-7)
+        np.testing.assert_array_equal(np.abs(slopes[k]) < 1e-7, np.abs(truth) < 1e-7)
+
+
+@pytest.mark.slow
+def test_rotations_at_rest_have_a_slope_where_the_step_is_differentiated_as_a_whole():
+    """RK4 is unknown to the closed form; the truth is that of Euler's first step at rest and without forces: dq = h dv."""
+    free = """<mujoco><option timestep="0.01" integrator="RK4" gravity="0 0 0"/><worldbody>
+    <body><freejoint name="free"/><geom size="0.1"/></body></worldbody></mujoco>"""
+    task = task_of(free, substeps=1)
+    assert not in_closed_form(task, "exact")
+    start = Recorded(*map(jnp.asarray, at_rest(task.model)))
+    slopes = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start).jacobian[0]
+    expected = np.block([[np.eye(6), 0.01 * np.eye(6)], [np.zeros((6, 6)), np.eye(6)]])
+    np.testing.assert_allclose(slopes, expected, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_rk4_makes_the_choice_in_each_of_its_stages():
+    """A hinge at rest, held by friction: each of four solves runs no iteration, and its warm start is no derivative."""
+    held = """<mujoco><option timestep="0.01" integrator="RK4" iterations="2" ls_iterations="4"/><worldbody>
+    <body><joint name="hinge" axis="0 0 1" frictionloss="0.5" damping="0.1"/><geom size="0.1"/></body></worldbody>
+    <actuator><motor joint="hinge"/></actuator></mujoco>"""
+    task = task_of(held, substeps=1)
+    start = at_rest(task.model)
+    # Wide differences: those of 1e-6 reach later stages as 1e-8, where the solver does not stir. All is linear here.
+    truth = central_differences(task, [part[0] for part in start], mjx_step(task), 1e-3)
+    slopes = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(Recorded(*map(jnp.asarray, start)))
+    np.testing.assert_allclose(slopes.jacobian[0], truth, atol=1e-6)
+    assert truth[1, 1] < 0.9, "friction holds it, which a solver without iterations does not say"
+
+
+@pytest.mark.slow
+def test_the_iterations_of_curved_rows_and_a_ball_joint():
+    """Equality, friction loss and limit of tendons: what the small model lacks. Longer time steps make it unstable."""
+    arm = ARM.format(height="0.3", contact=NOWHERE, ball="")
+    more = CURVED_ACTUATORS.replace('"loose"', '"elbow"') + '<equality><connect site1="tip" site2="world"/></equality>'
+    stopped = xml(arm, 'timestep="0.002"', more).replace(
+        'iterations="50" ls_iterations="50" tolerance="1e-14"', 'iterations="1" ls_iterations="3"'
+    )
+    assert_the_closed_form_is_automatic_differentiation(task_of(stopped, substeps=2))
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 9e-3, 1.1e-2, 0.7, 3.0])
+def test_slopes_of_rotations_are_those_of_the_exponential(angle):
+    """By central differences of rotations as matrices, in scipy."""
+    from scipy.spatial.transform import Rotation
+
+    turn = angle * np.array([0.48, -0.6, 0.64])
+    exp, log = Rotation.from_rotvec, lambda rotation: rotation.as_rotvec()
+    eps = 1e-6
+    columns = {"turned": [], "right": [], "inverse": []}
+    for axis in np.eye(3) * eps:
+        after = [log(exp(turn).inv() * exp(side * axis) * exp(turn)) for side in (1, -1)]
+        columns["turned"].append((after[0] - after[1]) / (2 * eps))
+        after = [log(exp(turn).inv() * exp(turn + side * axis)) for side in (1, -1)]
+        columns["right"].append((after[0] - after[1]) / (2 * eps))
+        after = [log(exp(turn) * exp(side * axis)) for side in (1, -1)]
+        columns["inverse"].append((after[0] - after[1]) / (2 * eps))
+    slopes = {name: np.array(column).T for name, column in columns.items()}
+    for name, slope in (
+        ("turned", rotations.turned_by),
+        ("right", rotations.right_jacobian),
+        ("inverse", rotations.right_jacobian_inverse),
+    ):
+        np.testing.assert_allclose(slope(jnp.asarray(turn)), slopes[name], atol=2e-9, err_msg=name)
+
+
+def test_what_the_iterations_do_not_know_is_named():
+    assert iterations.obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'solver="CG"'))) == "another solver than Newton's"
+    assert iterations.obstacle(mujoco.MjModel.from_xml_string(xml(body(), 'cone="elliptic"'))) == "elliptic cones"
+    assert not in_closed_form(task_of(xml(body(), 'cone="elliptic"')), "exact")

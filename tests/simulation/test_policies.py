@@ -1,0 +1,101 @@
+"""Who acts: the shipped form of a policy is the trainer's, and its noise is what it says."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.simulation.policies import ACTION_LIMIT, Noise, TrainedExpert, Zero, make_policy
+from tests.helpers.experts import made
+
+
+def brax_networks(expert):
+    from brax.training.acme import running_statistics
+    from brax.training.agents.ppo import networks
+
+    network = networks.make_ppo_networks(
+        expert.observation_size,
+        expert.provenance["action_size"],
+        functools.partial(running_statistics.normalize, max_abs_value=expert.provenance["observation_clip"]),
+        policy_hidden_layer_sizes=[len(bias) for _, bias in expert.layers[:-1]],
+    )
+    layers = {f"hidden_{i}": {"kernel": kernel, "bias": bias} for i, (kernel, bias) in enumerate(expert.layers)}
+    mean, std = (jnp.asarray(expert.tensors[f"observation_{name}"]) for name in ("mean", "std"))
+    return network, (running_statistics.NestedMeanStd(mean, std), {"params": layers})
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_an_expert_acts_as_braxs_networks_do(scale):
+    """The clip of observations matters at the larger scale."""
+    from brax.training.agents.ppo import networks
+
+    expert = made()
+    policy = TrainedExpert(ExpertPolicy(), expert)
+    network, parameters = brax_networks(expert)
+    rng = np.random.default_rng(0)
+    act = networks.make_inference_fn(network)(parameters)
+    mode = networks.make_inference_fn(network)(parameters, deterministic=True)
+    for observation in (scale * rng.normal(size=(11, 5))).astype(np.float32):
+        key = jax.random.key(rng.integers(1000))
+        limited = functools.partial(np.clip, a_min=-ACTION_LIMIT, a_max=ACTION_LIMIT)
+        ours = policy.act(policy.parameters, observation, jnp.zeros(2))
+        np.testing.assert_allclose(ours, limited(mode(observation, key)[0]), atol=2e-6)
+        draw = jax.random.normal(key, (2,))  # as brax draws (distribution._NormalDistribution.sample)
+        ours = policy.act(policy.parameters, observation, draw)
+        np.testing.assert_allclose(ours, limited(act(observation, key)[0]), atol=2e-6)
+
+
+def test_white_draws_are_standard_normal():
+    policy = TrainedExpert(ExpertPolicy(beta=0.0), made())
+    draws = policy.draws(np.random.default_rng(3), 4000, 2)
+    assert draws.shape == (4000, 2)
+    for column in draws.T:
+        assert scipy.stats.kstest(column, "norm").pvalue > 0.01
+        assert abs(np.corrcoef(column[1:], column[:-1])[0, 1]) < 0.05
+
+
+def test_coloured_draws_have_unit_variance_a_slope_and_independent_dimensions():
+    policy = TrainedExpert(ExpertPolicy(beta=0.5), made())
+    draws = np.array([policy.draws(np.random.default_rng(seed), 1000, 2) for seed in range(200)])
+    assert draws.var() == pytest.approx(1, abs=0.05)
+    power = (np.abs(np.fft.rfft(draws, axis=1)) ** 2).mean((0, 2))[1:-1]
+    slope = np.polyfit(np.log(np.fft.rfftfreq(1000)[1:-1]), np.log(power), 1)[0]
+    assert slope == pytest.approx(-0.5, abs=0.05)
+    assert abs(np.corrcoef(draws[..., 0].ravel(), draws[..., 1].ravel())[0, 1]) < 0.05
+
+
+def test_the_mode_draws_nothing():
+    policy = TrainedExpert(ExpertPolicy(deterministic=True), made())
+    assert not policy.draws(np.random.default_rng(0), 9, 2).any()
+
+
+def test_actions_stay_inside_the_range():
+    policy = TrainedExpert(ExpertPolicy(), made())
+    action = policy.act(policy.parameters, jnp.ones(5), jnp.array([1e6, -1e6]))
+    np.testing.assert_allclose(action, [ACTION_LIMIT, -ACTION_LIMIT])
+
+
+def test_seeds_share_a_program_and_other_networks_do_not():
+    same, other = (TrainedExpert(ExpertPolicy(), made(hidden=hidden)) for hidden in ((7, 3), (7, 4)))
+    assert TrainedExpert(ExpertPolicy(beta=0.0), made(seed=5)).acts == same.acts != other.acts
+    assert TrainedExpert(ExpertPolicy(), made(observation_clip=0.0)).acts != same.acts
+
+
+def test_no_clip_means_none():
+    policy = TrainedExpert(ExpertPolicy(), made(observation_clip=0.0))
+    clipped = TrainedExpert(ExpertPolicy(), made(observation_clip=5.0))
+    far = jnp.full(5, 100.0)
+    assert (
+        np.abs(policy.act(policy.parameters, far, jnp.zeros(2)) - clipped.act(clipped.parameters, far, jnp.zeros(2))).max()
+        > 0
+    )
+
+
+def test_policies_by_name():
+    settings = PolicySettings(expert=ExpertPolicy(), noise=NoisePolicy(), zero=ZeroPolicy())
+    assert isinstance(make_policy("noise", settings), Noise) and isinstance(make_policy("zero", settings), Zero)
+    assert isinstance(make_policy("expert", settings, made()), TrainedExpert)

@@ -1,0 +1,250 @@
+"""Who may import whom, which code each stage depends on, and names that must agree."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.settings import figures as figure_settings
+from dynamic_sparsity.settings.policies import PolicySettings
+from dynamic_sparsity.tasks import sizes as task_sizes
+from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
+from tests.helpers.source import PACKAGE, SOURCE
+
+STAGES = sorted(path.stem for path in (PACKAGE / "stages").glob("[!_]*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute here"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def modules_of(room):
+    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in (PACKAGE / room).rglob("*.py")]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+@pytest.mark.parametrize("part", ["simulation", "sparsity", "world_models", "figures", "tables"])
+def test_parts_do_not_import_each_other(part):
+    others = {"simulation", "sparsity", "figures", "tables", "world_models", "stages", "cli"} - {part}
+    for path in (PACKAGE / part).rglob("*.py"):
+        for other in others:
+            assert not any(name.startswith(f"dynamic_sparsity.{other}") for name in imported(path)), (path, other)
+
+
+@pytest.mark.parametrize("part", ["sparsity", "figures", "tables"])
+def test_jax_never_reaches(part):
+    for path in sources.closure(*modules_of(part)):
+        heavy = {name.partition(".")[0] for name in imported(path)} & {"jax", "mujoco", "mujoco_playground"}
+        assert not heavy, f"{path} imports {heavy}"
+
+
+@pytest.mark.parametrize("room", ["settings", "study", "tasks"])
+def test_these_import_nothing_heavy(room):
+    for path in sources.closure(*modules_of(room)):
+        top = {name.partition(".")[0] for name in imported(path)}
+        assert not top & {"jax", "mujoco", "xarray", "zarr", "numpy", "pandas", "matplotlib"}, path
+
+
+def test_snakemake_is_imported_nowhere():
+    for path in PACKAGE.rglob("*.py"):
+        assert not any(name.partition(".")[0] == "snakemake" for name in imported(path)), path
+
+
+UPSTREAM = {"base", "policies", "training", "rollouts"}
+MASKS = UPSTREAM | {"jacobians", "sparsity"}
+ROOMS = {
+    "policies": ({"experts", "runtime", "simulation"}, {"base", "policies", "training"}),
+    "rollouts": ({"experts", "runtime", "simulation"}, UPSTREAM),
+    "jacobians": ({"runtime", "simulation"}, UPSTREAM | {"jacobians"}),
+    "ablation_jacobians": ({"runtime", "simulation"}, MASKS | {"ablation", "resampling", "tasks"}),
+    "ablation": ({"definitions", "sparsity"}, MASKS | {"ablation", "resampling", "tasks"}),
+    "sparsity": ({"definitions", "sparsity"}, MASKS),
+    "durations": ({"sparsity"}, MASKS),
+    "summary": ({"definitions", "sparsity"}, MASKS | {"resampling"}),
+    "survival": ({"sparsity"}, MASKS | {"resampling"}),
+    "patterns": ({"sparsity"}, MASKS | {"resampling", "temporal"}),
+    "embedding": ({"definitions", "sparsity"}, MASKS | {"embedding", "tasks"}),
+    "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}),
+    "world_models": (
+        {"runtime", "simulation", "tasks", "world_models"},
+        MASKS | {"resampling", "tasks", "world_models"},
+    ),
+    "recovery": ({"definitions", "sparsity", "world_models"}, MASKS | {"resampling", "tasks", "world_models"}),
+    "table": ({"tables"}, {"base", "tables"}),
+    "figure": ({"figures"}, {"base", "figures"}),
+}
+"""Of each stage: rooms whose code can change what it computes (beside stages and stores), and sections of settings."""
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_other_room_can_change_what_a_stage_computes(stage):
+    paths = sources.closure(f"dynamic_sparsity.stages.{stage}", without=sources.NO_RESULT)
+    files = [path.relative_to(PACKAGE) for path in paths if path.name != "__init__.py"]
+    rooms = {file.parts[0] for file in files} - {"stages", "stores", "settings"}
+    sections = {file.stem for file in files if file.parts[0] == "settings"}
+    assert (rooms, sections) == ROOMS[stage]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_holds_every_package_module_that_running_the_stage_loads(stage):
+    import subprocess
+    import sys
+
+    code = (
+        f"import sys, dynamic_sparsity.stages.{stage}\n"
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('dynamic_sparsity')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {Path(file) for file in loaded} <= set(sources.closure(f"dynamic_sparsity.stages.{stage}"))
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Whether the digest of a stage changes when a function edits the text of a module."""
+    shutil.copytree(PACKAGE, tmp_path / "dynamic_sparsity", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def changes(module, edit, stage="sparsity"):
+        before = sources.digest(f"dynamic_sparsity.stages.{stage}", root=tmp_path)
+        path = tmp_path / "dynamic_sparsity" / module
+        content = path.read_text()
+        assert edit(content) != content
+        path.write_text(edit(content))
+        after = sources.digest(f"dynamic_sparsity.stages.{stage}", root=tmp_path)
+        path.write_text(content)
+        return before != after
+
+    return changes
+
+
+@pytest.mark.parametrize(
+    ("module", "changes"),
+    [
+        ("settings/base.py", True),
+        ("definitions/zero.py", True),
+        ("stores/encoding.py", True),
+        ("figures/style.py", False),
+        ("settings/world_models.py", False),
+        ("errors.py", False),
+        ("files/locks.py", False),
+        ("stores/opening.py", False),
+        ("stores/layout.py", False),
+        ("stages/_common.py", False),
+        ("tasks/names.py", False),
+        ("__init__.py", False),
+    ],
+)
+def test_the_digest_follows_indirect_edits_of_what_can_change_a_result(edited, module, changes):
+    assert edited(module, lambda text: text + "\nCHANGED = True\n") == changes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("import numpy as np\n", "import numpy as np  # a comment\n\n\n", False),
+        (
+            "return below(jacobian.drop_attrs(deep=False), threshold)",
+            "return below(\n jacobian.drop_attrs(deep=False), threshold\n)",
+            False,
+        ),
+        ("True where an entry's magnitude", "TRUE where an entry's magnitude", False),
+        ("deep=False), threshold)", "deep=True), threshold)", True),
+        ("Which entries of a Jacobian", "What entries of a Jacobian", True),  # a module's docstring may be printed
+    ],
+)
+def test_the_digest_is_of_code_not_of_text(edited, old, new, changes):
+    assert edited("sparsity/zeros.py", lambda text: text.replace(old, new)) == changes
+
+
+def test_every_module_that_cannot_change_a_result_is_there():
+    for module in sources.NO_RESULT:
+        assert sources.closure(module)
+
+
+def test_relative_imports_count(tmp_path):
+    package = tmp_path / "dynamic_sparsity"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def f():\n    from . import b\n")
+    (package / "b.py").write_text("if False:\n    from .c import value\n")
+    (package / "c.py").write_text("value = 1\n")
+    found = sources.closure("dynamic_sparsity.a", root=tmp_path)
+    assert [path.name for path in found] == ["__init__.py", "a.py", "b.py", "c.py"]
+    with pytest.raises(ModuleNotFoundError):
+        sources.closure("dynamic_sparsity.missing", root=tmp_path)
+
+
+def test_task_names_are_playgrounds():
+    from mujoco_playground import dm_control_suite
+
+    assert sorted(DM_CONTROL_SUITE) == sorted(dm_control_suite.ALL_ENVS)
+    assert len(DM_CONTROL_SUITE) == 25
+
+
+def test_sizes_of_tasks_are_those_of_their_models():
+    from dynamic_sparsity.simulation.tasks import load_task
+
+    tasks = {name: load_task(name) for name in DM_CONTROL_SUITE}
+    assert {name for name, task in tasks.items() if task.model.nq != task.model.nv} == WITH_ORIENTATIONS
+    for name, task in tasks.items():
+        size = task_sizes.DM_CONTROL_SUITE[name]
+        assert size == (task.model.nv, task.model.na, task.model.nu, task.substeps), name
+        assert size.inputs == len(task.coordinates.input_labels) and size.outputs == len(task.coordinates.state_labels)
+
+
+def test_figures_tables_and_policies_have_their_modules():
+    from dynamic_sparsity.simulation.policies import POLICIES
+
+    figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
+    assert figures == set(figure_settings.FigureSettings.names())
+    assert set(POLICIES) == set(PolicySettings.model_fields)
+
+
+def test_links_of_the_documents_lead_somewhere():
+    import re
+
+    root = SOURCE.parent
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    assert len(pages) > 5
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"
+
+
+def thresholds_compared(text):
+    """Lines of a module that hold something against a threshold, by its order."""
+    lines = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops):
+            parts = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+            names = {getattr(part, "id", getattr(part, "attr", "")) for part in parts}
+            if any(re.fullmatch(r"\w*(threshold|level)s?", name) for name in names):
+                lines.append(node.lineno)
+    return lines
+
+
+def test_a_zero_is_defined_once():
+    """numpy rounds a Python float that is compared with a float32 array: only `zero` may compare with a threshold."""
+    wrong = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "zero.py" and (lines := thresholds_compared(path.read_text()))
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    ["x < threshold", "abs(x) <= settings.threshold", "thresholds[0] > x", "x < np.float64(level)"],
+)
+def test_a_comparison_with_a_threshold_is_seen(comparison):
+    assert thresholds_compared(comparison) == [1]
