@@ -4,8 +4,9 @@ PYTHON ?= $(or $(shell for version in 3.13 3.12 3.11; do python$$version -c "imp
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+QUICK := $(addprefix tests/,test_architecture.py settings study files stores sparsity tables)
 
-.PHONY: study report test test-cluster lint fuzz bench lock schema clean
+.PHONY: study report quick test test-cluster lint fuzz bench lock schema clean
 
 study: $(VENV)/.study
 	$(BIN)/snakemake --cores $(CORES)
@@ -15,6 +16,10 @@ report: $(VENV)/.study
 
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest -rs --numprocesses logical --dist loadfile --ignore tests/cluster
+
+# What compiles no simulator and starts no Snakemake: a minute.
+quick: $(VENV)/.test
+	$(BIN)/python -m pytest --numprocesses logical -m "not slow" $(QUICK)
 
 # On a Slurm of its own on this machine; says why where there can be none.
 test-cluster: $(VENV)/.slurm

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynamic_sparsity import __version__
 from dynamic_sparsity.errors import UserError, printable
 from dynamic_sparsity.study import study
 from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, known_tasks
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dynamic-sparsity", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     tasks = commands.add_parser("tasks", help="tasks that a study may list: sizes, substeps, coordinates")
     tasks.add_argument("names", nargs="*", metavar="TASK", help="show the coordinates of these tasks only")

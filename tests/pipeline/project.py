@@ -38,7 +38,7 @@ def _held_flush(self):
         _time.sleep(0.1)
 EpisodeWriter._flush = _held_flush
 """
-"""Appended to `stores/writing.py`: one episode a shard; while a file `hold` is there, a Jacobian job waits after the first."""
+"""Appended to `stores/writing.py`: one episode a shard; while `hold` is there, a Jacobian job waits after the first."""
 AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 

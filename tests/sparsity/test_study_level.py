@@ -103,7 +103,7 @@ def test_durations_of_the_same_system(usual):
 
 
 def table(name, stores):
-    return importlib.import_module(f"dynamic_sparsity.sparsity.tables.{name}").build(stores, PAPER)
+    return importlib.import_module(f"dynamic_sparsity.tables.{name}").build(stores, PAPER)
 
 
 def test_the_table_of_global_zeros_judges_and_explains(usual):

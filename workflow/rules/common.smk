@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynamic_sparsity.experts import shipped
+from dynamic_sparsity.experts import shipped as shipped_experts
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.tasks import sizes
@@ -25,7 +25,7 @@ SHIPS = STUDY.policies.expert and STUDY.policies.expert.source == "shipped"
 STUDY, WITHOUT_EXPERTS = or_exit(
     studies.with_experts,
     STUDY,
-    or_exit(shipped.tasks_with_files, EXPERTS) if SHIPS else [],
+    or_exit(shipped_experts.tasks_with_files, EXPERTS) if SHIPS else [],
 )
 if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from dynamic_sparsity.experts import shipped
+from dynamic_sparsity.experts import shipped as shipped_experts
 from dynamic_sparsity.settings.policies import policies_in
 from dynamic_sparsity.study import targets
 from dynamic_sparsity.tables import reported
@@ -50,7 +50,7 @@ def in_order(paths):
 @functools.cache
 def shipped(*tasks):
     """The experts that are shipped, by task; stops Snakemake for a task without any."""
-    return or_exit(shipped.of_tasks, EXPERTS, list(tasks))
+    return or_exit(shipped_experts.of_tasks, EXPERTS, list(tasks))
 
 
 SHIPPED = (

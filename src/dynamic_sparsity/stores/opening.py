@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,6 @@ from dynamic_sparsity.stores.digests import missing
 from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.reading import DELETE, damaged, reading
 from dynamic_sparsity.stores.schema import LENGTH, SCHEMA_VERSION, TIME, VARIABLES
-
-# Snakemake leaves a time stamp inside a store, others hidden files; zarr would warn of them whenever it lists the group.
-warnings.filterwarnings("ignore", message=r"Object at \.\S* is not recognized")
 
 
 def is_store(path: Path) -> bool:
