@@ -33,16 +33,6 @@ onstart:
 rule all:
     default_target: True
     input:
-        stores("rollouts"),
-        stores("jacobians"),
-        stores("sparsity"),
-        stores("summary"),
-        stores("survival"),
-        stores("patterns"),
-        stores("embedding"),
-        stores("frames"),
-        stores("ablation_jacobians"),
-        stores("ablation"),
-        stores("recovery"),
-        tables(),
-        figures(),
+        [PATHS.stores(stage) for stage in MADE],
+        PATHS.tables(),
+        PATHS.figures(),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dynamic_sparsity.runtime import sources
-from dynamic_sparsity.settings import figures as figure_settings
 from dynamic_sparsity.settings.policies import PolicySettings
 from dynamic_sparsity.tasks import sizes as task_sizes
 from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
@@ -201,11 +200,9 @@ def test_sizes_of_tasks_are_those_of_their_models():
         assert size.inputs == len(task.coordinates.input_labels) and size.outputs == len(task.coordinates.state_labels)
 
 
-def test_figures_tables_and_policies_have_their_modules():
+def test_every_policy_has_settings():
     from dynamic_sparsity.simulation.policies import POLICIES
 
-    figures = {path.stem for path in (PACKAGE / "figures").glob("[!_]*.py")} - {"style"}
-    assert figures == set(figure_settings.FigureSettings.names())
     assert set(POLICIES) == set(PolicySettings.model_fields)
 
 

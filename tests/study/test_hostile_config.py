@@ -13,14 +13,19 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.study import config_file
+from dynamic_sparsity.study import config_file, paths
 from dynamic_sparsity.study import study as studies
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.yaml").read_text()
 CONFIG = yaml.safe_load(TEXT)
 PATTERNS = sorted(
-    set(re.findall(r'"(results/[^"]*\{[^"]*)"', "\n".join(p.read_text() for p in ROOT.glob("workflow/rules/*"))))
+    set(
+        re.findall(
+            r'"(results/[^"]*\{[^"]*)"',
+            "\n".join(p.read_text() for p in [*ROOT.glob("workflow/rules/*"), Path(paths.__file__)]),
+        )
+    )
 )
 
 HOSTILE = st.sampled_from(

@@ -28,7 +28,7 @@ rule ablation_jacobians:
 
 rule ablation:
     input:
-        jacobians=lambda wildcards: stores(
+        jacobians=lambda wildcards: PATHS.stores(
             "ablation_jacobians", task=wildcards.task, policy=wildcards.policy
         ),
     output:

@@ -1,18 +1,29 @@
-"""Validated settings, paths of stores, and the code that each stage uses."""
+"""The validated study, what jobs ask a scheduler for, and the code that each stage uses."""
 
 import functools
-import itertools
 import os
 import shlex
 import sys
 from pathlib import Path
 
 from dynamic_sparsity.experts import shipped as shipped_experts
+from dynamic_sparsity.files.whole import check_writable
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.study import study as studies
-from dynamic_sparsity.tasks import sizes
+from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
+from dynamic_sparsity.study.paths import (
+    FIGURE,
+    MADE,
+    PER_POLICY,
+    PER_SEED,
+    STUDY_FIGURE,
+    TABLE,
+    TRAINED_EXPERT,
+    WORLD_MODEL,
+    Paths,
+)
 from dynamic_sparsity.study.resources import accelerators, request
-from dynamic_sparsity.files.whole import check_writable
+from dynamic_sparsity.tasks import sizes
 
 STUDY = or_exit(
     studies.load_study,
@@ -30,119 +41,16 @@ STUDY, WITHOUT_EXPERTS = or_exit(
 if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
         print(notice, file=sys.stderr)
-METHOD = STUDY.jacobians.variant
-PER_SEED = {
-    "rollouts": "results/rollouts/{task}/{policy}/{seed}.zarr",
-    "jacobians": "results/jacobians/{task}/{policy}/{method}/{seed}.zarr",
-    "sparsity": "results/sparsity/{task}/{policy}/{method}/{seed}.zarr",
-    "durations": "results/durations/{task}/{policy}/{method}/{seed}.zarr",
-    "ablation_jacobians": "results/ablation/{task}/{policy}/{seed}.zarr",
-}
-PER_POLICY = {
-    "summary": "results/summary/{task}/{policy}/{method}.zarr",
-    "survival": "results/survival/{task}/{policy}/{method}.zarr",
-    "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
-    "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
-    "frames": "results/frames/{task}/{policy}/{method}.zarr",
-    "ablation": "results/ablation/{task}/{policy}.zarr",
-    "recovery": "results/recovery/{task}/{policy}/{method}.zarr",
-}
-WORLD_MODEL = "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr"
+PATHS = Paths(STUDY)
 # Of every rule; asking for it job by job takes a while, so only where `--software-deployment-method` does.
 ENVIRONMENT = (
     "../../envs/environment.yaml"
     if workflow.deployment_settings.deployment_method
     else None
 )
-TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
-FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
-
-# The stages whose stores each table reads. A table is the module of its name in dynamic_sparsity.tables.
-TABLES = {
-    "claims": ["summary", "patterns", "rollouts"],
-    "returns": ["rollouts"],
-    "agents": ["summary", "patterns", "rollouts"],
-    "global_zeros": ["summary"],
-    "zero_fractions": ["summary"],
-    "mean_sparsity": ["summary"],
-    "durations": ["survival"],
-    "temporal": ["patterns"],
-    "patterns": ["patterns"],
-    "method_ablation": ["ablation"],
-    "roughness": ["ablation"],
-    "recovery": ["recovery"],
-    "leaderboard": ["recovery"],
-    "model_comparisons": ["recovery"],
-    "world_model_answers": ["recovery"],
-}
-# The reported numbers (resources/paper) that tables put beside ours.
-REPORTED = {
-    "claims": ["table1", "figure3", "playground_returns"],
-    "returns": ["playground_returns"],
-    "agents": ["playground_returns"],
-    "global_zeros": ["table1"],
-    "zero_fractions": ["figure3"],
-}
-TABLE_QUESTIONS = {
-    "claims": "The paper's findings, one by one",
-    "returns": "Q0 Who acts, and does it matter?",
-    "agents": "Q0 Who acts, and does it matter?",
-    "zero_fractions": "Q1 Is the causal graph globally sparse?",
-    "global_zeros": "Q1 Is the causal graph globally sparse?",
-    "mean_sparsity": "Q2 Is sparsity state-dependent?",
-    "durations": "Q3 Is sparsity temporally sparse?",
-    "temporal": "Q3 Is sparsity temporally sparse?",
-    "patterns": "Q3 Is sparsity temporally sparse?",
-    "method_ablation": "Does it depend on how a step is differentiated?",
-    "roughness": "Does it depend on how a step is differentiated?",
-    "recovery": "Q4 Do world models recover it?",
-    "leaderboard": "Q4 Do world models recover it?",
-    "model_comparisons": "Q4 Do world models recover it?",
-    "world_model_answers": "Q4 Do world models recover it?",
-}
-# The stages whose stores each figure of one task, policy and method reads; one job draws all of them, but for those whose
-# stores few tasks have. A figure is the module of its name in dynamic_sparsity.figures.
-FIGURES = {
-    "zero_fraction": ["summary"],
-    "sparsity_histogram": ["sparsity"],
-    "sparsity_over_time": ["sparsity"],
-    "threshold_sweep": ["summary"],
-    "duration_histogram": ["survival"],
-    "survival": ["survival"],
-    "pattern_timeline": ["patterns"],
-    "embedding": ["embedding", "frames"],
-}
-EMBEDDED = ("embedding",)
-OF_EVERY_TASK = tuple(figure for figure in FIGURES if figure not in EMBEDDED)
-# The stages whose stores each figure over all tasks and policies reads.
-STUDY_FIGURES = {
-    "agents": ["summary", "patterns"],
-    "method_ablation": ["ablation"],
-    "roughness": ["ablation"],
-    "recovery": ["recovery"],
-    "recovery_conditions": ["recovery"],
-    "recovery_thresholds": ["recovery"],
-    "recovery_size": ["recovery"],
-    "loss_curves": ["recovery"],
-}
-FIGURE_QUESTIONS = {
-    "recovery": "Q4 Do world models recover it?",
-    "recovery_conditions": "Q4 Do world models recover it?",
-    "recovery_thresholds": "Q4 Do world models recover it?",
-    "loss_curves": "Q4 Do world models recover it?",
-    "recovery_size": "Q4 Do world models recover it?",
-    "method_ablation": "Does it depend on how a step is differentiated?",
-    "roughness": "Does it depend on how a step is differentiated?",
-    "agents": "Q0 Who acts, and does it matter?",
-    "zero_fraction": "Q1 Is the causal graph globally sparse?",
-    "threshold_sweep": "Q1 Is the causal graph globally sparse?",
-    "sparsity_histogram": "Q2 Is sparsity state-dependent?",
-    "embedding": "Q2 Is sparsity state-dependent?",
-    "sparsity_over_time": "Q3 Is sparsity temporally sparse?",
-    "duration_histogram": "Q3 Is sparsity temporally sparse?",
-    "survival": "Q3 Is sparsity temporally sparse?",
-    "pattern_timeline": "Q3 Is sparsity temporally sparse?",
-}
+# One job draws all figures of a task, policy and method, but for those whose stores few tasks have.
+OF_EVERY_TASK = figures_of("task")
+EMBEDDED = figures_of("embedded task")
 
 
 report: "../report/workflow.rst"
@@ -163,64 +71,6 @@ wildcard_constraints:
     figure=r"\w+",
 
 
-@functools.cache
-def stores(stage, **wildcards):
-    """Paths of a stage's stores over the whole study, or over what `wildcards` leave open."""
-    tasks = {
-        **dict.fromkeys(["embedding", "frames"], STUDY.embedded_tasks),
-        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_tasks),
-        "recovery": STUDY.modelled_tasks,
-    }.get(stage, STUDY.tasks)
-    policies = {
-        **dict.fromkeys(["embedding", "frames", "survival"], STUDY.full_policies),
-        **dict.fromkeys(["ablation_jacobians", "ablation"], STUDY.ablated_policies),
-        "recovery": lambda task: ["_".join(STUDY.learnt_policies(task))],
-    }.get(stage, STUDY.policies_of)
-    seeds = STUDY.ablated_seeds if stage == "ablation_jacobians" else STUDY.seeds_of
-    acting = {
-        task: [wildcards["policy"]] if "policy" in wildcards else policies(task)
-        for task in ([wildcards["task"]] if "task" in wildcards else tasks)
-    }
-    return [
-        path
-        for policy in dict.fromkeys(
-            [*STUDY.policies.names, *itertools.chain(*acting.values())]
-        )
-        for task in acting
-        if policy in acting[task]
-        for path in expand(
-            PER_SEED.get(stage) or PER_POLICY[stage],
-            policy=policy,
-            task=task,
-            method=wildcards.get("method", METHOD),
-            seed=wildcards["seed"] if "seed" in wildcards else seeds(task, policy),
-        )
-    ]
-
-
-def tables():
-    """Paths of all tables."""
-    made = [table for table, read in TABLES.items() if all(map(stores, read))]
-    return expand("results/tables/{table}.{kind}", table=made, kind=["csv", "html"])
-
-
-def figures():
-    """Paths of all figures."""
-    return study_figures() + [
-        path
-        for figure in FIGURES
-        for task in (STUDY.embedded_tasks if figure in EMBEDDED else STUDY.tasks)
-        for path in expand(
-            FIGURE,
-            figure=figure,
-            task=task,
-            policy=STUDY.full_policies(task),
-            method=METHOD,
-            kind=["png", "svg"],
-        )
-    ]
-
-
 def figure_file(figure, kind):
     """The path of a figure of one task, policy and method, which stay wildcards."""
     return expand(FIGURE, figure=figure, kind=kind, allow_missing=True)[0]
@@ -231,7 +81,7 @@ def reported_figure(figure):
     return report(
         figure_file(figure, "png"),
         caption=f"../report/figures/{figure}.rst",
-        category=FIGURE_QUESTIONS[figure],
+        category=FIGURES[figure].question,
         subcategory="{task}",
         labels={
             "what": "figure",
@@ -240,17 +90,6 @@ def reported_figure(figure):
             "policy": "{policy}",
         },
     )
-
-
-def study_figures():
-    """Paths of the figures over all tasks and policies."""
-    made = [
-        figure
-        for figure, read in STUDY_FIGURES.items()
-        if all(map(stores, read))
-        and (figure != "recovery_size" or STUDY.world_models.sizes_differ)
-    ]
-    return expand("results/figures/{figure}.{kind}", figure=made, kind=["png", "svg"])
 
 
 # A study of thousands of jobs has few different settings.
@@ -263,7 +102,7 @@ world_model_settings = functools.cache(
 @functools.cache
 def figure_settings(figures, policy, method):
     """Settings of the figures of one task, policy and method that one job draws."""
-    reads = {figure: FIGURES[figure] for figure in figures}
+    reads = {figure: FIGURES[figure].reads for figure in figures}
     return studies.figure_settings(STUDY, reads, policy, method)
 
 

@@ -29,7 +29,7 @@ rule embedding:
 
 rule frames:
     input:
-        rollout=lambda wildcards: stores(
+        rollout=lambda wildcards: PATHS.stores(
             "rollouts",
             task=wildcards.task,
             policy=wildcards.policy,

@@ -54,13 +54,13 @@ use rule figure as study_figure with:
         stores=study_figure_stores,
     output:
         png=report(
-            "results/figures/{figure}.png",
+            expand(STUDY_FIGURE, kind="png", allow_missing=True)[0],
             caption="../report/study_figure.rst",
-            category=lambda wildcards: FIGURE_QUESTIONS[wildcards.figure],
+            category=lambda wildcards: FIGURES[wildcards.figure].question,
             subcategory="All tasks",
             labels={"what": "figure", "name": "{figure}"},
         ),
-        svg="results/figures/{figure}.svg",
+        svg=expand(STUDY_FIGURE, kind="svg", allow_missing=True),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:
@@ -70,7 +70,7 @@ use rule figure as study_figure with:
         runtime=minutes("study_figure"),
     params:
         settings=lambda wildcards: studies.study_figure_settings(
-            STUDY, wildcards.figure, STUDY_FIGURES[wildcards.figure]
+            STUDY, wildcards.figure, FIGURES[wildcards.figure].reads
         ),
         code=lambda wildcards: figure_code(wildcards.figure),
         order=lambda wildcards: in_order(study_figure_stores(wildcards)),

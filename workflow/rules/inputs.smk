@@ -16,8 +16,11 @@ def check(asked, *names):
 
 def all_seeds(stage):
     """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
-    return lambda wildcards: stores(
-        stage, task=wildcards.task, policy=wildcards.policy, method=wildcards.method
+    return lambda wildcards: PATHS.stores(
+        stage,
+        task=wildcards.task,
+        policy=wildcards.policy,
+        method=wildcards.get("method"),
     )
 
 
@@ -26,7 +29,7 @@ def all_policies(stage):
     return lambda wildcards: [
         path
         for policy in policies_in(wildcards.policy)
-        for path in stores(
+        for path in PATHS.stores(
             stage, task=wildcards.task, policy=policy, method=wildcards.method
         )
     ]
@@ -35,9 +38,9 @@ def all_policies(stage):
 def product_stores(product, stages):
     """Stores of all tasks and policies that a table or figure reads; stops Snakemake where there are none."""
     for stage in stages:
-        if not stores(stage):
+        if not PATHS.stores(stage):
             check(targets.refuse_empty, product, stage)
-    return [store for stage in stages for store in stores(stage)]
+    return [store for stage in stages for store in PATHS.stores(stage)]
 
 
 def in_order(paths):
@@ -96,7 +99,7 @@ def reported_files(table):
     """The paths of the reported numbers that a table puts beside ours."""
     return [
         str(CHECKOUT / "resources/paper" / f"{name}.csv")
-        for name in REPORTED.get(table, [])
+        for name in TABLES[table].reported
     ]
 
 
@@ -128,25 +131,20 @@ def learnt_rollouts(wildcards):
 
 def trained_models(wildcards):
     """The world models of a task, policy and method, in the order of config.yaml: others are compared with the first."""
-    return expand(
-        WORLD_MODEL,
-        task=wildcards.task,
-        policy=wildcards.policy,
-        method=wildcards.method,
-        model=STUDY.world_models.models,
-        seed=STUDY.world_models.seeds,
-    )
+    return PATHS.world_models(wildcards.task, wildcards.policy, wildcards.method)
 
 
 def table_stores(wildcards):
     """What a table reads; stops Snakemake for one that there is not, or that would be empty."""
     check(targets.check_table, wildcards.table, tuple(TABLES))
-    return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table])
+    return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table].reads)
 
 
 def figure_stores(figures):
     """An input function: what the figures of one task that one job draws read, each store once."""
-    stages = dict.fromkeys(stage for figure in figures for stage in FIGURES[figure])
+    stages = dict.fromkeys(
+        stage for figure in figures for stage in FIGURES[figure].reads
+    )
     return lambda wildcards: [
         store for stage in stages for store in all_seeds(stage)(wildcards)
     ]
@@ -154,14 +152,14 @@ def figure_stores(figures):
 
 def no_such_figure(wildcards):
     """No input; stops Snakemake for a figure of one task that there is not."""
-    check(targets.check_figure, wildcards.figure, tuple(FIGURES))
+    check(targets.check_figure, wildcards.figure, OF_EVERY_TASK + EMBEDDED)
     return []
 
 
 def study_figure_stores(wildcards):
     """What a figure of all tasks reads; stops Snakemake for one that there is not, or that would be empty."""
-    names = tuple(STUDY_FIGURES), tuple(FIGURES)
+    names = figures_of("study"), OF_EVERY_TASK + EMBEDDED
     check(targets.check_study_figure, wildcards.figure, *names)
     return product_stores(
-        f"figure {wildcards.figure!r}", STUDY_FIGURES[wildcards.figure]
+        f"figure {wildcards.figure!r}", FIGURES[wildcards.figure].reads
     )

@@ -6,7 +6,7 @@ rule table:
         html=report(
             "results/tables/{table}.html",
             caption="../report/table.rst",
-            category=lambda wildcards: TABLE_QUESTIONS[wildcards.table],
+            category=lambda wildcards: TABLES[wildcards.table].question,
             subcategory="Tables",
             labels={"what": "table", "name": "{table}"},
         ),
@@ -22,7 +22,7 @@ rule table:
         runtime=minutes("table"),
     params:
         settings=lambda wildcards: studies.table_settings(
-            STUDY, TABLES[wildcards.table]
+            STUDY, TABLES[wildcards.table].reads
         ),
         code=lambda wildcards: code(
             "table", f"dynamic_sparsity.tables.{wildcards.table}"
