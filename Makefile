@@ -17,7 +17,7 @@ report: $(VENV)/.study
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest -rs --numprocesses logical --dist loadfile --ignore tests/cluster
 
-# What compiles no simulator and starts no Snakemake: a minute.
+# What starts no Snakemake and compiles no step of a simulator.
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest --numprocesses logical -m "not slow" $(QUICK)
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from dynamic_sparsity.settings.stages import STAGES
+from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 
 TASK, STEPS, FEW, MANY = "CheetahRun", 1000, 12, 48  # nine of its episodes make one shard
@@ -46,7 +47,7 @@ def _stages(episodes: int) -> dict[str, float]:
         }
         peaks = {}
         for stage, arguments in inputs.items():
-            given = studies.stage_settings(study, stage, "noise")
+            given = dependencies.stage_settings(study, stage, "noise")
             peaks[stage] = _peak_mib(stage, ["--settings", given, "--output", store[stage], *arguments])
         return peaks
 

@@ -2,7 +2,7 @@
 
 Seconds per unit of work and bytes are read off the seeds of a small study, without what programs took to compile.
 Jacobians and rollouts grow with the number of inputs by the power that leads from CheetahRun to HumanoidWalk. Sizes of
-tasks: `dynamic_sparsity.task_sizes`. Experts take what the shipped ones took, world models at most their time budget.
+tasks: `dynamic_sparsity.tasks.sizes`. Experts take what the shipped ones took, world models at most their time budget.
 """
 
 from __future__ import annotations

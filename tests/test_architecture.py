@@ -61,37 +61,61 @@ def test_snakemake_is_imported_nowhere():
 
 UPSTREAM = {"base", "policies", "training", "rollouts"}
 MASKS = UPSTREAM | {"jacobians", "sparsity"}
-ROOMS = {
-    "policies": ({"experts", "runtime", "simulation"}, {"base", "policies", "training"}),
-    "rollouts": ({"experts", "runtime", "simulation"}, UPSTREAM),
-    "jacobians": ({"runtime", "simulation"}, UPSTREAM | {"jacobians"}),
-    "ablation_jacobians": ({"runtime", "simulation"}, MASKS | {"ablation", "resampling", "tasks"}),
-    "ablation": ({"definitions", "sparsity"}, MASKS | {"ablation", "resampling", "tasks"}),
-    "sparsity": ({"definitions", "sparsity"}, MASKS),
-    "durations": ({"sparsity"}, MASKS),
-    "summary": ({"definitions", "sparsity"}, MASKS | {"resampling"}),
-    "survival": ({"sparsity"}, MASKS | {"resampling"}),
-    "patterns": ({"sparsity"}, MASKS | {"resampling", "temporal"}),
-    "embedding": ({"definitions", "sparsity"}, MASKS | {"embedding", "tasks"}),
-    "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}),
-    "world_models": (
-        {"runtime", "simulation", "tasks", "world_models"},
-        MASKS | {"resampling", "tasks", "world_models"},
+MODELS = MASKS | {"resampling", "tasks", "world_models"}
+WRITING = {"digests", "encoding", "metadata", "provenance", "schema", "writing"}
+READING = {"runs", "schema"}
+BOTH = READING | WRITING
+CODE = {
+    "policies": ({"experts", "runtime", "simulation"}, {"base", "policies", "training"}, set(), WRITING),
+    "rollouts": ({"experts", "runtime", "simulation"}, UPSTREAM, set(), WRITING),
+    "jacobians": ({"runtime", "simulation"}, UPSTREAM | {"jacobians"}, {"_inputs", "_replay"}, BOTH),
+    "ablation_jacobians": (
+        {"runtime", "simulation"},
+        MASKS | {"ablation", "resampling", "tasks"},
+        {"_inputs", "_replay"},
+        BOTH,
     ),
-    "recovery": ({"definitions", "sparsity", "world_models"}, MASKS | {"resampling", "tasks", "world_models"}),
-    "table": ({"tables"}, {"base", "tables"}),
-    "figure": ({"figures"}, {"base", "figures"}),
+    "ablation": ({"definitions", "runtime", "sparsity"}, MASKS | {"ablation", "resampling", "tasks"}, {"_inputs"}, BOTH),
+    "sparsity": ({"definitions", "runtime", "sparsity"}, MASKS, {"_inputs"}, BOTH),
+    "durations": ({"runtime", "sparsity"}, MASKS, {"_inputs"}, BOTH),
+    "summary": ({"definitions", "runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),
+    "survival": ({"runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),
+    "patterns": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
+    "embedding": ({"definitions", "runtime", "sparsity"}, MASKS | {"embedding", "tasks"}, {"_inputs"}, BOTH),
+    "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}, {"_inputs"}, BOTH),
+    "world_models": ({"runtime", "simulation", "tasks", "world_models"}, MODELS, {"_inputs", "_world_models"}, BOTH),
+    "recovery": (
+        {"definitions", "runtime", "sparsity", "world_models"},
+        MODELS,
+        {"_inputs", "_world_models"},
+        BOTH,
+    ),
+    "table": ({"definitions", "tables"}, MODELS | {"ablation", "tables"}, {"_inputs"}, READING),
+    "figure": ({"definitions", "figures"}, MODELS | {"ablation", "figures"}, {"_inputs"}, READING),
 }
-"""Of each stage: rooms whose code can change what it computes (beside stages and stores), and sections of settings."""
+"""What can change a stage's result: rooms, sections of settings, what stages share, and modules of stores."""
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_no_other_room_can_change_what_a_stage_computes(stage):
-    paths = sources.closure(f"dynamic_sparsity.stages.{stage}", without=sources.NO_RESULT)
+def test_no_other_code_can_change_what_a_stage_computes(stage):
+    """Of tables and figures: of all of them together."""
+    products = (PACKAGE / f"{stage}s").glob("[!_]*.py") if stage in ("table", "figure") else []
+    modules = [f"dynamic_sparsity.stages.{stage}", *(f"dynamic_sparsity.{stage}s.{path.stem}" for path in products)]
+    paths = sources.closure(*modules, without=sources.NO_RESULT)
     files = [path.relative_to(PACKAGE) for path in paths if path.name != "__init__.py"]
-    rooms = {file.parts[0] for file in files} - {"stages", "stores", "settings"}
-    sections = {file.stem for file in files if file.parts[0] == "settings"}
-    assert (rooms, sections) == ROOMS[stage]
+    of = {room: {file.stem for file in files if file.parts[0] == room} for room in ("settings", "stages", "stores")}
+    rooms, sections, shared, stores = CODE[stage]
+    assert {file.parts[0] for file in files} - of.keys() == rooms
+    assert of["settings"] == sections
+    assert of["stages"] - {stage} == shared
+    assert of["stores"] <= stores
+
+
+def test_a_stage_s_code_holds_what_it_imports_indirectly():
+    paths = sources.closure("dynamic_sparsity.stages.jacobians", without=sources.NO_RESULT)
+    names = {path.relative_to(PACKAGE).as_posix() for path in paths}
+    assert {"simulation/coordinates.py", "simulation/stagewise/step.py", "stages/__init__.py"} <= names
+    assert not names & {"simulation/noise.py", "simulation/policies.py", "settings/world_models.py", "tasks/names.py"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -129,14 +129,14 @@ def test_a_slurmd_that_stays_away_costs_its_job_and_no_more(slurm, reference, pr
 
 DEVICES = """
 import os
-from dynamic_sparsity import runtime
-_claim_device = runtime.claim_device
+from dynamic_sparsity.runtime import jax_setup
+_claim_device = jax_setup.claim_device
 def _claim_fake_device():
     print("device", _claim_device(), "of job", os.environ.get("SLURM_JOB_ID"), flush=True)
     os.environ["JAX_PLATFORMS"] = "cpu"
-runtime.claim_device = _claim_fake_device
+jax_setup.claim_device = _claim_fake_device
 """
-"""Of the package of stages, not of `runtime`: rollouts say by which code, `runtime` with it, they were proved to replay."""
+"""Edits the package of stages, not `jax_setup`, whose code rollouts name in their proof that they replay."""
 
 
 def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project, monkeypatch):

@@ -15,6 +15,7 @@ from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.settings.training import PolicyStage
 from dynamic_sparsity.settings.world_models import WorldModelStage
+from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ def test_the_other_studies_are_valid_on_top_of_it(study):
 def test_an_overriding_study_can_drop_a_policy():
     study = studies.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
     assert study.policies.names == ["zero"]
-    assert json.loads(studies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
+    assert json.loads(dependencies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
 
 
 def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
@@ -219,25 +220,27 @@ def test_what_the_command_line_hands_over_as_text_is_what_it_says():
 
 def test_stage_settings_hold_what_the_stage_and_those_before_it_need_and_nothing_else():
     study = studies.load_study({**CONFIG, "policies": {"noise": {}, "zero": None}})
-    given = json.loads(studies.stage_settings(study, "sparsity", "zero"))
+    given = json.loads(dependencies.stage_settings(study, "sparsity", "zero"))
     assert set(given) == {"policies", "rollouts", "jacobians", "sparsity"}
     assert given["policies"] == {"zero": {}}
     assert SparsityStage.model_validate_json(json.dumps(given)).sparsity == study.sparsity
-    assert studies.stage_settings(study, "rollouts", "noise") != studies.stage_settings(study, "rollouts", "zero")
+    assert dependencies.stage_settings(study, "rollouts", "noise") != dependencies.stage_settings(study, "rollouts", "zero")
 
 
 @pytest.mark.parametrize("variant", ["implicit", "unrolled-converged-float32", "finite"])
 def test_settings_of_a_path_are_those_of_its_method(variant):
     study = studies.load_study(CONFIG)
     expected = JacobianSettings.of_variant(variant).model_dump()
-    model = json.loads(studies.world_model_settings(study, "expert", "mlp", variant))
-    figure = json.loads(studies.figure_settings(study, {"survival": ["survival"]}, "expert", variant))
+    model = json.loads(dependencies.world_model_settings(study, "expert", "mlp", variant))
+    figure = json.loads(dependencies.figure_settings(study, {"survival": ["survival"]}, "expert", variant))
     for stage in STAGES:
-        values = json.loads(studies.stage_settings(study, stage, "expert", variant))
+        values = json.loads(dependencies.stage_settings(study, stage, "expert", variant))
         assert values.get("jacobians", expected) == expected, stage
     assert model["jacobians"] == figure["upstream"]["expert"]["survival"]["jacobians"] == expected
     default = study.jacobians.variant
-    assert studies.stage_settings(study, "summary", "expert") == studies.stage_settings(study, "summary", "expert", default)
+    assert dependencies.stage_settings(study, "summary", "expert") == dependencies.stage_settings(
+        study, "summary", "expert", default
+    )
 
 
 def test_the_sweep_always_includes_the_threshold():
@@ -255,7 +258,7 @@ def test_how_an_expert_is_trained_matters_where_it_is_trained():
     def given(source, steps):
         expert = {"source": source, "training": {"overrides": {"num_timesteps": steps}}}
         study = studies.load_study({**CONFIG, "policies": {"expert": expert}})
-        return studies.training_settings(study), studies.stage_settings(study, "rollouts", "expert")
+        return dependencies.training_settings(study), dependencies.stage_settings(study, "rollouts", "expert")
 
     assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
     assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
@@ -274,12 +277,29 @@ def test_world_models_are_left_out_where_they_cannot_be():
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
     assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
-    assert whole.notice == "World models learn CheetahRun, ReacherHard, FingerSpin (world_models.tasks)."
+    assert whole.notice == "World models learn CheetahRun, ReacherHard, FingerSpin from episodes of expert."
     everywhere = {**CONFIG, "world_models": {"tasks": None}}
-    assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"] and studies.load_study(everywhere).notice is None
+    assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"]
+    assert (
+        studies.load_study(everywhere).notice == f"World models learn {', '.join(CONFIG['tasks'])} from episodes of expert."
+    )
     swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
     assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
     assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
+
+
+def test_the_notice_says_what_is_learnt_from_whom_and_what_is_not():
+    mixed = {"tasks": ["CheetahRun", "WalkerRun", "PendulumSwingup"], "policies": ["expert", "noise", "zero"]}
+    of_some = {"policies": {"expert": {}, "noise": {}}, "task_policies": {"WalkerRun": ["noise"]}}
+    assert studies.load_study({**CONFIG, **of_some, "world_models": mixed}).notice.splitlines() == [
+        "World models learn CheetahRun from episodes of expert, noise.",
+        "World models learn WalkerRun from episodes of noise.",
+        "world_models.tasks also lists PendulumSwingup: not in tasks, so not learnt.",
+    ]
+    nothing = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
+    assert nothing.notice.splitlines()[0] == "World models learn none of these tasks."
+    few = studies.load_study({**CONFIG, "seeds": [0], "rollouts": {"episodes": 1, "steps": 1000}})
+    assert "learn CheetahRun" not in few.notice and "left out of CheetahRun" in few.notice
 
 
 @pytest.mark.parametrize(
@@ -313,12 +333,12 @@ def test_a_model_cannot_have_the_name_of_a_control():
 
 def test_how_models_are_scored_trains_none_again():
     one, other = (
-        studies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
+        dependencies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
         for changes in ({}, {"world_models": {"margins": [3], "thresholds": [0.5]}, "resampling": {"confidence": 0.9}})
     )
     assert one == other
     with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
-        studies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
+        dependencies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
 
 
 @pytest.mark.parametrize(
@@ -341,6 +361,6 @@ def test_an_overriding_study_can_drop_a_model():
 
 def test_a_null_that_is_not_the_default_reaches_its_stage():
     study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
-    given = WorldModelStage.model_validate_json(studies.world_model_settings(study, "expert", "mlp"))
+    given = WorldModelStage.model_validate_json(dependencies.world_model_settings(study, "expert", "mlp"))
     assert given.world_models.models["mlp"].jacobian_columns is None
-    assert json.loads(studies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}
+    assert json.loads(dependencies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}

@@ -85,12 +85,12 @@ def test_one_process_loads_a_program_once(cache):
 
 
 PROCESS = """
-from dynamic_sparsity import runtime
-runtime.configure_jax()
+from dynamic_sparsity.runtime import jax_setup
+jax_setup.configure_jax()
 import jax
 from dynamic_sparsity.simulation import programs
 build = lambda: (lambda x: (2 * x,), (jax.numpy.ones(3),))
-program = programs.load_program("double", build, owner="dynamic_sparsity.errors")
+program = programs.load_program("double", build, owner="dynamic_sparsity.settings.base")
 print(program(jax.numpy.ones(3))[0], jax.jit(lambda x: x @ x)(jax.numpy.ones(3)))
 """
 

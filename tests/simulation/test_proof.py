@@ -11,7 +11,7 @@ import pytest
 
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.runtime import sources
-from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.runtime.versions import SIMULATOR
 from dynamic_sparsity.settings.jacobians import JacobianStage
 from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.simulation import proof

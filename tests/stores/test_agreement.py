@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.runtime.versions import SIMULATOR
 from dynamic_sparsity.settings.figures import FigureStage
 from dynamic_sparsity.settings.sparsity import SparsitySettings
 from dynamic_sparsity.settings.stages import STAGES
@@ -24,6 +24,7 @@ from dynamic_sparsity.stores.agreement import _first_difference
 from dynamic_sparsity.stores.opening import open_store
 from dynamic_sparsity.stores.provenance import _version, provenance
 from dynamic_sparsity.stores.writing import write_store
+from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 
 STUDY = studies.load_study(
@@ -64,14 +65,14 @@ OLD = dict.fromkeys(SIMULATOR, "1.0")
 
 def stage_of(name, study=STUDY, policy="noise"):
     """A stage's settings, as its job gets them."""
-    return STAGES[name].model_validate_json(studies.stage_settings(study, name, policy))
+    return STAGES[name].model_validate_json(dependencies.stage_settings(study, name, policy))
 
 
 def settings_of(kind, study=STUDY, policy="noise", variant="exact", model="mlp"):
     if kind == "world_models":
-        text = studies.world_model_settings(study, policy, model, variant)
+        text = dependencies.world_model_settings(study, policy, model, variant)
     else:
-        text = studies.stage_settings(study, kind, policy, variant)
+        text = dependencies.stage_settings(study, kind, policy, variant)
     return STAGES[kind].model_validate_json(text).model_dump()
 
 
@@ -360,9 +361,9 @@ def test_a_world_model_that_the_study_does_not_have(tmp_path):
 def test_tables_and_figures_compare_the_settings_of_each_policy(tmp_path):
     of_both = [(kind, policy) for kind in ("summary", "patterns") for policy in ("noise", "zero")]
     paths = [made(tmp_path, kind, policy=policy, name=f"{kind}-{policy}.zarr") for kind, policy in of_both]
-    table = TableStage.model_validate_json(studies.table_settings(STUDY, ["summary", "patterns"]))
-    of_all = FigureStage.model_validate_json(studies.study_figure_settings(STUDY, "agents", ["summary", "patterns"]))
-    of_one = FigureStage.model_validate_json(studies.figure_settings(STUDY, {"threshold_sweep": ["summary"]}, "noise"))
+    table = TableStage.model_validate_json(dependencies.table_settings(STUDY, ["summary", "patterns"]))
+    of_all = FigureStage.model_validate_json(dependencies.study_figure_settings(STUDY, "agents", ["summary", "patterns"]))
+    of_one = FigureStage.model_validate_json(dependencies.figure_settings(STUDY, {"threshold_sweep": ["summary"]}, "noise"))
     for stage in (table, of_all):
         assert len(_inputs.open_upstream(stage.upstream, paths)) == 4
     assert _inputs.open_upstream(of_one.upstream, paths[:1])
@@ -391,7 +392,10 @@ def test_settings_that_say_anything_are_one_message(tmp_path):
 def test_every_stage_opens_stores_by_the_one_door_that_compares():
     folder = Path(_inputs.__file__).parent
     for path in folder.glob("*.py"):
-        called = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        called = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        called |= {node.id for node in nodes if isinstance(node, ast.Name)}
+        called |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
         if path.name != "_inputs.py":
             assert not called & {"open_store", "open_seeds", "open_zarr"}, path
     assert set(READ) == STAGES.keys() - {"rollouts"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.study import config_file, paths
+from dynamic_sparsity.study import config_file, dependencies, paths
 from dynamic_sparsity.study import study as studies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,7 @@ def tried(config):
     assert_stays_in_results(study)
     for policy in study.policies.names:
         for stage in ("rollouts", "jacobians", "patterns", "recovery"):
-            json.loads(studies.stage_settings(study, stage, policy))
+            json.loads(dependencies.stage_settings(study, stage, policy))
     return study
 
 

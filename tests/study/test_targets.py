@@ -22,8 +22,9 @@ def study(**changes):
         (targets.check_seed, ["2147483647"]),
         (targets.check_variant, ["unrolled-converged-float32"]),
         (targets.check_world_model, ["WalkerRun", "noise", "gated"]),
-        (targets.check_table, ["a", ("a", "b")]),
-        (targets.check_study_figure, ["a", ("a", "b"), ("c",)]),
+        (targets.check_table, ["claims"]),
+        (targets.check_figure, ["embedding"]),
+        (targets.check_study_figure, ["agents"]),
     ],
 )
 def test_what_can_be_computed_passes(check, names):
@@ -55,13 +56,19 @@ def test_what_can_be_computed_passes(check, names):
         (targets.check_world_model, ["WalkerRun", "zero", "mlp"], r"this study has no policy 'zero', only expert, noise"),
         (targets.check_world_model, ["WalkerRun", "noise_expert", "mlp"], r"under 'noise_expert': ask for 'expert_noise'"),
         (targets.check_world_model, ["WalkerRun", "expert_expert", "mlp"], r"under 'expert_expert': ask for 'expert'"),
-        (targets.check_table, ["b", ("abc", "d")], r"there is no table 'b'; there are abc, d"),
-        (targets.check_table, ["abd", ("abc", "d")], r"there is no table 'abd'; did you mean abc\? there are abc, d"),
-        (targets.check_figure, ["b", ("a",)], r"there is no figure of one task 'b'; there are a"),
+        (targets.check_table, ["x"], r"there is no table 'x'; there are claims, returns, .*world_model_answers$"),
+        (targets.check_table, ["claim"], r"there is no table 'claim'; did you mean claims\? there are claims, "),
+        (targets.check_figure, ["agents"], r"there is no figure of one task 'agents'; .*there are zero_fraction, "),
+        (targets.check_study_figure, ["agent"], r"there is no figure of all tasks 'agent'; did you mean agents\?"),
         (
             targets.check_study_figure,
-            ["c", ("a",), ("c",)],
-            r"'c' is of one task: .*results/figures/c-TASK-POLICY-METHOD.png",
+            ["survival"],
+            r"'survival' is of one task: .*results/figures/survival-TASK-POLICY-METHOD.png",
+        ),
+        (
+            targets.check_study_figure,
+            ["recovery_size"],
+            r"'recovery_size' has nothing to show: .* three depths or of three widths: list them",
         ),
     ],
 )

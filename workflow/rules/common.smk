@@ -9,6 +9,7 @@ from pathlib import Path
 from dynamic_sparsity.experts import shipped as shipped_experts
 from dynamic_sparsity.files.whole import check_writable
 from dynamic_sparsity.runtime import sources
+from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.paths import (
@@ -17,7 +18,6 @@ from dynamic_sparsity.study.paths import (
     PER_POLICY,
     PER_SEED,
     STUDY_FIGURE,
-    TABLE,
     TRAINED_EXPERT,
     WORLD_MODEL,
     Paths,
@@ -93,9 +93,9 @@ def reported_figure(figure):
 
 
 # A study of thousands of jobs has few different settings.
-stage_settings = functools.cache(functools.partial(studies.stage_settings, STUDY))
+stage_settings = functools.cache(functools.partial(dependencies.stage_settings, STUDY))
 world_model_settings = functools.cache(
-    functools.partial(studies.world_model_settings, STUDY)
+    functools.partial(dependencies.world_model_settings, STUDY)
 )
 
 
@@ -103,7 +103,7 @@ world_model_settings = functools.cache(
 def figure_settings(figures, policy, method):
     """Settings of the figures of one task, policy and method that one job draws."""
     reads = {figure: FIGURES[figure].reads for figure in figures}
-    return studies.figure_settings(STUDY, reads, policy, method)
+    return dependencies.figure_settings(STUDY, reads, policy, method)
 
 
 def settings(stage):

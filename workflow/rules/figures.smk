@@ -69,7 +69,7 @@ use rule figure as study_figure with:
         mem_mb=memory("study_figure"),
         runtime=minutes("study_figure"),
     params:
-        settings=lambda wildcards: studies.study_figure_settings(
+        settings=lambda wildcards: dependencies.study_figure_settings(
             STUDY, wildcards.figure, FIGURES[wildcards.figure].reads
         ),
         code=lambda wildcards: figure_code(wildcards.figure),

@@ -20,7 +20,7 @@ def all_seeds(stage):
         stage,
         task=wildcards.task,
         policy=wildcards.policy,
-        method=wildcards.get("method"),
+        method=wildcards.method,
     )
 
 
@@ -136,7 +136,7 @@ def trained_models(wildcards):
 
 def table_stores(wildcards):
     """What a table reads; stops Snakemake for one that there is not, or that would be empty."""
-    check(targets.check_table, wildcards.table, tuple(TABLES))
+    check(targets.check_table, wildcards.table)
     return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table].reads)
 
 
@@ -152,14 +152,13 @@ def figure_stores(figures):
 
 def no_such_figure(wildcards):
     """No input; stops Snakemake for a figure of one task that there is not."""
-    check(targets.check_figure, wildcards.figure, OF_EVERY_TASK + EMBEDDED)
+    check(targets.check_figure, wildcards.figure)
     return []
 
 
 def study_figure_stores(wildcards):
     """What a figure of all tasks reads; stops Snakemake for one that there is not, or that would be empty."""
-    names = figures_of("study"), OF_EVERY_TASK + EMBEDDED
-    check(targets.check_study_figure, wildcards.figure, *names)
+    check(targets.check_study_figure, wildcards.figure)
     return product_stores(
         f"figure {wildcards.figure!r}", FIGURES[wildcards.figure].reads
     )

@@ -15,7 +15,7 @@ rule policies:
         runtime=minutes("policies"),
         gpu=accelerators("policies"),
     params:
-        settings=studies.training_settings(STUDY),
+        settings=dependencies.training_settings(STUDY),
         code=code("policies"),
     shell:
         "python -m dynamic_sparsity.stages.policies"

@@ -21,7 +21,7 @@ rule table:
         mem_mb=memory("table"),
         runtime=minutes("table"),
     params:
-        settings=lambda wildcards: studies.table_settings(
+        settings=lambda wildcards: dependencies.table_settings(
             STUDY, TABLES[wildcards.table].reads
         ),
         code=lambda wildcards: code(

@@ -1,1 +1,1 @@
-"""What all analyses mean by the same words: a zero, a model that has learnt."""
+"""What all analyses mean by the same words: a zero, a block of a Jacobian, a model that has learnt."""

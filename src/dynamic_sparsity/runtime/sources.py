@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
-"""Packages of others whose versions may change what a step computes (docs/decisions/0010-inputs-agree.md)."""
 NO_RESULT = frozenset(
     f"dynamic_sparsity{module}"
     for module in (
@@ -23,7 +21,6 @@ NO_RESULT = frozenset(
         ".runtime.progress",
         ".runtime.sources",
         ".stages._common",
-        ".stages._inputs",
         ".stores.agreement",
         ".stores.layout",
         ".stores.opening",
@@ -41,8 +38,8 @@ _PACKAGE = __name__.partition(".")[0]
 def closure(*modules: str, root: Path = _ROOT, without: Collection[str] = ()) -> list[Path]:
     """Files of this package that running `modules` reads, themselves and their packages included, sorted.
 
-    Every import statement counts, wherever it stands (in a function, under a condition), but for those of and in the
-    modules `without`.
+    Every import statement counts, wherever it stands (in a function, under a condition). Modules in `without` are left
+    out, and so is what only they import.
     `root` is the directory that holds the package; raises ModuleNotFoundError for an unknown module.
     """
     found: set[Path] = set()
@@ -80,7 +77,7 @@ class _Parsed(NamedTuple):
     imported: tuple[str, ...]
     """Modules of this package."""
     code: bytes
-    """The module without comments, formatting and inner docstrings."""
+    """The module without comments, formatting and docstrings of functions and classes."""
 
 
 def _parsed(path: Path, root: Path) -> _Parsed:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from dynamic_sparsity.settings.base import Section, Threshold, without_repeats
 from dynamic_sparsity.settings.jacobians import Variant

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from dynamic_sparsity.settings.base import Section, Seed
 from dynamic_sparsity.settings.sparsity import SparsityStage

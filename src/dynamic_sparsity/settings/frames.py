@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from dynamic_sparsity.settings.base import Section
 from dynamic_sparsity.settings.embedding import EmbeddingStage

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from dynamic_sparsity.settings.base import Section
 from dynamic_sparsity.settings.rollouts import RolloutStage

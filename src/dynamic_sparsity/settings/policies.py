@@ -1,14 +1,10 @@
-"""Who acts."""
+"""Who acts: a trained expert, noise, or zero actions."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from dynamic_sparsity.settings.base import Section
 from dynamic_sparsity.settings.training import TrainingSettings

@@ -1,10 +1,8 @@
-"""Intervals."""
+"""How intervals are made: the bootstrap of episodes."""
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from dynamic_sparsity.settings.base import Section, Seed
 from dynamic_sparsity.settings.sparsity import SparsityStage

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-    field_validator,
-)
+from pydantic import Field, field_validator
 
 from dynamic_sparsity.settings.base import Section, Threshold, without_repeats
 from dynamic_sparsity.settings.jacobians import JacobianStage

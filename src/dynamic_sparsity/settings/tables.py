@@ -1,4 +1,4 @@
-"""What tables depend on."""
+"""What tables depend on: the settings of the stores that they read."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""Patterns over time."""
+"""How patterns over time are summarised: lags, listed patterns, the null model."""
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from dynamic_sparsity.settings.base import Section
 from dynamic_sparsity.settings.resampling import PooledStage

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings.base import Count, Section, Seed, Threshold, without_repeats

@@ -24,7 +24,7 @@ import jax.scipy.linalg
 from dynamic_sparsity.files.whole import whole
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.runtime.cache import cache_directory
-from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.runtime.versions import SIMULATOR
 
 _DIGEST_BYTES = 32
 MAX_CACHE_BYTES = 2 * 1024**3

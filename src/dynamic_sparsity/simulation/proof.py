@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamic_sparsity.errors import quoted
 from dynamic_sparsity.runtime import sources
-from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.runtime.versions import SIMULATOR
 from dynamic_sparsity.stores import digests
 from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.provenance import code_versions

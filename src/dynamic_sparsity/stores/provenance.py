@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamic_sparsity import __version__
-from dynamic_sparsity.runtime.sources import SIMULATOR
+from dynamic_sparsity.runtime.versions import SIMULATOR
 from dynamic_sparsity.stores.schema import SCHEMA_VERSION, SIMULATING
 
 _VERSIONED = (*SIMULATOR, "brax", "numpy", "xarray", "zarr")

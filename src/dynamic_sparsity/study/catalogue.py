@@ -43,8 +43,14 @@ class Figure:
     """The stages whose stores it reads."""
     of: Literal["task", "embedded task", "study"] = "task"
     """One of every task; one of every task that is embedded; one of the whole study, where each of `reads` has a store."""
-    applies: Callable[[Study], bool] = lambda _: True
-    """Whether a study has something to show in it."""
+    lacks: Callable[[Study], str | None] = lambda _: None
+    """What the figure needs beside stores, if a study does not have it, and how to give it that; None where it has all."""
+
+
+def _three_sizes(study: Study) -> str | None:
+    if study.world_models.sizes_differ:
+        return None
+    return "it compares plain MLPs of three depths or of three widths: list them in world_models.models"
 
 
 TABLES = {
@@ -80,7 +86,7 @@ FIGURES = {
     "recovery": Figure(MODELS, ("recovery",), "study"),
     "recovery_conditions": Figure(MODELS, ("recovery",), "study"),
     "recovery_thresholds": Figure(MODELS, ("recovery",), "study"),
-    "recovery_size": Figure(MODELS, ("recovery",), "study", lambda study: study.world_models.sizes_differ),
+    "recovery_size": Figure(MODELS, ("recovery",), "study", _three_sizes),
     "loss_curves": Figure(MODELS, ("recovery",), "study"),
 }
 

@@ -117,13 +117,13 @@ class Paths:
         made = [
             name
             for name in figures_of("study")
-            if self._readable(FIGURES[name].reads) and FIGURES[name].applies(self._study)
+            if self._readable(FIGURES[name].reads) and not FIGURES[name].lacks(self._study)
         ]
         return [STUDY_FIGURE.format(figure=name, kind=kind) for name in made for kind in ("png", "svg")]
 
     def _task_figures(self, figure: str) -> list[str]:
         study = self._study
-        if not FIGURES[figure].applies(study):
+        if FIGURES[figure].lacks(study):
             return []
         return [
             FIGURE.format(figure=figure, task=task, policy=policy, method=study.jacobians.variant, kind=kind)

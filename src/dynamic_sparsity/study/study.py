@@ -1,10 +1,9 @@
-"""A study: everything that config.yaml may say, and what of it each stage is given."""
+"""A study: everything that config.yaml may say, and who acts and learns in it."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -17,19 +16,18 @@ from dynamic_sparsity.settings.embedding import EmbeddingSettings
 from dynamic_sparsity.settings.figures import FigureSettings
 from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.settings.jacobians import JacobianSettings
-from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings, policies_in
+from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.rollouts import RolloutSettings
 from dynamic_sparsity.settings.sparsity import SparsitySettings
-from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.settings.tasks import TaskName, TaskNames, unknown_task
 from dynamic_sparsity.settings.temporal import TemporalSettings
-from dynamic_sparsity.settings.training import TrainingSettings
-from dynamic_sparsity.settings.world_models import EPISODES_TO_SPLIT, WorldModelsSettings, WorldModelStage, of_one_model
+from dynamic_sparsity.settings.world_models import EPISODES_TO_SPLIT, WorldModelsSettings
 from dynamic_sparsity.study.config_errors import explained
 from dynamic_sparsity.tasks.names import WITH_ORIENTATIONS
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
 _WORDS = {"true": True, "false": False, "null": None, "": None}
 
 
@@ -124,19 +122,27 @@ class Study(Section):
 
     @property
     def notice(self) -> str | None:
-        """Which tasks world models learn, where that is not all, and why some that they were asked to learn are left out."""
+        """Which tasks world models learn from whom, and why some that were asked for are left out; None where none are."""
+        if self.world_models.tasks == []:
+            return None
+        sentences: list[str] = []
         reasons: dict[str, list[str]] = {}
         for task in self._tasks_to_model:
             if reason := self.nothing_to_learn(task):
                 reasons.setdefault(reason, []).append(task)
-        sentences, asked = [], self.world_models.tasks
-        if asked and len(self._tasks_to_model) < len(self.tasks):
-            learnt = _listed(self._tasks_to_model) if self._tasks_to_model else "none of these tasks"
-            sentences = [f"World models learn {learnt} (world_models.tasks)."]
+        by_policies: dict[str, list[str]] = {}
+        for task in self.modelled_tasks:
+            by_policies.setdefault(", ".join(self.learnt_policies(task)), []).append(task)
+        for policies, tasks in by_policies.items():
+            sentences.append(f"World models learn {_listed(tasks)} from episodes of {policies}.")
+        if not sentences and not reasons:
+            sentences.append("World models learn none of these tasks.")
+        if elsewhere := [task for task in self.world_models.tasks or [] if task not in self.tasks]:
+            sentences.append(f"world_models.tasks also lists {_listed(elsewhere)}: not in tasks, so not learnt.")
         for reason, tasks in reasons.items():
             where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
             sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")
-        return "\n".join(sentences) or None
+        return "\n".join(sentences)
 
     def learnt_policies(self, task: str) -> list[str]:
         """Policies whose episodes world models of a task learn from."""
@@ -262,82 +268,6 @@ def with_experts(study: Study, shipped: Collection[str]) -> tuple[Study, str | N
         " `policies: {expert: train}`."
     )
     return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}}), notice
-
-
-def stage_settings(study: Study, stage: str, policy: str, variant: str | None = None) -> str:
-    """Settings of a stage for one policy, with those of all stages before it, as one sorted-key JSON string.
-
-    `variant` is the way to differentiate that a path names, None the study's own. What comes before is in it so that a
-    store is made again even where its input failed to be (and so is gone).
-    """
-    return _to_json(_stage_values(study, stage, policy, variant))
-
-
-def world_model_settings(study: Study, policy: str, model: str, variant: str | None = None) -> str:
-    """Settings of one world model, without the others and without what only scores depend on, as one sorted-key JSON string.
-
-    Raises UserError for a model that the study does not have.
-    """
-    stage = WorldModelStage.model_construct(**_stage_values(study, "world_models", policy, variant))
-    return _to_json(dict(of_one_model(stage, model)))
-
-
-def training_settings(study: Study) -> str:
-    """Settings of the stage that trains experts, as one sorted-key JSON string; the defaults where none are trained."""
-    expert = study.policies.expert or ExpertPolicy()
-    return _to_json({"training": expert.training})
-
-
-def table_settings(study: Study, stages: list[str]) -> str:
-    """Settings of a table that reads the stores of `stages` for all policies, as one sorted-key JSON string."""
-    return _to_json({"upstream": _of_all_policies(study, stages)})
-
-
-def study_figure_settings(study: Study, figure: str, stages: list[str]) -> str:
-    """Settings of a figure over all tasks and policies, as one sorted-key JSON string."""
-    return _drawn(study, {figure: stages}, _of_all_policies(study, stages))
-
-
-def figure_settings(study: Study, reads: Mapping[str, list[str]], policy: str, variant: str | None = None) -> str:
-    """Settings of figures of one policy, each with the stages whose stores it reads, as one sorted-key JSON string."""
-    stages = sorted({stage for of_figure in reads.values() for stage in of_figure})
-    return _drawn(study, reads, {policy: {stage: _stage_values(study, stage, policy, variant) for stage in stages}})
-
-
-def _drawn(study: Study, reads: Mapping[str, list[str]], upstream: dict[str, Any]) -> str:
-    figures = {figure: {"reads": stages, "settings": getattr(study.figures, figure)} for figure, stages in reads.items()}
-    return _to_json({"upstream": upstream, "style": study.figures.style, "figures": figures})
-
-
-def _of_all_policies(study: Study, stages: list[str]) -> dict[str, Any]:
-    learnt = ["_".join(study.learnt_policies(task)) for task in study.modelled_tasks] if "recovery" in stages else []
-    policies = dict.fromkeys([*study.policies.names, *learnt])
-    return {policy: {s: _stage_values(study, s, policy) for s in stages} for policy in policies}
-
-
-def _stage_values(study: Study, stage: str, policy: str, variant: str | None = None) -> dict[str, Any]:
-    sections = {name: getattr(study.policies, name) for name in policies_in(policy)}
-    expert = sections.get("expert")
-    if isinstance(expert, ExpertPolicy) and expert.source == "shipped":  # how to train changes nothing then
-        sections["expert"] = expert.model_copy(update={"training": TrainingSettings()})
-    values = {name: getattr(study, name) for name in STAGES[stage].model_fields}
-    values["policies"] = PolicySettings.model_validate(sections)
-    if variant and "jacobians" in values:
-        values["jacobians"] = JacobianSettings.of_variant(variant)
-    for section in ("embedding", "ablation", "world_models"):
-        if section in values:  # which tasks there are changes none of them
-            values[section] = getattr(study, section).model_copy(update={"tasks": []})
-    if "world_models" in values:
-        values["world_models"] = values["world_models"].model_copy(update={"policies": None})
-    if "ablation" in values:
-        values["ablation"] = values["ablation"].model_copy(update={"policies": [], "seeds": None})
-        if stage == "ablation_jacobians":
-            values["ablation"] = values["ablation"].of_jacobians
-    return values
-
-
-def _to_json(settings: dict[str, Any]) -> str:
-    return json.dumps(settings, sort_keys=True, separators=(",", ":"), default=lambda model: model.model_dump())
 
 
 def json_schema() -> dict[str, Any]:

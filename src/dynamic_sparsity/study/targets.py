@@ -13,6 +13,7 @@ from typing import get_args
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.settings.jacobians import VARIANT_PATTERN, Method
 from dynamic_sparsity.settings.policies import PolicySettings, policies_in
+from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.study import Study
 from dynamic_sparsity.tasks.names import WITH_ORIENTATIONS, known_tasks
 
@@ -77,27 +78,28 @@ def check_world_model(study: Study, task: str, policy: str, model: str) -> None:
         raise UserError(f"no world models of {task} under policy {policy!r}: {reason}")
 
 
-def check_table(study: Study, table: str, tables: Iterable[str]) -> None:
+def check_table(study: Study, table: str) -> None:
     """Raise UserError unless there is such a table."""
     del study
-    _check_name("table", table, tables)
+    _check_name("table", table, TABLES)
 
 
-def check_figure(study: Study, figure: str, figures: Iterable[str]) -> None:
+def check_figure(study: Study, figure: str) -> None:
     """Raise UserError unless there is such a figure of one task, policy and method."""
     del study
-    _check_name("figure of one task", figure, figures)
+    _check_name("figure of one task", figure, figures_of("task", "embedded task"))
 
 
-def check_study_figure(study: Study, figure: str, study_figures: Iterable[str], figures: Iterable[str]) -> None:
-    """Raise UserError unless there is such a figure of all tasks."""
-    del study
-    if figure in figures:
+def check_study_figure(study: Study, figure: str) -> None:
+    """Raise UserError unless there is such a figure of all tasks, and the study has what it shows."""
+    if figure in figures_of("task", "embedded task"):
         raise UserError(
             f"figure {figure!r} is of one task: ask for results/figures/{figure}-TASK-POLICY-METHOD.png, with these three"
             " filled in"
         )
-    _check_name("figure of all tasks", figure, study_figures)
+    _check_name("figure of all tasks", figure, figures_of("study"))
+    if reason := FIGURES[figure].lacks(study):
+        raise UserError(f"figure {figure!r} has nothing to show: {reason}")
 
 
 def refuse_empty(study: Study, product: str, stage: str) -> None:
