@@ -21,7 +21,7 @@ class Section(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, handler: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-        """None is written where it is not the default and so says something (`jacobian_columns: null`: all of them)."""
+        """Omit None unless the field's default is not None: `jacobian_columns: null` means all columns."""
         fields = type(self).model_fields
         return {
             name: value
