@@ -54,6 +54,11 @@ def test_these_import_nothing_heavy(room):
         assert not top & {"jax", "mujoco", "xarray", "zarr", "numpy", "pandas", "matplotlib"}, path
 
 
+def test_mjx_s_private_modules_are_imported_in_one_place():
+    importing = {path.name for path in PACKAGE.rglob("*.py") if any("mjx._src" in name for name in imported(path))}
+    assert importing == {"mjx_private.py"}
+
+
 def test_snakemake_is_imported_nowhere():
     for path in PACKAGE.rglob("*.py"):
         assert not any(name.partition(".")[0] == "snakemake" for name in imported(path)), path

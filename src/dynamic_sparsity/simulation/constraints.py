@@ -10,10 +10,8 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool
 from mujoco import mjx
-from mujoco.mjx._src.collision_driver import geom_pairs
-from mujoco.mjx._src.constraint import make_efc_address, make_efc_type
-from mujoco.mjx._src.types import ConstraintType
 
+from dynamic_sparsity.simulation.mjx_private import ConstraintType, collision_driver, constraint
 from dynamic_sparsity.simulation.substep import has_converged
 
 CONTACT, JOINT_LIMIT, TENDON_LIMIT = "contact", "joint_limit", "tendon_limit"
@@ -39,7 +37,7 @@ class Constraints:
         off = model.opt.disableflags
         limits = not off & (mujoco.mjtDisableBit.mjDSBL_LIMIT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
         contacts = not off & (mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
-        pairs = [(int(a), int(b)) for a, b, _ in geom_pairs(model)] if contacts else []
+        pairs = [(int(a), int(b)) for a, b, _ in collision_driver.geom_pairs(model)] if contacts else []
         ball = [j for j in range(model.njnt) if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_BALL]
         in_row_order = [*ball, *(j for j in range(model.njnt) if j not in ball)]  # MJX puts ball joints first
         return cls(
@@ -72,7 +70,7 @@ class Constraints:
         not zero, which is how MJX switches rows off (`mjx/_src/constraint.py`).
         """
         contact, rows = data._impl.contact, data._impl.efc_J
-        types = make_efc_type(model, contact.dim)
+        types = constraint.make_efc_type(model, contact.dim)
         touching = contact.dist < contact.includemargin
         pushing = data._impl.efc_force != 0 if rows.size else jnp.zeros(0, bool)
         active, loaded = [], []
@@ -113,7 +111,7 @@ def _contact_rows(model: mjx.Model, dim: np.ndarray, types: np.ndarray) -> list[
     """The constraint rows of each contact slot."""
     pyramidal = model.opt.cone == mujoco.mjtCone.mjCONE_PYRAMIDAL
     sizes = np.where(dim == 1, 1, 2 * (dim - 1) if pyramidal else dim)
-    first = make_efc_address(model, dim, types)
+    first = constraint.make_efc_address(model, dim, types)
     return [slice(int(at), int(at + size)) for at, size in zip(first, sizes, strict=True)]
 
 

@@ -7,9 +7,8 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 from mujoco import mjx
-from mujoco.mjx._src import forward, math, solver, support
-from mujoco.mjx._src.types import IntegratorType, SolverType
 
+from dynamic_sparsity.simulation.mjx_private import IntegratorType, SolverType, forward, math, solver, support
 from dynamic_sparsity.simulation.stagewise import rotations
 
 

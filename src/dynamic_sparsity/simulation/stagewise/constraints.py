@@ -15,9 +15,8 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import constraint, solver
-from mujoco.mjx._src.types import ConeType
 
+from dynamic_sparsity.simulation.mjx_private import ConeType, constraint, solver
 from dynamic_sparsity.simulation.stagewise.contacts import ContactRows, repeated, row_count
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry, contact_rows, other_rows
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import collision_driver
-from mujoco.mjx._src.types import ConeType
 
+from dynamic_sparsity.simulation.mjx_private import ConeType, collision_driver
 from dynamic_sparsity.simulation.stagewise import spatial
 from dynamic_sparsity.simulation.stagewise.inertial import Bodies
 from dynamic_sparsity.simulation.stagewise.tree import Tree

@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import forward, math
-from mujoco.mjx._src.types import BiasType, DisableBit, GainType
 
 from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.simulation.mjx_private import BiasType, DisableBit, GainType, forward, math
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry
 from dynamic_sparsity.simulation.stagewise.rotations import right_jacobian_inverse
 

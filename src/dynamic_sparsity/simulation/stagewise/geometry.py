@@ -10,10 +10,9 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import constraint, passive, smooth
-from mujoco.mjx._src.types import ConeType
 
 from dynamic_sparsity.simulation.coordinates import Coordinates
+from dynamic_sparsity.simulation.mjx_private import ConeType, constraint, passive, smooth
 
 PLAIN_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 """Joints whose tangent is their coordinate."""

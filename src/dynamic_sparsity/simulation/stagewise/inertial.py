@@ -21,9 +21,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import passive
-from mujoco.mjx._src.types import DisableBit
 
+from dynamic_sparsity.simulation.mjx_private import DisableBit, passive
 from dynamic_sparsity.simulation.stagewise import spatial
 from dynamic_sparsity.simulation.stagewise.tree import Tree
 

@@ -22,9 +22,8 @@ import jax.numpy as jnp
 import mujoco
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import math, solver, support
-from mujoco.mjx._src.types import DisableBit
 
+from dynamic_sparsity.simulation.mjx_private import DisableBit, math, solver, support
 from dynamic_sparsity.simulation.stagewise.constraints import Rows
 
 

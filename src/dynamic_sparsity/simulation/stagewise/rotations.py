@@ -14,7 +14,8 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from mujoco.mjx._src import math
+
+from dynamic_sparsity.simulation.mjx_private import math
 
 _SMALL = 1e-4
 """Squared angle below which the coefficients are taken from their series: the next terms are below 1e-16 there."""

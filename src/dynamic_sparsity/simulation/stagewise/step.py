@@ -10,9 +10,17 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Float
 from mujoco import mjx
-from mujoco.mjx._src import derivative, forward, solver, support
-from mujoco.mjx._src.types import DisableBit, GainType, IntegratorType, SolverType
 
+from dynamic_sparsity.simulation.mjx_private import (
+    DisableBit,
+    GainType,
+    IntegratorType,
+    SolverType,
+    derivative,
+    forward,
+    solver,
+    support,
+)
 from dynamic_sparsity.simulation.stagewise.constraints import Rows, constraint_force
 from dynamic_sparsity.simulation.stagewise.forces import forces
 from dynamic_sparsity.simulation.stagewise.geometry import Geometry, geometry_tangents, is_curved
