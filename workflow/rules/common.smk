@@ -18,6 +18,7 @@ from dynamic_sparsity.study.paths import (
     PER_POLICY,
     PER_SEED,
     STUDY_FIGURE,
+    TABLE,
     TRAINED_EXPERT,
     WORLD_MODEL,
     Paths,

@@ -81,8 +81,7 @@ rule no_such_figure:
     input:
         no_such_figure,
     output:
-        "results/figures/{figure}-{task}-{policy}-{method}.png",
-        "results/figures/{figure}-{task}-{policy}-{method}.svg",
+        expand(FIGURE, kind=["png", "svg"], allow_missing=True),
 
 
 ruleorder: figure > embedding_figure > no_such_figure

@@ -2,9 +2,9 @@ rule table:
     input:
         stores=table_stores,
     output:
-        csv="results/tables/{table}.csv",
+        csv=expand(TABLE, kind="csv", allow_missing=True)[0],
         html=report(
-            "results/tables/{table}.html",
+            expand(TABLE, kind="html", allow_missing=True)[0],
             caption="../report/table.rst",
             category=lambda wildcards: TABLES[wildcards.table].question,
             subcategory="Tables",
