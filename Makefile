@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 QUICK := $(addprefix tests/,test_architecture.py settings study files stores sparsity tables)
 
-.PHONY: study report quick test test-cluster lint fuzz bench lock schema clean
+.PHONY: study report quick test test-cluster lint fuzz bench lock generate clean
 
 study: $(VENV)/.study
 	$(BIN)/snakemake --cores $(CORES)
@@ -42,8 +42,9 @@ bench: $(VENV)/.test
 lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python envs/lock.py
 
-schema: $(VENV)/.study
-	$(BIN)/dynamic-sparsity schema > workflow/schemas/config.schema.json
+# What follows from the catalogues and the settings: the JSON schema, the figures' section of config.yaml, captions.
+generate: $(VENV)/.study
+	$(BIN)/python -m dynamic_sparsity.study.generated
 
 clean:
 	rm -rf $(VENV) .cache .snakemake

@@ -10,10 +10,12 @@ import xarray as xr
 
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings.embedding import EmbeddingSettings
-from dynamic_sparsity.settings.figures import FigureSettings, FigureStyle
+from dynamic_sparsity.settings.figures import FigureStyle
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.sparsity import durations, embedding, summary, survival, temporal
+from dynamic_sparsity.study.catalogue import FIGURES
+from dynamic_sparsity.study.figure_settings import FigureSettings, settings_of
 from dynamic_sparsity.tables import page
 from tests.helpers.synthetic import ATTRS, THRESHOLDS, rollout_store, sparsity_store
 
@@ -313,9 +315,9 @@ def test_a_figure_without_frames_says_why(usual):
     from dynamic_sparsity.figures import embedding as drawn
 
     data, frames = embedded(usual)
-    figure = drawn.draw([data, frames.isel(frame=slice(0))], FigureSettings().embedding)
+    figure = drawn.draw([data, frames.isel(frame=slice(0))], point_size=4.0)
     assert "no frames" in figure.axes[0].get_xlabel() and len(figure.axes) == 2
-    assert len(drawn.draw([data, frames], FigureSettings().embedding).axes) == 4
+    assert len(drawn.draw([data, frames], point_size=4.0).axes) == 4
 
 
 def test_pages_escape_and_mark_what_is_missing():
@@ -358,18 +360,18 @@ def test_every_figure_and_table_can_be_made(case, tmp_path):
         "survival": "survival",
         "pattern_timeline": "patterns",
     }
-    recovery = {name for name in FigureSettings.names() if name.startswith("recovery")}
+    recovery = {name for name in FIGURES if name.startswith("recovery")}
     elsewhere = {"method_ablation", "roughness", "loss_curves", *recovery}  # read other stores: drawn in tests of their own
-    assert set(reads) | elsewhere == set(FigureSettings.names())
+    assert set(reads) | elsewhere == set(FIGURES)
     look = FigureStyle(dpi=40)
     style.configure(look)
     for name, source in reads.items():
         module = importlib.import_module(f"dynamic_sparsity.figures.{name}")
-        figure = module.draw(stores[source], getattr(FigureSettings(), name))
+        figure = module.draw(stores[source], **settings_of(FigureSettings(), name))
         style.save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg", look)
         first = (tmp_path / f"{name}.svg").read_bytes()
         style.save(
-            module.draw(stores[source], getattr(FigureSettings(), name)), tmp_path / "2.png", tmp_path / "2.svg", look
+            module.draw(stores[source], **settings_of(FigureSettings(), name)), tmp_path / "2.png", tmp_path / "2.svg", look
         )
         assert (tmp_path / "2.svg").read_bytes() == first, "the same data give the same file"
     for name, source in (
@@ -388,7 +390,7 @@ def test_figure_3_shows_the_fractions_it_was_given(usual):
     summed = studied(usual)[0]
     from dynamic_sparsity.figures import zero_fraction
 
-    axes = zero_fraction.draw([summed], FigureSettings().zero_fraction).axes[0]
+    axes = zero_fraction.draw([summed], annotate_up_to=16).axes[0]
     drawn = axes.images[0].get_array()
     np.testing.assert_allclose(drawn, 100 * summed.zero_fraction.sel(threshold=1e-12))
     assert [label.get_text() for label in axes.get_xticklabels()] == summed.in_dim.values.tolist()
@@ -402,8 +404,7 @@ def test_figure_3_shows_the_fractions_it_was_given(usual):
 def test_figure_5_holds_every_step_once(usual, width):
     from dynamic_sparsity.figures import sparsity_histogram
 
-    settings = FigureSettings.model_validate({"sparsity_histogram": {"bin_width": width}}).sparsity_histogram
-    figure = sparsity_histogram.draw(usual, settings)
+    figure = sparsity_histogram.draw(usual, bin_width=width)
     for axes in figure.axes:
         assert sum(patch.get_height() for patch in axes.patches) == pytest.approx(100)
 
@@ -413,8 +414,8 @@ def test_figure_7_holds_every_run_once(usual):
 
     survived = studied(usual)[1]
     for bins in (1, 8, 30):
-        settings = FigureSettings.model_validate({"duration_histogram": {"bins_per_decade": bins}}).duration_histogram
-        for axes, value in zip(duration_histogram.draw([survived], settings).axes, ("zero", "non-zero"), strict=True):
+        drawn = duration_histogram.draw([survived], bins_per_decade=bins)
+        for axes, value in zip(drawn.axes, ("zero", "non-zero"), strict=True):
             heights, edges, _ = axes.patches[0].get_data()
             assert (heights * np.diff(edges)).sum() == pytest.approx(int(survived.paper_count.sel(value=value).sum()))
             assert edges[0] == 0.5 and edges[-1] == survived.sizes["duration"] + 0.5

@@ -1,8 +1,16 @@
-"""A row of the catalogue, a module, its settings and its caption belong together."""
+"""A row of the catalogue, its module, its settings and its caption belong together."""
 
-from dynamic_sparsity.settings.figures import FigureSettings
+import importlib
+import inspect
+import typing
+
+import pytest
+
 from dynamic_sparsity.settings.stages import STAGES
+from dynamic_sparsity.study import generated
+from dynamic_sparsity.study.captions import caption, title
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
+from dynamic_sparsity.study.figure_settings import FigureSettings, settings_of
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
@@ -12,8 +20,38 @@ def modules(room, *helpers):
     return {path.stem for path in (PACKAGE / room).glob("[!_]*.py")} - set(helpers)
 
 
-def test_every_figure_is_a_module_with_settings_and_a_row():
-    assert modules("figures", "style") == set(FIGURES) == set(FigureSettings.names())
+def test_every_figure_is_a_module_with_a_row():
+    assert modules("figures", "style") == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_takes_the_settings_of_its_row(name):
+    draw = importlib.import_module(f"dynamic_sparsity.figures.{name}").draw
+    (_, stores), *settings = inspect.signature(draw).parameters.items()
+    assert stores.kind is stores.POSITIONAL_OR_KEYWORD and all(each.kind is each.KEYWORD_ONLY for _, each in settings)
+    hints = typing.get_type_hints(draw)
+    row = {
+        name: typing.get_args(kind)[0] if typing.get_args(kind) else kind
+        for name, (kind, _) in FIGURES[name].settings.items()
+    }
+    assert {name: hints[name] for name, _ in settings} == row
+    assert settings_of(FigureSettings(), name).keys() == row.keys()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_a_title_and_a_caption(name):
+    assert caption(name) == inspect.getdoc(importlib.import_module(f"dynamic_sparsity.figures.{name}"))
+    assert title(name).endswith(".") and len(caption(name)) > len(title(name))
+
+
+@pytest.mark.parametrize("path", generated.files(ROOT), ids=lambda path: path.name)
+def test_generated_files_are_up_to_date(path):
+    assert path.read_text() == generated.files(ROOT)[path], "run `make generate`"
+
+
+def test_captions_are_of_the_figures_of_a_task():
+    captions = {path.stem for path in (ROOT / "workflow/report/figures").glob("*.rst")}
+    assert captions == set(figures_of("task", "embedded task")), "delete captions of figures that are gone"
 
 
 def test_every_table_is_a_module_with_a_row():
@@ -25,11 +63,9 @@ def test_what_they_read_are_stages():
         assert row.reads and set(row.reads) <= set(STAGES)
 
 
-def test_reported_numbers_and_captions_are_there():
+def test_reported_numbers_are_there():
     reported = {name for table in TABLES.values() for name in table.reported}
     assert reported and all((ROOT / f"resources/paper/{name}.csv").is_file() for name in reported)
-    captions = {path.stem for path in (ROOT / "workflow/report/figures").glob("*.rst")}
-    assert captions == set(figures_of("task", "embedded task")), "one caption serves all figures of a study"
 
 
 def test_scopes_are_disjoint_and_complete():

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.figures import recovery as figure
-from dynamic_sparsity.settings.figures import RecoveryFigure
 from dynamic_sparsity.tables import model_comparisons as comparisons
 from dynamic_sparsity.tables import recovery as table
 
@@ -95,7 +94,7 @@ def test_the_table_of_recovery_has_a_row_for_each_basis_and_condition(stores):
 
 
 def test_the_figure_draws_trained_models_and_controls(stores):
-    drawn = figure.draw(stores, RecoveryFigure(smallest_sparsity=1e-3))
+    drawn = figure.draw(stores, smallest_sparsity=1e-3)
     error, sparsity, both = drawn.axes
     assert [text.get_text() for text in error.get_yticklabels()] == ["mlp", "same", "sparse"]
     names = both.get_legend_handles_labels()[1]

@@ -8,7 +8,6 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.figures import loss_curves, recovery, recovery_conditions, recovery_size, recovery_thresholds
-from dynamic_sparsity.settings import figures as figure_settings
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.world_models import WorldModelsSettings
 from dynamic_sparsity.tables import leaderboard
@@ -143,7 +142,7 @@ def test_what_has_not_learnt_is_named_and_answers_nothing(stores, said):
     frame = leaderboard.build(worse, {}).set_index(["model", "basis"])
     assert frame.not_trained["mlp_sae_j", "scaled"] == 5 and frame.linear_is_better["small", "scaled"] == 10
     assert frame.auroc["mlp_sae_j", "scaled"] > 0.6, "of the runs that have learnt"
-    labels = recovery_conditions.draw(worse, figure_settings.RecoveryConditionsFigure()).axes[0].get_legend_handles_labels()
+    labels = recovery_conditions.draw(worse, tasks=True).axes[0].get_legend_handles_labels()
     assert "mlp_sae_j (5 of 10 not trained)" in labels[1] and "small (10 of 10 linear is better)" in labels[1]
 
 
@@ -187,16 +186,14 @@ def test_a_study_in_which_nothing_has_learnt_still_has_tables_and_figures(stores
         and "unknown" in answered.set_index("question").answer["Do masks recover it better?"]
     )
     assert (leaderboard.build(lost, {}).set_index("model").not_trained[["mlp", "small"]] == 10).all()
-    for module, section in (
-        (recovery, "RecoveryFigure"),
-        (recovery_conditions, "RecoveryConditionsFigure"),
-        (recovery_size, "RecoverySizeFigure"),
-        (recovery_thresholds, "RecoveryThresholdsFigure"),
-        (loss_curves, "LossCurvesFigure"),
+    drawn = [data.assign_coords(part=["training", "validation"]) for data in lost]
+    for figure in (
+        recovery.draw(drawn, smallest_sparsity=1e-4),
+        recovery_conditions.draw(drawn, tasks=True),
+        recovery_size.draw(drawn, tasks=True),
+        recovery_thresholds.draw(drawn, smallest_sparsity=1e-4),
+        loss_curves.draw(drawn, training=True),
     ):
-        figure = module.draw(
-            [data.assign_coords(part=["training", "validation"]) for data in lost], getattr(figure_settings, section)()
-        )
         figure.savefig(io.BytesIO())
 
 
@@ -247,23 +244,23 @@ def test_loss_curves_have_a_line_per_trained_model_seed_and_part(stores):
     losses[:5, :, :3] = np.arange(60).reshape(5, 2, 3, 2) + 1.0  # all but as_drawn and the controls, three of four epochs
     dims = ("model", "training_seed", "epoch", "part")
     written = [data.assign(history=(dims, losses)).assign_coords(part=["training", "validation"]) for data in stores]
-    drawn = loss_curves.draw(written, figure_settings.LossCurvesFigure())
+    drawn = loss_curves.draw(written, training=True)
     first = drawn.axes[0]
     assert len(first.get_lines()) == 5 * 2 * 2 and first.get_legend_handles_labels()[1] == list(MODELS)[:5]
     np.testing.assert_array_equal(first.get_lines()[0].get_ydata(), losses[0, 0, :, 1])
-    only = loss_curves.draw(written, figure_settings.LossCurvesFigure(training=False))
+    only = loss_curves.draw(written, training=False)
     assert len(only.axes[0].get_lines()) == 5 * 2
 
 
 def test_figures_draw_every_trained_model(stores):
-    conditions = recovery_conditions.draw(stores, figure_settings.RecoveryConditionsFigure())
+    conditions = recovery_conditions.draw(stores, tasks=True)
     labels = conditions.axes[0].get_legend_handles_labels()[1]
     assert labels == list(MODELS)
     bar = conditions.axes[0].get_lines()[1]
     expected = np.mean([data.auroc.sel(basis="scaled", model="mlp", condition="contact") for data in stores])
     assert bar.get_ydata()[2] == pytest.approx(expected)
-    thresholds = recovery_thresholds.draw(stores, figure_settings.RecoveryThresholdsFigure())
+    thresholds = recovery_thresholds.draw(stores, smallest_sparsity=1e-4)
     assert thresholds.axes[1].get_legend_handles_labels()[1] == [*MODELS, "all entries zero"]
-    size = recovery_size.draw(stores, figure_settings.RecoverySizeFigure(tasks=False))
+    size = recovery_size.draw(stores, tasks=False)
     (line,) = [line for line in size.axes[0].get_lines() if str(line.get_label()).startswith("2 hidden")]
     assert list(line.get_xdata()) == [64, 512, 1024] and np.all(np.diff(line.get_ydata()) > 0)

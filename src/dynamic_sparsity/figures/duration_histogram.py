@@ -1,4 +1,10 @@
-"""Figure 7 of the paper: log-log histograms of how long entries stay zero and non-zero."""
+"""Figure 7 of the paper: log-log histograms of how long entries stay zero and non-zero.
+
+The number of consecutive steps for which an entry stays zero (left) and non-zero (right), over all entries, episodes
+and study seeds, divided by the number of durations in each bin. Dashed lines mark the means. As in the paper, runs that
+span a whole episode are left out, and runs that an episode's start or end cuts count at the length that was seen. The
+survival curves treat both as censored.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +15,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import DurationHistogramFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: DurationHistogramFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, bins_per_decade: int) -> Figure:
     """Two panels from one survival store."""
     data = stores[0]
     longest = data.sizes["duration"]
-    edges = _integer_edges(longest, settings.bins_per_decade)
+    edges = _integer_edges(longest, bins_per_decade)
     figure = Figure(figsize=(6.8, 2.9))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, value in zip(panels, ("zero", "non-zero"), strict=True):

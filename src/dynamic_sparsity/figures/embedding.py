@@ -1,4 +1,10 @@
-"""t-SNE of transitions, coloured by combined sparsity, with frames along one consecutive sequence (Figure 4)."""
+"""Figure 4 of the paper: t-SNE of transitions, coloured by sparsity, with rendered frames.
+
+t-SNE of the transitions (s, a, s'), each variable standardised, coloured by the sparsity of [J_s J_a]. The line joins
+consecutive steps of one episode: the stretch in which sparsity varies most. The frames show some of these steps, each
+with its number and its sparsity. Neighbourhoods in such an embedding carry information; distances between far points do
+not.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +16,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import EmbeddingFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: EmbeddingFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, point_size: float) -> Figure:
     """The embedding above, frames below: from an embedding store and a frame store."""
     by_kind = {data.attrs["kind"]: data for data in stores}
     data, frames = by_kind["embedding"], by_kind["frames"]
@@ -21,19 +26,19 @@ def draw(stores: Sequence[xr.Dataset], settings: EmbeddingFigure) -> Figure:
     figure = Figure(figsize=(6.4, 4.6 if not count else 5.8))
     grid = figure.add_gridspec(2 if count else 1, max(count, 1), height_ratios=[4, 1] if count else [1])
     axes = figure.add_subplot(grid[0, :])
-    look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "vmin": 0, "vmax": 1, "s": settings.point_size, "linewidths": 0}
+    look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "vmin": 0, "vmax": 1, "s": point_size, "linewidths": 0}
     points = axes.scatter(data.x, data.y, c=data.sparsity, **look)
     figure.colorbar(points, ax=axes, label="sparsity of $[J_s\\ J_a]$")
     path = data.isel(point=np.flatnonzero(data.sequence >= 0)).sortby("sequence")
     axes.plot(path.x, path.y, color="black", linewidth=0.7, alpha=0.7, label=_sequence_label(path))
     letters: dict[str, Any] = {"xytext": (6, 6), "textcoords": "offset points", "color": style.VERMILION}
     for number in range(count):
-        here = path.isel(point=int(np.flatnonzero(path.step == frames.step[number])[0]))
-        axes.annotate(_letter(number), (here.x, here.y), fontweight="bold", **letters)
+        point = path.isel(point=int(np.flatnonzero(path.step == frames.step[number])[0]))
+        axes.annotate(_letter(number), (point.x, point.y), fontweight="bold", **letters)
         image = figure.add_subplot(grid[1, number])
         image.imshow(frames.image[number])
         image.set_axis_off()
-        image.set_title(f"{_letter(number)}  step {int(here.step)}\n{float(here.sparsity):.2f}", fontsize="small")
+        image.set_title(f"{_letter(number)}  step {int(point.step)}\n{float(point.sparsity):.2f}", fontsize="small")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(loc="best")
@@ -44,8 +49,8 @@ def draw(stores: Sequence[xr.Dataset], settings: EmbeddingFigure) -> Figure:
 
 
 def _sequence_label(path: xr.Dataset) -> str:
-    where = path.isel(point=0)
-    return f"{path.sizes['point']} consecutive steps (seed {int(where.seed)}, episode {int(where.episode)})"
+    first = path.isel(point=0)
+    return f"{path.sizes['point']} consecutive steps (seed {int(first.seed)}, episode {int(first.episode)})"
 
 
 def _letter(number: int) -> str:

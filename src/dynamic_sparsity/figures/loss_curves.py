@@ -1,4 +1,10 @@
-"""How the training of world models went: losses by epoch, a panel for each task."""
+"""Losses of the world models by epoch, one panel for each task.
+
+Each training seed has a line for the validation loss and a dotted one for the training loss. A model with a loss on the
+Jacobian or a penalty on its masks shows the sum of its losses: compare shapes between models, not heights. Brackets
+after a name count the runs that are not trained (no better than predicting that nothing changes) or worse than a linear
+fit.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +19,19 @@ from matplotlib.ticker import MaxNLocator
 
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import names
-from dynamic_sparsity.settings.figures import LossCurvesFigure
 
 _COLUMNS = 4
 
 
-def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, training: bool) -> Figure:
     """Validation loss of every model and training seed from the recovery stores of all tasks, training loss dotted."""
     columns = min(_COLUMNS, len(stores))
     rows = math.ceil(len(stores) / columns)
-    called = names(stores)
-    figure = Figure(figsize=(max(6.5, 1.5 + 2.6 * columns), 1 + 2.3 * rows + 0.2 * len(called)))
+    legend = names(stores)
+    figure = Figure(figsize=(max(6.5, 1.5 + 2.6 * columns), 1 + 2.3 * rows + 0.2 * len(legend)))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     for axes, store in zip(grid, stores, strict=False):
-        _draw(axes, store, called, training=settings.training)
+        _draw(axes, store, legend, training=training)
         axes.set_title(store.attrs["task"])
         style.log_scale(axes.yaxis)
         axes.set_xlabel("epoch")
@@ -39,10 +44,10 @@ def draw(stores: Sequence[xr.Dataset], settings: LossCurvesFigure) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, store: xr.Dataset, called: Mapping[str, str], *, training: bool) -> None:
-    """A line for each training seed; what was not trained has none."""
+def _draw(axes: Axes, store: xr.Dataset, legend: Mapping[str, str], *, training: bool) -> None:
+    """One line for each training seed of each trained model."""
     drawn = 0
-    for model, name in called.items():
+    for model, name in legend.items():
         curves = store.history.sel(model=model)
         if curves.isnull().all():
             continue

@@ -1,4 +1,11 @@
-"""Do world models recover the sparsity? The paper's figure 8, and prediction error against recovery."""
+"""Figure 8 of the paper: zeros that world models recover, and recovery against prediction error.
+
+World models are trained on the rollouts and scored on test episodes. Left: the error of the next state, divided by its
+mean over the models of the task, pooled over tasks and training seeds. Middle: zeros of the model's Jacobian over true
+zeros. Right: AUROC of non-zero against zero entries of the scaled Jacobian, against the error, a dot for each task and
+model; lines are means of the controls. Errors are medians over test episodes. Runs that are not trained (no better than
+predicting that nothing changes) are left out; brackets after a name count them.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +19,16 @@ from matplotlib.figure import Figure
 
 from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import RecoveryFigure
 
 _MARKERS = "osD^vP*X<>hp"
 _LINES = ((0, (1, 4)), "--", "-.", ":")
 
 
-def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
     """Three panels from the recovery stores of all tasks: errors, relative sparsity, AUROC against error."""
     data = [store.sel(basis="scaled", condition="all") for store in stores]
-    called = names(stores)
-    trained = list(called)
+    legend = names(stores)
+    trained = list(legend)
     controls = [str(model) for model in data[0].model.values if str(model) not in trained and str(model) != "truth"]
     figure = Figure(figsize=(13, 1.4 + 0.3 * max(8, len(trained))))
     error, sparsity, both = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
@@ -30,9 +36,9 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
     error.boxplot([_normalised(data, model, trained) for model in trained], orientation="horizontal", positions=heights)
     error.set_yticks(heights, trained)
     error.set_xlabel("error of the next state /\nmean over models of the task")
-    _draw_sparsity(sparsity, data, trained, settings.smallest_sparsity)
+    _draw_sparsity(sparsity, data, trained, smallest_sparsity)
     for number, store in enumerate(data):
-        _draw_task(both, store, called, _MARKERS[number % len(_MARKERS)], named=not number)
+        _draw_task(both, store, legend, _MARKERS[number % len(_MARKERS)], named=not number)
     for control, line in zip(controls, _LINES, strict=False):
         mean = float(np.nanmean([store.auroc.sel(model=control) for store in data]))
         both.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
@@ -49,24 +55,24 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryFigure) -> Figure:
 
 
 def names(stores: Sequence[xr.Dataset]) -> dict[str, str]:
-    """The models of the recovery stores, and how figures call them: how many runs are not trained.
+    """The models of the recovery stores, each with its name in legends: how many of its runs are not trained, if any.
 
-    These are left out of all but the losses.
+    All figures but the loss curves leave out these runs.
     """
-    found = {}
+    legend = {}
     for model in learnt.models(stores[0]):
-        verdicts = [said for store in stores for said in learnt.of_task(store, model).values()]
-        counts = {said: verdicts.count(said) for said in (learnt.NOT_TRAINED, learnt.LINEAR_IS_BETTER) if said in verdicts}
-        marks = ", ".join(f"{count} of {len(verdicts)} {said}" for said, count in counts.items())
-        found[model] = f"{model} ({marks})" if marks else model
-    return found
+        verdicts = [verdict for store in stores for verdict in learnt.of_task(store, model).values()]
+        counts = {mark: verdicts.count(mark) for mark in (learnt.NOT_TRAINED, learnt.LINEAR_IS_BETTER) if mark in verdicts}
+        marks = ", ".join(f"{count} of {len(verdicts)} {mark}" for mark, count in counts.items())
+        legend[model] = f"{model} ({marks})" if marks else model
+    return legend
 
 
 def _normalised(data: Sequence[xr.Dataset], model: str, trained: Sequence[str]) -> np.ndarray:
     """Errors of a model over those of all models of the same task, for every task and seed."""
     errors = [learnt.of_runs(store, "one_step_error") for store in data]
-    found = np.concatenate([e.sel(model=model).values / float(e.sel(model=list(trained)).mean()) for e in errors])
-    return found[np.isfinite(found)]
+    ratios = np.concatenate([e.sel(model=model).values / float(e.sel(model=list(trained)).mean()) for e in errors])
+    return ratios[np.isfinite(ratios)]
 
 
 def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str], smallest: float) -> None:
@@ -74,19 +80,19 @@ def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str
         np.concatenate([learnt.of_runs(store, "relative_sparsity").sel(model=model).values for store in data])
         for model in trained
     ]
-    ratios = [found[np.isfinite(found)] for found in ratios]  # NaN for a task without zeros, and what is not trained
-    axes.boxplot([np.maximum(smallest, found) for found in ratios], orientation="horizontal", positions=range(len(trained)))
+    ratios = [ratio[np.isfinite(ratio)] for ratio in ratios]  # NaN for a task without zeros and for untrained runs
+    axes.boxplot([np.maximum(smallest, ratio) for ratio in ratios], orientation="horizontal", positions=range(len(trained)))
     axes.set_xscale("log")
-    axes.set_xlim(smallest / 2, 1.5 * max([2.0, *(found.max() for found in ratios if len(found))]))
+    axes.set_xlim(smallest / 2, 1.5 * max([2.0, *(ratio.max() for ratio in ratios if len(ratio))]))
     axes.axvline(1, color=style.VERMILION, linewidth=1)
     axes.set_yticks([])
     axes.set_xlabel(f"model's zeros / true zeros\n(at least {smallest:g}; target 1)")
 
 
-def _draw_task(axes: Axes, store: xr.Dataset, called: Mapping[str, str], marker: str, *, named: bool) -> None:
+def _draw_task(axes: Axes, store: xr.Dataset, legend: Mapping[str, str], marker: str, *, named: bool) -> None:
     """A dot for each model; `named`: with the models' names for the legend."""
     error, auroc = (learnt.of_runs(store, measure).mean("training_seed") for measure in ("one_step_error", "auroc"))
-    for number, (model, name) in enumerate(called.items()):
+    for number, (model, name) in enumerate(legend.items()):
         look: dict[str, Any] = {"color": style.of_model(number), "marker": marker, "linestyle": "", "markersize": 5}
         axes.plot([float(error.sel(model=model))], [float(auroc.sel(model=model))], label=name if named else None, **look)
     axes.plot([], [], marker=marker, color="black", linestyle="", label=store.attrs["task"])

@@ -1,4 +1,9 @@
-"""How the depth and width of the MLP matter: recovery and error by both."""
+"""Depth and width of the plain MLP: recovery and error.
+
+Plain MLPs of this study by width (horizontal axis) and depth (lines). Left: AUROC of non-zero against zero entries of
+the scaled Jacobian. Right: error of the next state in its standard deviations. Thick lines are means over the tasks in
+which all MLPs of that depth have learnt; thin lines are the tasks, where the MLP has learnt.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +18,18 @@ from matplotlib.figure import Figure
 
 from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import RecoverySizeFigure
 from dynamic_sparsity.settings.world_models import WorldModelSettings
 
 _MARKERS = "osD^vP*X"
 
 
-def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, tasks: bool) -> Figure:
     """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth.
 
     A line is the mean over the tasks in which all of its MLPs have learnt.
     """
-    given = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
-    models = {name: WorldModelSettings.model_validate(given[name]) for name in learnt.models(stores[0])}
+    described = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
+    models = {name: WorldModelSettings.model_validate(described[name]) for name in learnt.models(stores[0])}
     plain = {name: model for name, model in models.items() if model.plain}
     figure = Figure(figsize=(9, 4))
     recovery, error = figure.subplots(1, 2)
@@ -38,7 +42,7 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoverySizeFigure) -> Figure:
         for axes, measure in ((recovery, "auroc"), (error, "one_step_error")):
             widths = sorted((model.width, name) for name, model in plain.items() if model.depth == depth)
             values = [[float(of_task.sel(model=name)) for _, name in widths] for of_task in means[measure]]
-            _line(axes, [width for width, _ in widths], np.array(values), number, depth, tasks=settings.tasks)
+            _line(axes, [width for width, _ in widths], np.array(values), number, depth, tasks=tasks)
     recovery.axhline(0.5, color=style.GREY, linestyle=":", linewidth=1)
     recovery.set_ylabel("AUROC of non-zero against zero entries")
     style.log_scale(error.yaxis)

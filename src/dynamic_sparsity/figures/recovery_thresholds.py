@@ -1,4 +1,9 @@
-"""How recovery depends on the threshold below which an entry of a model's Jacobian counts as zero."""
+"""Recovery against the threshold below which an entry of a model's scaled Jacobian counts as zero.
+
+Left: zeros of the model over true zeros. Right: F1 of the zeros; the dotted line is the F1 of calling every entry zero.
+Lines are means over tasks, bands are their quartiles. Runs that are not trained (no better than predicting that nothing
+changes) are left out; brackets after a name count them.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,9 @@ from matplotlib.figure import Figure
 from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.figures.recovery import names
-from dynamic_sparsity.settings.figures import RecoveryThresholdsFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
     """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of zeros, by threshold."""
     figure = Figure(figsize=(13, 4))
     ratio, f1 = figure.subplots(1, 2)
@@ -25,11 +29,11 @@ def draw(stores: Sequence[xr.Dataset], settings: RecoveryThresholdsFigure) -> Fi
     }
     for number, (model, name) in enumerate(names(stores).items()):
         look = {"color": style.of_model(number), "label": name}
-        _line(ratio, of_runs["relative_sparsity_at"], model, settings.smallest_sparsity, **look)
+        _line(ratio, of_runs["relative_sparsity_at"], model, smallest_sparsity, **look)
         _line(f1, of_runs["zero_f1_at"], model, 0.0, **look)
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
     style.log_scale(ratio.yaxis)
-    ratio.set_ylabel(f"model's zeros / true zeros\n(at least {settings.smallest_sparsity:g}; target 1)")
+    ratio.set_ylabel(f"model's zeros / true zeros\n(at least {smallest_sparsity:g}; target 1)")
     shares = np.array([float(store.true_sparsity.mean()) for store in stores])
     f1.axhline((2 * shares / (1 + shares)).mean(), color=style.GREY, linestyle=":", linewidth=1, label="all entries zero")
     f1.set_ylim(-0.03, 1.03)

@@ -1,4 +1,10 @@
-"""How many steps have no derivative to speak of? Central differences of two widths, how far they are apart."""
+"""How many steps have no usable derivative: central differences of two widths.
+
+Central differences of widths 1e-6 and 1e-5 of the same step are compared. Each line gives the share of steps at which
+they differ by at least as much as the horizontal axis says, relative to the largest entry. Steps right of the dashed
+line (0.1 %) are rough: a contact closes, a limit is reached or the constraint solver takes another path within 1e-5 of
+them, so no derivative describes them.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +16,11 @@ from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings.ablation import REFERENCE, ROUGH
-from dynamic_sparsity.settings.figures import RoughnessFigure
 
-_COLOURS = {"expert": style.BLUE, "noise": style.ORANGE, "zero": style.GREEN}
 _COLUMNS = 4
 
 
-def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, smallest: float) -> Figure:
     """One panel a task, from the ablation stores: the share of steps that are at least as rough, a line per policy."""
     tasks = list(dict.fromkeys(store.attrs["task"] for store in stores))
     columns = min(_COLUMNS, len(tasks))
@@ -28,10 +32,10 @@ def draw(stores: Sequence[xr.Dataset], settings: RoughnessFigure) -> Figure:
             known = store.roughness.values[np.isfinite(store.roughness.values)]
             share = float(store.rough.isel(pair=int(np.flatnonzero(store.reference.values == REFERENCE)[0])))
             policy = store.attrs["policy"]
-            ordered = np.maximum(np.sort(known), settings.smallest)
+            ordered = np.maximum(np.sort(known), smallest)
             label = f"{policy}: {share:.0%} rough"
             at_least = 1 - np.arange(len(known)) / max(1, len(known))
-            axes.step(ordered, at_least, where="pre", color=_COLOURS[policy], label=label)
+            axes.step(ordered, at_least, where="pre", color=style.of_policy(policy), label=label)
         axes.axvline(ROUGH, color=style.GREY, linestyle="--", linewidth=1)
         axes.set_title(task)
         axes.legend(fontsize="small", loc="upper right", handlelength=1.2)

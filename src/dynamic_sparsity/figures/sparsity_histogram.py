@@ -1,4 +1,8 @@
-"""Figure 5 of the paper: histogram of per-step sparsity."""
+"""Figure 5 of the paper: histogram of the sparsity of single steps.
+
+Sparsity (zeros / entries) of each step, for the state block J_s and the action block J_a, over all episodes and study
+seeds. Dashed lines mark the means. Mass in several bins means that sparsity depends on the state.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import SparsityHistogramFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: SparsityHistogramFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, bin_width: float) -> Figure:
     """Two panels, J_s and J_a, from the sparsity stores of all seeds."""
     threshold = stores[0].attrs["threshold"]
-    bins = np.linspace(0, 1, round(1 / settings.bin_width) + 1)
+    bins = np.linspace(0, 1, round(1 / bin_width) + 1)
     figure = Figure(figsize=(6.4, 2.8))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, block in zip(panels, ("J_s", "J_a"), strict=True):
-        here = [data.sparsity.sel(threshold=threshold, block=block).values.ravel() for data in stores]
-        values = np.concatenate(here)
+        values = np.concatenate([data.sparsity.sel(threshold=threshold, block=block).values.ravel() for data in stores])
         values = values[np.isfinite(values)]
         if not len(values):
             axes.text(0.5, 0.5, "no finite step", ha="center", transform=axes.transAxes)

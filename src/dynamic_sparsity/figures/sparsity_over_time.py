@@ -1,4 +1,8 @@
-"""Figure 6 of the paper: sparsity along one episode."""
+"""Figure 6 of the paper: sparsity along one episode.
+
+Sparsity (zeros / entries) of J_s and J_a along one episode of the first study seed. Grey marks steps at which at least
+one constraint (contact, joint limit, tendon limit) carries a force.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,19 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import SparsityOverTimeFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, episode: int, first_step: int, steps: int) -> Figure:
     """Two lines over time, from the first seed's sparsity store."""
-    data = stores[0].isel(episode=settings.episode)
-    chosen = style.window(settings.first_step, settings.steps, int(data.length))
-    edges = np.arange(chosen.start, chosen.stop + 1)  # a step lasts from its edge to the next
+    data = stores[0].isel(episode=episode)
+    drawn = style.window(first_step, steps, int(data.length))
+    edges = np.arange(drawn.start, drawn.stop + 1)  # a step lasts from its edge to the next
     figure = Figure(figsize=(7.2, 2.8))
     axes = figure.add_subplot()
-    loaded = _to_edges(data.constraint_loaded[chosen].any("constraint").values)
+    loaded = _to_edges(data.constraint_loaded[drawn].any("constraint").values)
     axes.fill_between(edges, 0, loaded, step="post", color="0.88", linewidth=0, label="constraint loaded")
     for block in ("J_s", "J_a"):
-        values = data.sparsity.sel(threshold=data.attrs["threshold"], block=block)[chosen]
+        values = data.sparsity.sel(threshold=data.attrs["threshold"], block=block)[drawn]
         axes.plot(
             edges,
             _to_edges(values.values),
@@ -37,7 +40,7 @@ def draw(stores: Sequence[xr.Dataset], settings: SparsityOverTimeFigure) -> Figu
     axes.set_xlabel(f"control step ({data.attrs['control_timestep']:g} s each)")
     axes.set_ylabel("sparsity")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    style.title(figure, f"sparsity over time, seed {data.attrs['seed']}, episode {settings.episode}", data.attrs)
+    style.title(figure, f"sparsity over time, seed {data.attrs['seed']}, episode {episode}", data.attrs)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What all figures share: colours that the colour-blind can tell apart, fonts, saving."""
+"""Style that all figures share: colours that the colour-blind can tell apart, fonts, saving."""
 
 from __future__ import annotations
 
@@ -19,23 +19,30 @@ BLOCK_COLOURS = {"J_s": BLUE, "J_a": VERMILION, "[J_s J_a]": GREY}
 BLOCK_LINES = {"J_s": "-", "J_a": "--", "[J_s J_a]": ":"}
 BLOCK_NAMES = {"J_s": "$J_s$", "J_a": "$J_a$", "[J_s J_a]": "$[J_s\\ J_a]$"}
 VALUE_COLOURS = {"zero": BLUE, "non-zero": VERMILION}
+_POLICY_COLOURS = {"expert": BLUE, "noise": ORANGE, "zero": GREY}
+POLICY_MARKERS = {"expert": "o", "noise": "s", "zero": "D"}
 SEQUENTIAL = "cividis"
 
 
+def of_policy(name: str) -> str:
+    """The colour of a policy in every figure; green for all that have none of their own."""
+    return _POLICY_COLOURS.get(name, GREEN)
+
+
 def of_model(number: int) -> str:
-    """A colour for each of twenty models; then they come again."""
+    """The colour of a model: twenty different ones, then the first again."""
     return matplotlib.colors.to_hex(matplotlib.colormaps["tab20"]((2 * number + number % 20 // 10) % 20))
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """Ticks at 1, 2 and 5 of each factor of ten, as plain numbers: readable over less than one as well."""
+    """Ticks at 1, 2 and 5 of each factor of ten, as plain numbers: readable over less than a decade too."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def log_scale(axis: XAxis | YAxis, base: int = 10) -> None:
-    """A logarithmic scale for what is drawn, also where that is nothing: matplotlib finds no limits then."""
+    """A logarithmic scale. Sets limits where nothing positive is drawn, since matplotlib then finds none."""
     axes, name = axis.axes, axis.axis_name
     if not np.isfinite(getattr(axes.dataLim, f"minpos{name}")):
         axes.set(**{f"{name}lim": (0.1, 1)})
@@ -43,7 +50,7 @@ def log_scale(axis: XAxis | YAxis, base: int = 10) -> None:
 
 
 def configure(style: FigureStyle) -> None:
-    """Set fonts and what makes files the same in every run; call before a figure is made."""
+    """Set the fonts, and the options that make files equal in every run. Call this before drawing."""
     matplotlib.rcParams.update(
         {
             "font.size": style.font_size,
@@ -58,19 +65,19 @@ def configure(style: FigureStyle) -> None:
 
 
 def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
-    """Write both formats, without a date in them."""
+    """Write `figure` as PNG and SVG, without a date, so that equal figures are equal files."""
     with whole(png, svg) as (first, second):
         figure.savefig(first, format="png", dpi=style.dpi, metadata={"Software": None})
-        figure.set_layout_engine("none")  # as it is now: laying out takes as long as drawing
+        figure.set_layout_engine("none")  # keep the layout of the PNG: computing it takes as long as drawing
         figure.savefig(second, format="svg", metadata={"Date": None})
 
 
 def title(figure: Figure, text: str, attrs: dict) -> None:
-    """A title over the whole figure: which task and policy, what is drawn."""
+    """A title over the whole figure: task and policy, then `text`."""
     figure.suptitle(f"{attrs['task']}, policy {attrs['policy']}\n{text}", x=0.01, ha="left")
 
 
 def window(first: int, steps: int, length: int) -> slice:
-    """The steps to draw, within an episode of that length."""
+    """The steps to draw: `steps` from `first` on, cut to an episode of `length` steps."""
     first = min(first, length - 1)
     return slice(first, min(length, first + steps))

@@ -1,4 +1,10 @@
-"""Survival curves of durations: how likely an entry is to stay as it is for longer than t steps."""
+"""Survival curves: the probability that an entry keeps its state for longer than t steps.
+
+Kaplan-Meier estimates of how long an entry stays zero (or non-zero) once it has become so. Runs that the end of an
+episode cuts are censored; brackets count the runs that ended. Bands come from resampling episodes within study seeds.
+Thin dotted lines follow the paper's convention, which counts cut runs as if they had ended and leaves out runs that
+span a whole episode.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +15,34 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import SurvivalFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: SurvivalFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, log_time: bool) -> Figure:
     """Two curves with bands, from one survival store."""
     data = stores[0]
     figure = Figure(figsize=(5.2, 3.4))
     axes = figure.add_subplot()
-    time = np.concatenate([[0 if not settings.log_time else 0.9], data.duration.values])
+    time = np.concatenate([[0 if not log_time else 0.9], data.duration.values])
     for value, line in (("zero", "-"), ("non-zero", "--")):
-        here = data.sel(value=value)
+        curve = data.sel(value=value)
         colour = style.VALUE_COLOURS[value]
-        if here.survival.isnull().all():
+        if curve.survival.isnull().all():
             axes.plot([], [], line, color=colour, label=f"{value}: never switched to")
             continue
         axes.step(
             time,
-            _from_one(here.survival),
+            _from_one(curve.survival),
             line,
             where="post",
             color=colour,
-            label=f"stays {value} ({int(here.ended_runs)} runs ended)",
+            label=f"stays {value} ({int(curve.ended_runs)} runs ended)",
         )
-        low, high = _from_one(here.survival_low), _from_one(here.survival_high)
+        low, high = _from_one(curve.survival_low), _from_one(curve.survival_high)
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
-        axes.step(time, _from_one(_paper(here.paper_count)), ":", where="post", color=colour, linewidth=0.8)
+        axes.step(time, _from_one(_paper(curve.paper_count)), ":", where="post", color=colour, linewidth=0.8)
     if data.survival.notnull().any():
         axes.plot([], [], ":", color=style.GREY, linewidth=0.8, label="paper's convention")
-    if settings.log_time:
+    if log_time:
         axes.set_xscale("log")
     axes.set_xlim(time[0], data.sizes["duration"])
     axes.set_ylim(-0.02, 1.02)

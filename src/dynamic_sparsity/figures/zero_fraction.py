@@ -1,4 +1,9 @@
-"""Figure 3 of the paper: share of steps at which each entry of the Jacobian is zero."""
+"""Figure 3 of the paper: share of steps at which each entry of the Jacobian is zero.
+
+Percentages are over all episodes and study seeds. Rows are next-state variables; columns are current state variables
+and, right of the white line, controls. Outlined entries are zero in every step: globally sparse. Entries between 0 and
+100 depend on the state.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +16,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dynamic_sparsity.figures import style
-from dynamic_sparsity.settings.figures import ZeroFractionFigure
 
 
-def draw(stores: Sequence[xr.Dataset], settings: ZeroFractionFigure) -> Figure:
+def draw(stores: Sequence[xr.Dataset], *, annotate_up_to: int) -> Figure:
     """A heat map from one summary store, with digits where there is room for them."""
     data = stores[0].sel(threshold=stores[0].attrs["threshold"])
     percent = 100 * data.zero_fraction
     rows, columns = percent.shape
-    cell = 0.42 if max(rows, columns) <= settings.annotate_up_to else 0.24 if columns <= 40 else 0.16
+    cell = 0.42 if max(rows, columns) <= annotate_up_to else 0.24 if columns <= 40 else 0.16
     figure = Figure(figsize=(2.6 + cell * columns, 1.9 + cell * rows))
     axes = figure.add_subplot()
     colours = colormaps[style.SEQUENTIAL].with_extremes(bad="0.85")  # grey: never finite
     image = axes.imshow(percent, vmin=0, vmax=100, cmap=colours, aspect="equal")
     _label(axes, percent, small=columns > 40)
     _outline(axes, data.always_zero)
-    if max(rows, columns) <= settings.annotate_up_to:
+    if max(rows, columns) <= annotate_up_to:
         _annotate(axes, percent)
     axes.axvline(rows - 0.5, color="white", linewidth=2)
     figure.colorbar(image, ax=axes, label="zero, % of steps", shrink=0.8)
@@ -51,7 +55,7 @@ def _annotate(axes: Axes, percent: xr.DataArray) -> None:
 
 
 def _digits(percent: float) -> str:
-    """Whole percents, but never 0 or 100 for what is not exactly that; a dash where no sample is finite."""
+    """Whole percents, with 0 and 100 kept for exact values; a dash where no sample is finite."""
     if percent != percent:
         return "–"
     if 0 < percent < 0.5:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.runtime.cores import claim_cores
-from dynamic_sparsity.settings import figures as figure_settings
+from dynamic_sparsity.settings.figures import FigureStage
 from dynamic_sparsity.stages import _common, _inputs
 
 
@@ -15,20 +15,19 @@ def main() -> None:
     """Parse, read, draw, write."""
     options = _common.parser(__doc__, several=True)
     options.add_argument("--stores", required=True, nargs="+", type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = figure_settings.FigureStage.model_validate_json(given.settings)
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = FigureStage.model_validate_json(arguments.settings)
     style.configure(stage.style)
-    opened = _inputs.open_upstream(stage.upstream, given.stores)
-    for png in given.output:
+    opened = _inputs.open_upstream(stage.upstream, arguments.stores)
+    for png in arguments.output:
         _common.say_of(png)
         name = png.stem.partition("-")[0]
         drawn = stage.figures[name]
-        section = type(getattr(figure_settings.FigureSettings(), name)).model_validate(drawn.settings)
         stores = [store for kind in drawn.reads for store in opened if store.attrs["kind"] == kind]
         data = sorted(stores, key=lambda store: store.attrs.get("seed", 0))
         figure = importlib.import_module(f"dynamic_sparsity.figures.{name}")
-        style.save(figure.draw(data, section), png, png.with_suffix(".svg"), stage.style)
+        style.save(figure.draw(data, **drawn.settings), png, png.with_suffix(".svg"), stage.style)
 
 
 if __name__ == "__main__":

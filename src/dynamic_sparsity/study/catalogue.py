@@ -1,16 +1,20 @@
-"""Every table and every figure: what it reads, which question it answers, when there is something to show.
+"""Every table and every figure, a row each: the question it answers, the stores it reads, its settings.
 
-A table is the module of its name in `dynamic_sparsity.tables`, a figure that in `dynamic_sparsity.figures`; a figure's
-settings are the field of its name in `settings.figures.FigureSettings`. Nothing here imports them: planning needs neither.
+The module of the same name in `dynamic_sparsity.tables` or `dynamic_sparsity.figures` makes it. The docstring of that
+module is the text of the page or the caption, and its first line is the comment in config.yaml. Nothing here imports these
+modules: planning needs neither pandas nor matplotlib. docs/extending.md shows how to add a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from dynamic_sparsity.study.study import Study
+from pydantic import AfterValidator, Field
+
+if TYPE_CHECKING:
+    from dynamic_sparsity.study.study import Study
 
 PAPER = "The paper's findings, one by one"
 AGENTS = "Q0 Who acts, and does it matter?"
@@ -30,7 +34,11 @@ class Table:
     reads: tuple[str, ...]
     """The stages whose stores it reads. It is made where each of them has a store."""
     reported: tuple[str, ...] = ()
-    """Reported numbers (files in resources/paper) that it puts beside ours."""
+    """The reported numbers (files in resources/paper) that it compares with the study's."""
+
+
+Setting = tuple[Any, Any]
+"""Type and pydantic `Field` of a setting, as `pydantic.create_model` takes them."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,12 @@ class Figure:
     """Its category in the report."""
     reads: tuple[str, ...]
     """The stages whose stores it reads."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Its section of config.yaml: the keyword arguments of its `draw`."""
     of: Literal["task", "embedded task", "study"] = "task"
-    """One of every task; one of every task that is embedded; one of the whole study, where each of `reads` has a store."""
+    """One for every task; one for every embedded task; one for the study, where each stage in `reads` has a store."""
     lacks: Callable[[Study], str | None] = lambda _: None
-    """What the figure needs beside stores, if a study does not have it, and how to give it that; None where it has all."""
+    """What else the figure needs that a study does not have, and the remedy; None if nothing is missing."""
 
 
 def _three_sizes(study: Study) -> str | None:
@@ -52,6 +62,32 @@ def _three_sizes(study: Study) -> str | None:
         return None
     return "it compares plain MLPs of three depths or of three widths: list them in world_models.models"
 
+
+def _divides_one(width: float) -> float:
+    if abs(round(1 / width) * width - 1) > 1e-6:
+        near = 1 / round(1 / width)
+        raise ValueError(f"{width} does not divide the range from 0 to 1 into equal bins: use {near:.6g}, or another 1/n")
+    return width
+
+
+def _episode(steps: int) -> dict[str, Setting]:
+    """Settings of a figure that draws `steps` steps of one episode by default."""
+    return {
+        "episode": (int, Field(0, ge=0, description="Episode of the first study seed that is drawn.")),
+        "first_step": (int, Field(0, ge=0, description="First control step drawn.")),
+        "steps": (int, Field(steps, ge=2, description="Number of control steps drawn.")),
+    }
+
+
+def _smallest(name: str, value: float, quantity: str) -> dict[str, Setting]:
+    """The setting of a logarithmic axis on which values below a smallest one are drawn at it."""
+    return {name: (float, Field(value, gt=0, lt=1, description=f"Smaller {quantity} are drawn at this value."))}
+
+
+_PATTERNS = Field(12, ge=1, le=60, description="Number of the most frequent patterns that get a row of their own.")
+_DIGITS = Field(16, ge=0, le=200, description="Print the digits if rows and columns are at most this many.")
+_BIN_WIDTH = Field(0.1, ge=0.001, le=1, description="Width of the bins (0.1 in the paper); must divide 1.")
+_BINS = Field(8, ge=1, le=100, description="Logarithmic bins per factor of ten.")
 
 TABLES = {
     "claims": Table(PAPER, ("summary", "patterns", "rollouts"), ("table1", "figure3", "playground_returns")),
@@ -72,22 +108,52 @@ TABLES = {
 }
 
 FIGURES = {
-    "zero_fraction": Figure(GLOBAL, ("summary",)),
-    "sparsity_histogram": Figure(STATE, ("sparsity",)),
-    "sparsity_over_time": Figure(TIME, ("sparsity",)),
-    "threshold_sweep": Figure(GLOBAL, ("summary",)),
-    "duration_histogram": Figure(TIME, ("survival",)),
-    "survival": Figure(TIME, ("survival",)),
-    "pattern_timeline": Figure(TIME, ("patterns",)),
-    "embedding": Figure(STATE, ("embedding", "frames"), "embedded task"),
-    "agents": Figure(AGENTS, ("summary", "patterns"), "study"),
-    "method_ablation": Figure(METHOD, ("ablation",), "study"),
-    "roughness": Figure(METHOD, ("ablation",), "study"),
-    "recovery": Figure(MODELS, ("recovery",), "study"),
-    "recovery_conditions": Figure(MODELS, ("recovery",), "study"),
-    "recovery_thresholds": Figure(MODELS, ("recovery",), "study"),
-    "recovery_size": Figure(MODELS, ("recovery",), "study", _three_sizes),
-    "loss_curves": Figure(MODELS, ("recovery",), "study"),
+    "zero_fraction": Figure(GLOBAL, ("summary",), {"annotate_up_to": (int, _DIGITS)}),
+    "sparsity_histogram": Figure(
+        STATE, ("sparsity",), {"bin_width": (Annotated[float, AfterValidator(_divides_one)], _BIN_WIDTH)}
+    ),
+    "sparsity_over_time": Figure(TIME, ("sparsity",), _episode(steps=1000)),
+    "threshold_sweep": Figure(
+        GLOBAL, ("summary",), {"logit": (bool, Field(False, description="Logit instead of linear sparsity axis."))}
+    ),
+    "duration_histogram": Figure(TIME, ("survival",), {"bins_per_decade": (int, _BINS)}),
+    "survival": Figure(TIME, ("survival",), {"log_time": (bool, Field(True, description="Logarithmic time axis."))}),
+    "pattern_timeline": Figure(TIME, ("patterns",), {**_episode(steps=300), "patterns": (int, _PATTERNS)}),
+    "embedding": Figure(
+        STATE,
+        ("embedding", "frames"),
+        {"point_size": (float, Field(4.0, gt=0, le=200, description="Size of the points, square points."))},
+        of="embedded task",
+    ),
+    "agents": Figure(
+        AGENTS,
+        ("summary", "patterns"),
+        {"contacts_only": (bool, Field(False, description="Leave out the panel of joint and tendon limits."))},
+        of="study",
+    ),
+    "method_ablation": Figure(METHOD, ("ablation",), _smallest("smallest_error", 1e-16, "errors"), "study"),
+    "roughness": Figure(METHOD, ("ablation",), _smallest("smallest", 1e-12, "values"), "study"),
+    "recovery": Figure(MODELS, ("recovery",), _smallest("smallest_sparsity", 1e-4, "ratios"), "study"),
+    "recovery_conditions": Figure(
+        MODELS,
+        ("recovery",),
+        {"tasks": (bool, Field(True, description="Draw a dot for each task beside the mean."))},
+        "study",
+    ),
+    "recovery_thresholds": Figure(MODELS, ("recovery",), _smallest("smallest_sparsity", 1e-4, "ratios"), "study"),
+    "recovery_size": Figure(
+        MODELS,
+        ("recovery",),
+        {"tasks": (bool, Field(True, description="Draw a thin line for each task beside the mean."))},
+        "study",
+        _three_sizes,
+    ),
+    "loss_curves": Figure(
+        MODELS,
+        ("recovery",),
+        {"training": (bool, Field(True, description="Draw the training loss beside the validation loss."))},
+        "study",
+    ),
 }
 
 

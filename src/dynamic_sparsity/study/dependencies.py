@@ -11,6 +11,7 @@ from dynamic_sparsity.settings.policies import ExpertPolicy, PolicySettings, pol
 from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.settings.training import TrainingSettings
 from dynamic_sparsity.settings.world_models import WorldModelStage, of_one_model
+from dynamic_sparsity.study.figure_settings import settings_of
 from dynamic_sparsity.study.study import Study
 
 
@@ -55,7 +56,7 @@ def figure_settings(study: Study, reads: Mapping[str, Sequence[str]], policy: st
 
 
 def _drawn(study: Study, reads: Mapping[str, Sequence[str]], upstream: dict[str, Any]) -> str:
-    figures = {figure: {"reads": stages, "settings": getattr(study.figures, figure)} for figure, stages in reads.items()}
+    figures = {figure: {"reads": stages, "settings": settings_of(study.figures, figure)} for figure, stages in reads.items()}
     return _to_json({"upstream": upstream, "style": study.figures.style, "figures": figures})
 
 

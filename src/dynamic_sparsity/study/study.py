@@ -13,7 +13,6 @@ from dynamic_sparsity.settings.ablation import AblationSettings
 from dynamic_sparsity.settings.base import Section, Seed, without_repeats
 from dynamic_sparsity.settings.comparison import ComparisonSettings
 from dynamic_sparsity.settings.embedding import EmbeddingSettings
-from dynamic_sparsity.settings.figures import FigureSettings
 from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings
@@ -23,7 +22,9 @@ from dynamic_sparsity.settings.sparsity import SparsitySettings
 from dynamic_sparsity.settings.tasks import TaskName, TaskNames, unknown_task
 from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.settings.world_models import EPISODES_TO_SPLIT, WorldModelsSettings
+from dynamic_sparsity.study.catalogue import FIGURES
 from dynamic_sparsity.study.config_errors import explained
+from dynamic_sparsity.study.figure_settings import FigureSettings, settings_of
 from dynamic_sparsity.tasks.names import WITH_ORIENTATIONS
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -203,12 +204,12 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _drawn_episode_exists(self) -> Study:
-        for name in ("sparsity_over_time", "pattern_timeline"):
-            section = getattr(self.figures, name)
+        for name in FIGURES:
+            settings = settings_of(self.figures, name)
             for key, limit in (("episode", self.rollouts.episodes), ("first_step", self.rollouts.steps - 1)):
-                if getattr(section, key) >= limit:
+                if settings.get(key, 0) >= limit:
                     raise ValueError(
-                        f"figures.{name}.{key} = {getattr(section, key)} is outside the rollouts:"
+                        f"figures.{name}.{key} = {settings[key]} is outside the rollouts:"
                         f" use 0 to {limit - 1}, or raise rollouts.{'episodes' if key == 'episode' else 'steps'}"
                     )
         return self

@@ -1,0 +1,80 @@
+"""Files that `make generate` writes from the catalogues and the settings. A test compares them with the committed ones.
+
+They are the JSON schema of config.yaml, the section `figures` of config.yaml, and the captions of the report.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dynamic_sparsity.study.captions import caption
+from dynamic_sparsity.study.catalogue import figures_of
+from dynamic_sparsity.study.figure_settings import FigureSettings
+from dynamic_sparsity.study.study import json_schema
+
+WIDTH = 120
+"""Characters in a line of text."""
+_FIGURES = (
+    "# Appearance of figures. A subsection changes its figure only, though the job redraws others as well.\n"
+)
+
+
+def files(root: Path) -> dict[Path, str]:
+    """Path and content of every generated file of the project in `root`; of config.yaml, what stands above stays."""
+    captions = root / "workflow/report/figures"
+    config = root / "config.yaml"
+    above = config.read_text().partition(_FIGURES)[0]
+    return {
+        root / "workflow/schemas/config.schema.json": f"{json.dumps(json_schema(), indent=2)}\n",
+        config: above + _FIGURES + "\n".join(["figures:", *_section(FigureSettings(), "  ")]) + "\n",
+        **{captions / f"{name}.rst": _of_task(name) for name in figures_of("task", "embedded task")},
+        captions.with_name("study_figure.rst"): _of_study(),
+    }
+
+
+def _section(section: BaseModel, indent: str) -> Iterator[str]:
+    """Lines of YAML with a comment above each key."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        yield from _comment(field, indent)
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:"
+            yield from _section(value, f"{indent}  ")
+        else:
+            yield f"{indent}{name}: {_scalar(value)}"
+
+
+def _comment(field: FieldInfo, indent: str) -> list[str]:
+    return textwrap.wrap(field.description or "", WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+
+
+def _scalar(value: Any) -> str:
+    """As YAML 1.1 reads it back: a float needs its point."""
+    text = json.dumps(value)
+    return text.replace("e-", ".0e-") if "e-" in text and "." not in text else text
+
+
+def _of_task(name: str) -> str:
+    where = " ".join(f"{key} {{{{ snakemake.wildcards.{key} }}}}," for key in ("task", "policy", "method")).rstrip(",")
+    return f"{where[0].upper()}{where[1:]}.\n\n{caption(name)}\n"
+
+
+def _of_study() -> str:
+    """One template for all figures of a study: Snakemake's rule has the figure's name as a wildcard."""
+    branches = [
+        f'{{% {"elif" if number else "if"} snakemake.wildcards.figure == "{name}" %}}\n{caption(name)}\n'
+        for number, name in enumerate(figures_of("study"))
+    ]
+    return "".join([*branches, "{% endif %}\n"])
+
+
+if __name__ == "__main__":
+    for path, content in files(Path.cwd()).items():
+        path.write_text(content)
