@@ -27,7 +27,7 @@ def _both(name: str) -> dict[str, float]:
     configure_jax(threads=1, double_precision=True)
     import numpy as np
 
-    from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings
+    from dynamic_sparsity.settings.policies import PolicySettings
     from dynamic_sparsity.simulation.differentiate import Differentiator
     from dynamic_sparsity.simulation.policies import make_policy
     from dynamic_sparsity.simulation.replay import TOLERANCE, Replayer, outside
@@ -35,7 +35,7 @@ def _both(name: str) -> dict[str, float]:
     from dynamic_sparsity.simulation.tasks import load_task
 
     with in_precision(double=False):
-        roller = Roller(load_task(name), make_policy("noise", PolicySettings(noise=NoisePolicy())))
+        roller = Roller(load_task(name), make_policy("noise", PolicySettings.model_validate({"noise": {}})))
         episode = roller.episode(0, 0, STEPS).trimmed()
     replayer, differentiate = Replayer(name), Differentiator(load_task(name), "exact")
     start, after = episode.start, episode.next_state

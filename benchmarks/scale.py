@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -27,7 +28,7 @@ from dynamic_sparsity.tasks import sizes as task_sizes
 
 _LARGEST = small_study.TASKS[-1]
 POLICIES, SEEDS, EPISODES, STEPS = 5, 10, 100, 1000
-WIDENED = '    zero: ZeroPolicy | Literal[False] | None = Field(None, description="Zero actions: the passive system.")\n'
+WIDENED = '    "zero": PolicyKind("Zero controls: the passive system.", still=True),\n'
 
 
 def measure() -> list[dict[str, object]]:
@@ -71,11 +72,12 @@ def widen(project: Project) -> None:
     """Give a copy of the project the full study: all of Playground's tasks, two policies more, and its size."""
     package = project.path / "src/dynamic_sparsity"
     names = package / "tasks/names.py"
-    others = "".join(f'    "{name}",\n' for name in task_sizes.LOCOMOTION_AND_MANIPULATION)
-    names.write_text(names.read_text().replace('    "WalkerWalk",\n)', f'    "WalkerWalk",\n{others})'))
-    settings = package / "settings/policies.py"
-    more = "".join(WIDENED.replace("zero:", f"{name}:") for name in ("pink", "white"))
-    settings.write_text(settings.read_text().replace(WIDENED, WIDENED + more))
+    names.write_text(names.read_text().replace("tuple(sizes.DM_CONTROL_SUITE)", "tuple(sizes.ALL)"))
+    kinds = package / "settings/policy_kinds.py"
+    more = "".join(WIDENED.replace('"zero"', f'"{name}"') for name in ("pink", "white"))
+    kinds.write_text(kinds.read_text().replace(WIDENED, WIDENED + more))
+    for name in ("pink", "white"):
+        shutil.copy(package / "simulation/policies/zero.py", package / f"simulation/policies/{name}.py")
     project.configure(
         {
             "tasks": list(task_sizes.ALL),

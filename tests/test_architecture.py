@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dynamic_sparsity.runtime import sources
-from dynamic_sparsity.settings.policies import PolicySettings
 from dynamic_sparsity.tasks import sizes as task_sizes
 from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE, WITH_ORIENTATIONS
 from tests.helpers.source import PACKAGE, SOURCE
@@ -225,14 +224,8 @@ def test_sizes_of_tasks_are_those_of_their_models():
     assert {name for name, task in tasks.items() if task.model.nq != task.model.nv} == WITH_ORIENTATIONS
     for name, task in tasks.items():
         size = task_sizes.DM_CONTROL_SUITE[name]
-        assert size == (task.model.nv, task.model.na, task.model.nu, task.substeps), name
+        assert size[:4] == (task.model.nv, task.model.na, task.model.nu, task.substeps), name
         assert size.inputs == len(task.coordinates.input_labels) and size.outputs == len(task.coordinates.state_labels)
-
-
-def test_every_policy_has_settings():
-    from dynamic_sparsity.simulation.policies import POLICIES
-
-    assert set(POLICIES) == set(PolicySettings.model_fields)
 
 
 def test_links_of_the_documents_lead_somewhere():

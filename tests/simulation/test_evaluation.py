@@ -6,9 +6,8 @@ import pytest
 from dynamic_sparsity.experts.expert import read_expert
 from dynamic_sparsity.experts.shipped import OBSERVATIONS
 from dynamic_sparsity.runtime.jax_setup import in_precision
-from dynamic_sparsity.settings.policies import ExpertPolicy
 from dynamic_sparsity.simulation.evaluation import episode_returns
-from dynamic_sparsity.simulation.policies import TrainedExpert
+from dynamic_sparsity.simulation.policies.expert import TrainedExpert
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.tasks.sizes import DM_CONTROL_SUITE
 from tests.helpers.experts import SHIPPED, SUMS
@@ -24,7 +23,7 @@ def test_a_shipped_experts_return_reproduces(name):
     expert = read_expert(SHIPPED / name, task)
     recorded = expert.provenance["returns"]
     with in_precision(double=False):  # as rollouts are
-        policy = TrainedExpert(ExpertPolicy(beta=0.0), expert)
+        policy = TrainedExpert(expert, beta=0.0)
         loaded = load_task(task)
         assert OBSERVATIONS[task] == loaded.environment.observation_size
         assert DM_CONTROL_SUITE[task].nu == loaded.environment.action_size

@@ -4,9 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.settings.policies import PolicySettings
 from dynamic_sparsity.simulation.noise import MEMORY_STEPS, TAPS, coloured_noise, filter_taps
-from dynamic_sparsity.simulation.policies import ACTION_LIMIT, episode_seed, make_policy, reset_key
+from dynamic_sparsity.simulation.policies import make_policy
+from dynamic_sparsity.simulation.policies.base import ACTION_LIMIT, episode_seed, reset_key
 
 BETAS = [0.0, 0.5, 1.0, 2.0]
 
@@ -106,7 +107,7 @@ def test_white_noise_has_no_memory():
 
 
 def test_draws_depend_on_the_seed_alone_and_actions_stay_inside_the_range():
-    policy = make_policy("noise", PolicySettings(noise=NoisePolicy(scale=3.0)))
+    policy = make_policy("noise", PolicySettings.model_validate({"noise": {"scale": 3.0}}))
     first = policy.draws(np.random.default_rng(episode_seed(0, 0)), 50, 2)
     np.testing.assert_array_equal(first, policy.draws(np.random.default_rng(episode_seed(0, 0)), 50, 2))
     np.testing.assert_array_equal(policy.draws(np.random.default_rng(episode_seed(0, 0)), 70, 2)[:50], first)
@@ -114,7 +115,7 @@ def test_draws_depend_on_the_seed_alone_and_actions_stay_inside_the_range():
     assert actions.shape == (50, 2) and np.abs(actions).max() == pytest.approx(ACTION_LIMIT)
     inside = np.abs(first) < ACTION_LIMIT
     np.testing.assert_array_equal(actions[inside], first[inside])
-    assert not make_policy("zero", PolicySettings(zero=ZeroPolicy())).draws(np.random.default_rng(0), 5, 2).any()
+    assert not make_policy("zero", PolicySettings.model_validate({"zero": {}})).draws(np.random.default_rng(0), 5, 2).any()
 
 
 def test_episode_seeds_do_not_collide():

@@ -1,6 +1,8 @@
 """Who acts: the shipped form of a policy is the trainer's, and its noise is what it says."""
 
 import functools
+import importlib
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +10,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, PolicySettings, ZeroPolicy
-from dynamic_sparsity.simulation.policies import ACTION_LIMIT, Noise, TrainedExpert, Zero, make_policy
+from dynamic_sparsity.settings.policies import PolicySettings
+from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
+from dynamic_sparsity.simulation.policies import make_policy
+from dynamic_sparsity.simulation.policies.base import ACTION_LIMIT, Policy
+from dynamic_sparsity.simulation.policies.expert import TrainedExpert
 from tests.helpers.experts import made
+from tests.helpers.source import PACKAGE
 
 
 def brax_networks(expert):
@@ -34,7 +40,7 @@ def test_an_expert_acts_as_braxs_networks_do(scale):
     from brax.training.agents.ppo import networks
 
     expert = made()
-    policy = TrainedExpert(ExpertPolicy(), expert)
+    policy = TrainedExpert(expert)
     network, parameters = brax_networks(expert)
     rng = np.random.default_rng(0)
     act = networks.make_inference_fn(network)(parameters)
@@ -50,7 +56,7 @@ def test_an_expert_acts_as_braxs_networks_do(scale):
 
 
 def test_white_draws_are_standard_normal():
-    policy = TrainedExpert(ExpertPolicy(beta=0.0), made())
+    policy = TrainedExpert(made(), beta=0.0)
     draws = policy.draws(np.random.default_rng(3), 4000, 2)
     assert draws.shape == (4000, 2)
     for column in draws.T:
@@ -59,7 +65,7 @@ def test_white_draws_are_standard_normal():
 
 
 def test_coloured_draws_have_unit_variance_a_slope_and_independent_dimensions():
-    policy = TrainedExpert(ExpertPolicy(beta=0.5), made())
+    policy = TrainedExpert(made(), beta=0.5)
     draws = np.array([policy.draws(np.random.default_rng(seed), 1000, 2) for seed in range(200)])
     assert draws.var() == pytest.approx(1, abs=0.05)
     power = (np.abs(np.fft.rfft(draws, axis=1)) ** 2).mean((0, 2))[1:-1]
@@ -69,25 +75,25 @@ def test_coloured_draws_have_unit_variance_a_slope_and_independent_dimensions():
 
 
 def test_the_mode_draws_nothing():
-    policy = TrainedExpert(ExpertPolicy(deterministic=True), made())
+    policy = TrainedExpert(made(), deterministic=True)
     assert not policy.draws(np.random.default_rng(0), 9, 2).any()
 
 
 def test_actions_stay_inside_the_range():
-    policy = TrainedExpert(ExpertPolicy(), made())
+    policy = TrainedExpert(made())
     action = policy.act(policy.parameters, jnp.ones(5), jnp.array([1e6, -1e6]))
     np.testing.assert_allclose(action, [ACTION_LIMIT, -ACTION_LIMIT])
 
 
 def test_seeds_share_a_program_and_other_networks_do_not():
-    same, other = (TrainedExpert(ExpertPolicy(), made(hidden=hidden)) for hidden in ((7, 3), (7, 4)))
-    assert TrainedExpert(ExpertPolicy(beta=0.0), made(seed=5)).acts == same.acts != other.acts
-    assert TrainedExpert(ExpertPolicy(), made(observation_clip=0.0)).acts != same.acts
+    same, other = (TrainedExpert(made(hidden=hidden)) for hidden in ((7, 3), (7, 4)))
+    assert TrainedExpert(made(seed=5), beta=0.0).acts == same.acts != other.acts
+    assert TrainedExpert(made(observation_clip=0.0)).acts != same.acts
 
 
 def test_no_clip_means_none():
-    policy = TrainedExpert(ExpertPolicy(), made(observation_clip=0.0))
-    clipped = TrainedExpert(ExpertPolicy(), made(observation_clip=5.0))
+    policy = TrainedExpert(made(observation_clip=0.0))
+    clipped = TrainedExpert(made(observation_clip=5.0))
     far = jnp.full(5, 100.0)
     assert (
         np.abs(policy.act(policy.parameters, far, jnp.zeros(2)) - clipped.act(clipped.parameters, far, jnp.zeros(2))).max()
@@ -95,7 +101,23 @@ def test_no_clip_means_none():
     )
 
 
-def test_policies_by_name():
-    settings = PolicySettings(expert=ExpertPolicy(), noise=NoisePolicy(), zero=ZeroPolicy())
-    assert isinstance(make_policy("noise", settings), Noise) and isinstance(make_policy("zero", settings), Zero)
-    assert isinstance(make_policy("expert", settings, made()), TrainedExpert)
+@pytest.mark.parametrize("name", POLICY_KINDS)
+def test_a_policy_takes_the_settings_of_its_row(name):
+    make = importlib.import_module(f"dynamic_sparsity.simulation.policies.{name}").make
+    _, *settings = inspect.signature(make).parameters
+    assert settings == list(POLICY_KINDS[name].settings) and "_" not in name
+    policy = make_policy(name, PolicySettings.model_validate({name: {}}))
+    assert isinstance(policy, Policy) and policy.draws(np.random.default_rng(0), 7, 3).shape == (7, 3)
+
+
+def test_every_policy_is_a_module_with_a_row():
+    modules = {path.stem for path in (PACKAGE / "simulation/policies").glob("[!_]*.py")}
+    assert modules - {"base"} == {"expert", *POLICY_KINDS} == set(PolicySettings.model_fields)
+
+
+def test_an_expert_acts_with_its_section():
+    expert = made()
+    policy = make_policy("expert", PolicySettings.model_validate({"expert": {"beta": 2.0}}), expert)
+    assert policy == TrainedExpert(expert, beta=2.0)
+    with pytest.raises(ValueError, match="needs an expert's file"):
+        make_policy("expert", PolicySettings.model_validate({"expert": {}}))

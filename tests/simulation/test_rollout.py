@@ -6,7 +6,7 @@ import pytest
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.runtime.jax_setup import in_precision
-from dynamic_sparsity.settings.policies import NoisePolicy, PolicySettings, ZeroPolicy
+from dynamic_sparsity.settings.policies import PolicySettings
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer
@@ -21,7 +21,7 @@ TASK = "CartpoleBalance"
 @pytest.fixture(scope="module")
 def roller():
     with in_precision(double=False):
-        yield Roller(load_task(TASK), make_policy("noise", PolicySettings(noise=NoisePolicy())))
+        yield Roller(load_task(TASK), make_policy("noise", PolicySettings.model_validate({"noise": {}})))
 
 
 def test_an_episode_is_a_function_of_seed_and_number(roller):
@@ -34,7 +34,7 @@ def test_an_episode_is_a_function_of_seed_and_number(roller):
 @pytest.mark.parametrize(("policy", "beta"), [("noise", 0.5), ("noise", 2.0), ("zero", None)])
 def test_a_longer_episode_extends_a_shorter_one(roller, policy, beta):
     """Bit for bit, and whether or not the shorter one fills its last chunk."""
-    settings = PolicySettings(noise=NoisePolicy(beta=beta or 0), zero=ZeroPolicy())
+    settings = PolicySettings.model_validate({"noise": {"beta": beta or 0.0}, "zero": {}})
     roller = Roller(roller._task, make_policy(policy, settings))
     long = roller.episode(0, 2, 70)
     for steps in (30, CHUNK_STEPS, 69):

@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 
 from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings.networks import NETWORKS
 from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldModelTraining
 from dynamic_sparsity.world_models import scores
 from dynamic_sparsity.world_models.data import Standardiser, split_episodes
@@ -20,8 +21,8 @@ from dynamic_sparsity.world_models.losses import (
     prediction_and_columns,
     random_columns,
 )
-from dynamic_sparsity.world_models.networks import NETWORKS
 from dynamic_sparsity.world_models.training import DIVERGED, STOPPED, Trainer, build
+from tests.helpers.source import PACKAGE
 from tests.helpers.systems import IN, OUT, parts, parts_of, switched
 from tests.helpers.systems import SWITCHED as TREE
 
@@ -32,7 +33,8 @@ def model(**settings):
 
 def test_settings_offer_what_there_is():
     fields = WorldModelSettings.model_fields
-    assert set(get_args(fields["network"].annotation)) == set(NETWORKS)
+    modules = {path.stem for path in (PACKAGE / "world_models/networks").glob("[!_]*.py")}
+    assert set(get_args(fields["network"].annotation)) == set(NETWORKS) == modules - {"base", "gates"}
     assert set(get_args(get_args(fields["jacobian_loss"].annotation)[0])) == set(JACOBIAN_LOSSES)
 
 

@@ -128,6 +128,12 @@ def code(stage, *modules):
     )
 
 
+def network_code(wildcards):
+    """Digest of the package files that train a world model: its network's, and none of the other networks'."""
+    network = STUDY.world_models.models[wildcards.model].network
+    return code("world_models", f"dynamic_sparsity.world_models.networks.{network}")
+
+
 def memory(stage):
     """A resources function: megabytes, twice as many with every attempt."""
     return lambda wildcards, attempt: (

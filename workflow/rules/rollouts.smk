@@ -16,7 +16,9 @@ rule rollouts:
         runtime=minutes("rollouts"),
     params:
         settings=settings("rollouts"),
-        code=code("rollouts"),
+        code=lambda wildcards: code(
+            "rollouts", f"dynamic_sparsity.simulation.policies.{wildcards.policy}"
+        ),
         expert=expert_checksum,
         expert_file=expert_file,
     shell:

@@ -21,7 +21,7 @@ rule world_models:
         settings=lambda wildcards: world_model_settings(
             wildcards.policy, wildcards.model, wildcards.method
         ),
-        code=code("world_models"),
+        code=network_code,
     shell:
         "python -m dynamic_sparsity.stages.world_models"
         " --settings {params.settings:q}"

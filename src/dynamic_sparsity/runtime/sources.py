@@ -20,6 +20,8 @@ NO_RESULT = frozenset(
         ".runtime.cores",
         ".runtime.progress",
         ".runtime.sources",
+        ".settings.networks",
+        ".settings.policy_kinds",
         ".stages._common",
         ".stores.agreement",
         ".stores.layout",
@@ -29,8 +31,9 @@ NO_RESULT = frozenset(
         ".tasks.names",
     )
 )
-"""Modules that refuse, lock, say something or do nothing: with other code in them a stage that ends gives the same result.
-What only they import cannot change a result either. What the arrays of a store mean is said by its schema version."""
+"""Modules that validate, lock, write messages or do nothing: whatever their code, a stage that ends gives the same result.
+Nor can modules that only these import change a result.
+The schema version of a store says what its arrays mean."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = __name__.partition(".")[0]
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings.base import Count, Section, Seed, Threshold, without_repeats
+from dynamic_sparsity.settings.networks import NETWORKS
 from dynamic_sparsity.settings.policies import PolicyName
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.settings.tasks import TaskNames
 
+if TYPE_CHECKING:
+    NetworkName = str
+else:
+    NetworkName = Literal[tuple(NETWORKS)]
+
 
 class WorldModelSettings(Section):
     """One world model: a network and what it is trained on."""
 
-    network: Literal["mlp", "relu", "residual", "experts", "linear_experts", "gated", "attention", "graph"] = Field(
-        "mlp",
-        description="mlp (ELU), relu, residual, experts, linear_experts, gated (masks of the inputs of each output that"
-        " depend on the state), attention (over variables, behind masks), or graph (on the kinematic tree).",
-    )
+    network: NetworkName = Field("mlp", description="; ".join(f"{name}: {about}" for name, about in NETWORKS.items()) + ".")
     trained: bool = Field(True, description="false: the network as it is drawn, for comparison.")
     width: int = Field(
         512,

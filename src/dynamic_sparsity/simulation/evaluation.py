@@ -8,13 +8,17 @@ import numpy as np
 
 from dynamic_sparsity.experts.expert import Expert
 from dynamic_sparsity.runtime.progress import progress
-from dynamic_sparsity.settings.policies import ExpertPolicy, NoisePolicy, ZeroPolicy
-from dynamic_sparsity.simulation.policies import Noise, Policy, TrainedExpert, Zero
+from dynamic_sparsity.simulation.policies.base import Policy
+from dynamic_sparsity.simulation.policies.expert import TrainedExpert
+from dynamic_sparsity.simulation.policies.noise import Noise
+from dynamic_sparsity.simulation.policies.zero import Zero
 from dynamic_sparsity.simulation.rollout import Roller
 from dynamic_sparsity.simulation.tasks import Task
 
 EVALUATION_SEED = 2**32 - 1
 """Episodes of evaluations are those of a seed that no study can have."""
+COLOUR, NOISE_SCALE = 0.5, 0.5
+"""Exponent of coloured draws and standard deviation of noise in evaluations: the defaults of a study."""
 
 
 def episode_returns(task: Task, policy: Policy, episodes: int, steps: int) -> np.ndarray:
@@ -27,15 +31,14 @@ def episode_returns(task: Task, policy: Policy, episodes: int, steps: int) -> np
 def evaluated(task: Task, expert: Expert, episodes: int, steps: int) -> dict[str, Any]:
     """Returns of the expert, sampled (white noise) and deterministic, and of zero actions and noise: mean and spread.
 
-    Noise and the exponent of coloured draws are the defaults of the settings. Spread is the sample standard deviation
-    over episodes; `each` is the return of every episode.
+    Spread is the sample standard deviation over episodes; `each` is the return of every episode.
     """
     policies = {
-        "stochastic": TrainedExpert(ExpertPolicy(beta=0.0), expert),
-        "deterministic": TrainedExpert(ExpertPolicy(deterministic=True), expert),
-        "coloured": TrainedExpert(ExpertPolicy(), expert),
-        "noise": Noise(NoisePolicy()),
-        "zero": Zero(ZeroPolicy()),
+        "stochastic": TrainedExpert(expert, beta=0.0),
+        "deterministic": TrainedExpert(expert, deterministic=True),
+        "coloured": TrainedExpert(expert, beta=COLOUR),
+        "noise": Noise(beta=COLOUR, scale=NOISE_SCALE),
+        "zero": Zero(),
     }
     summary: dict[str, Any] = {"episodes": episodes, "steps": steps}
     for name, policy in policies.items():

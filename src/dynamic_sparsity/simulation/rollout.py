@@ -13,7 +13,7 @@ import xarray as xr
 
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.coordinates import Coordinates
-from dynamic_sparsity.simulation.policies import Policy, episode_seed, reset_key
+from dynamic_sparsity.simulation.policies.base import Policy, episode_seed, reset_key
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded

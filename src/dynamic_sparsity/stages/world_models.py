@@ -36,8 +36,10 @@ def main() -> None:
 
 
 def _tree(model: WorldModelSettings, sparsity: xr.Dataset) -> KinematicTree:
-    """The task's, for the network that looks at it: the simulator takes longer to import than many a training."""
-    if model.network != "graph":
+    """The task's tree if the network depends on it, else a stand-in: importing the simulator takes seconds."""
+    from dynamic_sparsity.world_models.networks import reads_tree
+
+    if not reads_tree(model):
         return KinematicTree.of_one_body(sparsity.sizes[IN], sparsity.sizes[OUT])
     from dynamic_sparsity.simulation.kinematics import kinematic_tree
     from dynamic_sparsity.simulation.tasks import load_task

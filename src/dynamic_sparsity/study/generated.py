@@ -21,9 +21,7 @@ from dynamic_sparsity.study.study import json_schema
 
 WIDTH = 120
 """Characters in a line of text."""
-_FIGURES = (
-    "# Appearance of figures. A subsection changes its figure only, though the job redraws others as well.\n"
-)
+_FIGURES = "# Appearance of figures. A subsection changes its figure only, though the job redraws others as well.\n"
 
 
 def files(root: Path) -> dict[Path, str]:

@@ -16,6 +16,7 @@ from dynamic_sparsity.settings.embedding import EmbeddingSettings
 from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings
+from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.rollouts import RolloutSettings
 from dynamic_sparsity.settings.sparsity import SparsitySettings
@@ -168,8 +169,8 @@ class Study(Section):
                 f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} {what} cannot be split into"
                 f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // seeds)}"
             )
-        if list(policies) == ["zero"]:
-            return "policies.zero never changes the controls: add noise or an expert"
+        if all(policy in POLICY_KINDS and POLICY_KINDS[policy].still for policy in policies):
+            return f"policies.{policies[0]} never changes the controls: add noise or an expert"
         return None
 
     @model_validator(mode="after")

@@ -1,4 +1,7 @@
-"""Sizes of Playground's tasks, known without importing a simulator: what a job of a task needs follows from them."""
+"""Playground's tasks, a row each: its registry name and its sizes, known without importing a simulator.
+
+The resources that a job asks for follow from the sizes. docs/extending.md shows how to add a task.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from typing import NamedTuple
 
 
 class TaskSize(NamedTuple):
-    """MuJoCo's numbers of a model, and how many physics steps make a control step."""
+    """MuJoCo's sizes of a model, and the number of physics steps in a control step."""
 
     nv: int
     na: int
     nu: int
     substeps: int
+    orientations: bool = False
+    """Whether it has free or ball joints, whose orientations world models do not know yet."""
 
     @property
     def outputs(self) -> int:
@@ -20,12 +25,12 @@ class TaskSize(NamedTuple):
 
     @property
     def inputs(self) -> int:
-        """Of state and control."""
+        """Coordinates of state and control."""
         return self.outputs + self.nu
 
     @property
     def entries(self) -> int:
-        """Of a transition's Jacobian."""
+        """Entries of a transition's Jacobian."""
         return self.outputs * self.inputs
 
 
@@ -41,12 +46,12 @@ DM_CONTROL_SUITE = {
     "FingerSpin": TaskSize(3, 0, 2, 4),
     "FingerTurnEasy": TaskSize(3, 0, 2, 4),
     "FingerTurnHard": TaskSize(3, 0, 2, 4),
-    "FishSwim": TaskSize(13, 0, 5, 20),
+    "FishSwim": TaskSize(13, 0, 5, 20, orientations=True),
     "HopperHop": TaskSize(7, 0, 4, 4),
     "HopperStand": TaskSize(7, 0, 4, 4),
-    "HumanoidRun": TaskSize(27, 0, 21, 5),
-    "HumanoidStand": TaskSize(27, 0, 21, 5),
-    "HumanoidWalk": TaskSize(27, 0, 21, 5),
+    "HumanoidRun": TaskSize(27, 0, 21, 5, orientations=True),
+    "HumanoidStand": TaskSize(27, 0, 21, 5, orientations=True),
+    "HumanoidWalk": TaskSize(27, 0, 21, 5, orientations=True),
     "PendulumSwingup": TaskSize(1, 0, 1, 2),
     "PointMass": TaskSize(2, 0, 2, 1),
     "ReacherEasy": TaskSize(2, 0, 2, 4),
@@ -56,7 +61,8 @@ DM_CONTROL_SUITE = {
     "WalkerStand": TaskSize(9, 0, 6, 10),
     "WalkerWalk": TaskSize(9, 0, 6, 10),
 }
-"""Those that a study may list (a test compares them with the models)."""
+"""The 25 DeepMind Control Suite tasks of MuJoCo Playground 0.2.0: those that a study may list. A test compares them with the
+models."""
 
 LOCOMOTION_AND_MANIPULATION = {
     "AeroCubeRotateZAxis": TaskSize(22, 0, 7, 5),

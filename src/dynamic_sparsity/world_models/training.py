@@ -24,7 +24,7 @@ from dynamic_sparsity.settings.world_models import WorldModelSettings, WorldMode
 from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.data import Transitions
 from dynamic_sparsity.world_models.losses import jacobian_loss, prediction_and_columns, random_columns
-from dynamic_sparsity.world_models.networks import NETWORKS, Network
+from dynamic_sparsity.world_models.networks import Network, make_network
 
 DIVERGED, STOPPED, BUDGET, DONE, UNTRAINED = "diverged", "stopped early", "out of time", "all epochs", "untrained"
 
@@ -44,7 +44,7 @@ class Trained:
 
 def build(model: WorldModelSettings, tree: KinematicTree, seed: int) -> Network:
     """An untrained network for the variables of `tree`."""
-    return NETWORKS[model.network](tree, model, nnx.Rngs(seed))
+    return make_network(tree, model, nnx.Rngs(seed))
 
 
 class _Samples(NamedTuple):

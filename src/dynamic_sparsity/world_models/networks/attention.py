@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.gates import OPEN, drawn_gates, mean_gates, open_chance
 from dynamic_sparsity.world_models.networks.mlp import Mlp
@@ -93,3 +95,8 @@ class Attention(Network):
         for gate in gates:
             reach = (stay + gate * (1 - stay)) @ reach
         return reach[: len(self.bias[...])]
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Attention:
+    """`depth` layers of attention."""
+    return Attention(tree.inputs, tree.outputs, size.width, size.depth, rngs)

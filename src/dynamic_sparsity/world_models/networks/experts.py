@@ -7,6 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.mlp import Mlp
 
@@ -25,3 +26,8 @@ class Experts(Network):
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
         """The experts' predictions, weighted by the gate."""
         return nnx.softmax(self.gate(x)) @ jnp.stack([expert(x) for expert in self.experts])
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Experts:
+    """A mixture of MLPs."""
+    return Experts(tree.inputs, tree.outputs, size, rngs, linear=False)

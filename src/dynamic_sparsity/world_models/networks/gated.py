@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.gates import OPEN, drawn_gates, mean_gates, open_chance
 from dynamic_sparsity.world_models.networks.mlp import Mlp
@@ -52,3 +54,8 @@ class Gated(Network):
 
     def _logits(self, x: Float[Array, " in"]) -> Float[Array, "out in"]:
         return self.gate(x).reshape(self.shape) + OPEN
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Gated:
+    """`depth` hidden layers behind the gates."""
+    return Gated(tree.inputs, tree.outputs, size.width, size.depth, rngs)

@@ -9,9 +9,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dynamic_sparsity.settings.world_models import WorldModelSettings
 from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 from dynamic_sparsity.world_models.networks.mlp import Mlp
+
+READS_TREE = True
+"""The network depends on the structure of the kinematic tree, so it needs that of the task."""
 
 
 class Graph(Network):
@@ -47,3 +51,8 @@ class Graph(Network):
             received = jnp.zeros_like(nodes).at[receiver].add(sent)
             nodes = nodes + jax.vmap(update)(jnp.concatenate([nodes, received], axis=1))
         return (nodes[jnp.array(self.outputs)] * self.read[...]).sum(axis=1) + self.bias[...]
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Graph:
+    """`depth` rounds of messages on `tree`."""
+    return Graph(tree, size.width, size.depth, rngs)

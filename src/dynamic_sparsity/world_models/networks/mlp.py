@@ -8,6 +8,8 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 
 
@@ -32,3 +34,8 @@ class Mlp(Network):
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return self.layers[-1](x)
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Mlp:
+    """With ELU, as in the paper."""
+    return Mlp(tree.inputs, tree.outputs, size.width, size.depth, nnx.elu, rngs)

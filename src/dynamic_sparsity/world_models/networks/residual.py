@@ -5,6 +5,8 @@ from __future__ import annotations
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dynamic_sparsity.settings.world_models import WorldModelSettings
+from dynamic_sparsity.tasks.kinematic_tree import KinematicTree
 from dynamic_sparsity.world_models.networks.base import Network
 
 
@@ -21,3 +23,8 @@ class Residual(Network):
         for inner, outer in self.blocks:
             x = x + outer(nnx.elu(inner(nnx.elu(x))))
         return self.last(nnx.elu(x))
+
+
+def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Residual:
+    """`depth` blocks of `width`."""
+    return Residual(tree.inputs, tree.outputs, size.width, size.depth, rngs)

@@ -1,0 +1,23 @@
+"""Zero controls: the passive system."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from dynamic_sparsity.experts.expert import Expert
+from dynamic_sparsity.simulation.policies.base import Blind
+
+
+class Zero(Blind):
+    """Controls that are always zero."""
+
+    def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
+        """Zeros: nothing is random."""
+        del rng
+        return np.zeros((steps, action_size))
+
+
+def make(_: Expert | None) -> Zero:
+    """Zero controls."""
+    return Zero()

@@ -1,0 +1,118 @@
+"""The diffs of docs/extending.md do what the page says: each adds its thing, and touches next to nothing else."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dynamic_sparsity.runtime import sources
+from tests.helpers.source import PACKAGE
+from tests.pipeline.project import COPIED, jobs
+
+ROOT = PACKAGE.parents[1]
+PAGE = ROOT / "docs/extending.md"
+MOST_LINES = {"A table": 3, "A figure": 3, "A network of a world model": 3, "A policy": 3, "A task of the same suite": 1}
+KEPT = ("policies", "rollouts", "jacobians", "ablation_jacobians", "sparsity", "summary", "world_models", "recovery")
+
+
+def diffs():
+    """The diff of each section, by its heading."""
+    sections = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return {title: re.search(r"```diff\n(.*?)```", text, flags=re.DOTALL).group(1) for title, text in sections}
+
+
+def touched_lines(diff):
+    """Lines that a diff adds to or takes from files that exist."""
+    lines, new = 0, False
+    for line in diff.splitlines():
+        if line.startswith("--- "):
+            new = line == "--- /dev/null"
+        elif line[:1] in "+-" and not line.startswith("+++ "):
+            lines += not new
+    return lines
+
+
+def apply(diff, directory, *, reverse=False):
+    """Apply a diff by the lines around each change: line numbers on the page mean nothing."""
+    for part in re.split(r"^(?=--- )", diff, flags=re.MULTILINE)[1:]:
+        _, target, _, *lines = part.splitlines(keepends=True)
+        path = directory / target.removeprefix("+++ b/").strip()
+        old, new = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
+        old, new = (new, old) if reverse else (old, new)
+        if not old:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(new)
+            continue
+        content = path.read_text()
+        assert content.count(old) == 1, f"{path}: the lines around the row have changed"
+        path.write_text(content.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the project with all diffs applied and `make generate` run."""
+    directory = tmp_path_factory.mktemp("extended")
+    for name in (*COPIED, "tests", "pyproject.toml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy2(source, directory / name)
+    task = diffs()["A task of the same suite"]
+    apply(task, directory, reverse=True)  # the row is there: take it away, so that it can be added
+    assert "PointMass" not in (directory / "src/dynamic_sparsity/tasks/sizes.py").read_text()
+    for diff in diffs().values():
+        apply(diff, directory)
+    run(directory, "-m", "dynamic_sparsity.study.generated")
+    return directory
+
+
+def run(directory, *arguments):
+    environment = {**os.environ, "PYTHONPATH": f"{directory / 'src'}:{directory}"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("title", MOST_LINES)
+def test_little_is_touched(title):
+    assert diffs().keys() == MOST_LINES.keys()
+    assert 0 < touched_lines(diffs()[title]) <= MOST_LINES[title]
+
+
+def test_touched_lines_are_those_of_files_that_exist():
+    new = "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+1\n+2\n"
+    assert touched_lines(new) == 0
+    assert touched_lines(new + "--- a/old.py\n+++ b/old.py\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n") == 2
+
+
+def test_nothing_that_is_costly_is_computed_again(extended):
+    for stage in KEPT:
+        module = f"dynamic_sparsity.stages.{stage}"
+        assert sources.digest(module, root=extended / "src") == sources.digest(module), stage
+    before, after = (sources.digest("dynamic_sparsity.figures.survival", root=root / "src") for root in (ROOT, extended))
+    assert before == after
+
+
+@pytest.mark.slow
+def test_what_is_added_is_there(extended):
+    """Its own tests pass, and so do those that hold for every row; Snakemake plans all of it."""
+    examples = re.findall(r"^\+\+\+ b/(tests/.*)$", PAGE.read_text(), flags=re.MULTILINE)
+    assert len(examples) == 4
+    run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", *examples, "tests/study/test_catalogue.py")
+    schema = json.loads((extended / "workflow/schemas/config.schema.json").read_text())["$defs"]
+    assert "tanh" in schema["WorldModelSettings"]["properties"]["network"]["enum"] and "SinePolicy" in schema
+    assert yaml.safe_load((extended / "config.yaml").read_text())["figures"]["row_zeros"] == {"ascending": False}
+    config = {"tasks": ["PointMass"], "policies": {"sine": {}}, "seeds": [0], "rollouts": {"episodes": 3, "steps": 9}}
+    models = {"tasks": ["PointMass"], "models": {"smooth": {"network": "tanh"}}}
+    (extended / "config.yaml").write_text(yaml.safe_dump({**config, "world_models": models}))
+    planned = jobs(run(extended, "-m", "snakemake", "--dry-run"))
+    assert ("table", "table=row_zeros") in planned and ("rollouts", "task=PointMass, policy=sine, seed=0") in planned
+    assert any(rule == "world_models" and "model=smooth" in wildcards for rule, wildcards in planned)
+    target = Path("results/figures/row_zeros-PointMass-sine-exact.png")
+    assert "figure" in {rule for rule, _ in jobs(run(extended, "-m", "snakemake", "--dry-run", "--", str(target)))}
