@@ -29,8 +29,16 @@ def job_of(rule, wildcards):
         ],
         "params": [repr(value) for value in compared],
         "settings": params.get("settings"),
+        "stage": stage_of(rule),
+        "code": params.get("code"),
         "command": {name: wildcards[name] for name in on_command_line},
     }
+
+
+def stage_of(rule):
+    """The stage that a rule runs, by its command; None for a rule without a command."""
+    _, _, command = (rule.shellcmd or "").partition("dynamic_sparsity.stages.")
+    return command.split()[0] if command else None
 
 
 def makers(path):

@@ -125,8 +125,6 @@ def test_a_stage_given_the_wrong_store_says_so(project):
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
-        ("tasks", ["CheetahRum"], ["CheetahRum", "CheetahRun"]),
-        ("rollouts.steps", -3, ["rollouts.steps", "-3", "greater than or equal to 2"]),
         ("jacobian", {}, ["jacobian", "unknown key", "jacobians"]),
     ],
 )
