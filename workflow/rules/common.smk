@@ -9,7 +9,7 @@ from pathlib import Path
 from dynamic_sparsity.experts import shipped as shipped_experts
 from dynamic_sparsity.files.whole import check_writable
 from dynamic_sparsity.runtime import sources
-from dynamic_sparsity.study import dependencies
+from dynamic_sparsity.study import dependencies, priorities
 from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.paths import (
@@ -24,7 +24,6 @@ from dynamic_sparsity.study.paths import (
     Paths,
 )
 from dynamic_sparsity.study.resources import accelerators, request
-from dynamic_sparsity.tasks import sizes
 
 STUDY = or_exit(
     studies.load_study,
@@ -159,31 +158,16 @@ def sized_by(wildcards):
     return [wildcards.get(name) for name in ("task", "policy", "method")]
 
 
-def first_seeds_first(seeds):
-    """Priority: all of the first seed, then the next ones, which find the programs traced and compiled."""
-    return lambda wildcards: (
-        -seeds.index(int(wildcards.seed)) if int(wildcards.seed) in seeds else 0
+def by_seed(seeds):
+    """A priority function for jobs of one seed, of these."""
+    return lambda wildcards: priorities.by_seed(seeds, wildcards.seed)
+
+
+def by_task(wildcards):
+    """Priority of a job, by its task, policy and study seed as far as it has them."""
+    return priorities.by_task(
+        STUDY, *map(wildcards.get, ("task", "policy", "seed"))
     )
-
-
-def smallest_task_first(seeds=()):
-    """Priority: what the smallest task's figures wait for, so that there is something to look at early; then by seed and policy.
-
-    Jobs of one task that start together wait for the one that compiles; so other tasks go on meanwhile.
-    """
-    smallest = min(STUDY.tasks, key=lambda task: sizes.ALL[task].entries)
-    in_its_figures = (smallest, STUDY.policies_of(smallest)[0])
-    policies = STUDY.policies.names
-
-    def priority(wildcards):
-        task, policy = wildcards.get("task"), wildcards.get("policy")
-        first = 1000 if (task, policy) == in_its_figures else 0
-        if not seeds:
-            return first
-        turn = policies.index(policy) if policy in policies else 0
-        return first + first_seeds_first(seeds)(wildcards) - turn
-
-    return priority
 
 
 def shell_prefix():

@@ -8,7 +8,7 @@ rule figure:
         "results/logs/figures/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/figures/{task}-{policy}-{method}.tsv"
-    priority: smallest_task_first()
+    priority: by_task
     conda:
         ENVIRONMENT
     threads: 1

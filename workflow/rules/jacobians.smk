@@ -7,7 +7,7 @@ rule jacobians:
         "results/logs/jacobians/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/jacobians/{task}-{policy}-{method}-{seed}.tsv"
-    priority: smallest_task_first(STUDY.seeds)
+    priority: by_task
     conda:
         ENVIRONMENT
     threads: 1

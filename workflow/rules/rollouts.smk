@@ -7,7 +7,7 @@ rule rollouts:
         "results/logs/rollouts/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
-    priority: smallest_task_first(STUDY.seeds)
+    priority: by_task
     conda:
         ENVIRONMENT
     threads: 1

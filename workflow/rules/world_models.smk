@@ -9,7 +9,7 @@ rule world_models:
         "results/logs/world_models/{task}-{policy}-{method}-{model}-{seed}.log",
     benchmark:
         "results/benchmarks/world_models/{task}-{policy}-{method}-{model}-{seed}.tsv"
-    priority: first_seeds_first(STUDY.world_models.seeds)
+    priority: by_seed(STUDY.world_models.seeds)
     conda:
         ENVIRONMENT
     threads: 1
