@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 QUICK := $(addprefix tests/,test_architecture.py settings study files stores sparsity tables)
 
-.PHONY: study report quick test test-cluster lint fuzz bench lock generate clean
+.PHONY: study report quick test test-cluster docs lint fuzz bench lock generate clean
 
 study: $(VENV)/.study
 	$(BIN)/snakemake --cores $(CORES)
@@ -28,6 +28,11 @@ test-cluster: $(VENV)/.slurm
 # Hostile configurations, policy files and stores, 10,000 of each kind; the suite tries some hundreds.
 fuzz: $(VENV)/.test
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses logical tests/*/test_hostile_*.py
+
+# The site, in docs/_build: a broken link, or a page that would load a file from another host, fails it.
+docs: $(VENV)/.docs
+	rm -rf docs/_build
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning -c docs -d .cache/docs . docs/_build
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -62,4 +67,8 @@ $(VENV)/.test: $(VENV)/.study envs/requirements-test.txt
 
 $(VENV)/.slurm: $(VENV)/.test envs/requirements-slurm.txt
 	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements-slurm.txt
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.study envs/requirements-docs.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements-docs.txt
 	touch $@

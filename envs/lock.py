@@ -1,4 +1,4 @@
-"""Write the locks from pyproject.toml: three hashed requirement files for pip, and environment.yaml for conda.
+"""Write the locks from pyproject.toml: four hashed requirement files for pip, and environment.yaml for conda.
 
 Run by `make lock`; needs uv (in the test extra) and a package index. No file names the index.
 """
@@ -46,11 +46,12 @@ def _compile(output: Path, *options: str) -> None:
 
 def main() -> None:
     """Resolve once with the test extra, then the other locks within these versions."""
-    everything, runtime, slurm = (HERE / f"requirements{extra}.txt" for extra in ("-test", "", "-slurm"))
+    everything, runtime, slurm, docs = (HERE / f"requirements{extra}.txt" for extra in ("-test", "", "-slurm", "-docs"))
     within = "--constraint", str(everything.relative_to(HERE.parent))
     _compile(everything, "--extra", "test")
     _compile(runtime, *within)
     _compile(slurm, "--extra", "slurm", *within)
+    _compile(docs, "--extra", "docs", *within)
     (HERE / "environment.yaml").write_text(environment(runtime))
 
 

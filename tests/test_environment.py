@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ENVS = Path(__file__).resolve().parents[1] / "envs"
-RUNTIME, EVERYTHING, SLURM = (ENVS / f"requirements{extra}.txt" for extra in ("", "-test", "-slurm"))
+RUNTIME, EVERYTHING, SLURM, DOCS = (ENVS / f"requirements{extra}.txt" for extra in ("", "-test", "-slurm", "-docs"))
 
 _spec = importlib.util.spec_from_file_location("lock", ENVS / "lock.py")
 lock = importlib.util.module_from_spec(_spec)
@@ -13,7 +13,7 @@ _spec.loader.exec_module(lock)
 
 
 def test_every_package_is_pinned_with_hashes():
-    for path in (RUNTIME, EVERYTHING, SLURM):
+    for path in (RUNTIME, EVERYTHING, SLURM, DOCS):
         text = path.read_text()
         blocks = re.split(r"\n(?=[A-Za-z])", text.strip())
         assert len(blocks) > 100
@@ -31,6 +31,7 @@ def test_no_file_names_an_index():
 
 def test_the_other_locks_extend_the_runtime_lock():
     assert set(lock.pins(RUNTIME)) < set(lock.pins(EVERYTHING))
+    assert set(lock.pins(RUNTIME)) < set(lock.pins(DOCS))
     added = set(lock.pins(SLURM)) - set(lock.pins(RUNTIME))
     assert {pin.partition("==")[0] for pin in added} == {
         "snakemake-executor-plugin-slurm",
