@@ -71,6 +71,7 @@ NAVIGATION = {
 :caption: The study
 
 docs/method
+docs/glossary
 docs/*
 ```
 
@@ -96,6 +97,7 @@ SECURITY
     "docs/decisions/README": """
 ```{toctree}
 :glob:
+:maxdepth: 1
 
 0*
 ```
