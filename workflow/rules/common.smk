@@ -163,10 +163,10 @@ def by_seed(seeds):
     return lambda wildcards: priorities.by_seed(seeds, wildcards.seed)
 
 
-def by_task(wildcards):
-    """Priority of a job, by its task, policy and study seed as far as it has them."""
-    return priorities.by_task(
-        STUDY, *map(wildcards.get, ("task", "policy", "seed"))
+def by_task(*wildcard_names):
+    """A priority function for jobs of one task and policy, by these wildcards as far as a job has them."""
+    return lambda wildcards: priorities.by_task(
+        STUDY, *map(wildcards.get, wildcard_names)
     )
 
 

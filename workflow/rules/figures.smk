@@ -8,7 +8,7 @@ rule figure:
         "results/logs/figures/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/figures/{task}-{policy}-{method}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy")
     conda:
         ENVIRONMENT
     threads: 1

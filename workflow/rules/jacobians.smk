@@ -7,7 +7,7 @@ rule jacobians:
         "results/logs/jacobians/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/jacobians/{task}-{policy}-{method}-{seed}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy", "seed")
     conda:
         ENVIRONMENT
     threads: 1

@@ -7,7 +7,7 @@ rule rollouts:
         "results/logs/rollouts/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/rollouts/{task}-{policy}-{seed}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy", "seed")
     conda:
         ENVIRONMENT
     threads: 1

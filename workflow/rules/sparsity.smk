@@ -7,7 +7,7 @@ rule sparsity:
         "results/logs/sparsity/{task}-{policy}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/sparsity/{task}-{policy}-{method}-{seed}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy")
     conda:
         ENVIRONMENT
     threads: 1
@@ -35,7 +35,7 @@ rule summary:
         "results/logs/summary/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/summary/{task}-{policy}-{method}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy")
     conda:
         ENVIRONMENT
     threads: 1

@@ -34,7 +34,7 @@ rule survival:
         "results/logs/survival/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/survival/{task}-{policy}-{method}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy")
     conda:
         ENVIRONMENT
     threads: 1
@@ -62,7 +62,7 @@ rule patterns:
         "results/logs/patterns/{task}-{policy}-{method}.log",
     benchmark:
         "results/benchmarks/patterns/{task}-{policy}-{method}.tsv"
-    priority: by_task
+    priority: by_task("task", "policy")
     conda:
         ENVIRONMENT
     threads: 1
