@@ -1,4 +1,4 @@
-"""The same recorded steps differentiated in several ways: how far their Jacobians and zeros are from the truth."""
+"""Compares Jacobians of the same recorded steps from several ways of differentiating: errors and zeros that differ."""
 
 from __future__ import annotations
 
@@ -16,45 +16,49 @@ from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
 DEFAULT = "exact"
-"""The reference for patterns at thresholds below the rounding error of differences."""
+"""Second reference: the rounding error of central differences hides zeros at thresholds below that error."""
 PAIR, WAY = "pair", "way"
 _ENTRIES = (OUT, IN)
 
 
 def pairs_of(ways: Sequence[str]) -> list[tuple[str, str]]:
-    """(way, reference): each way against central differences and against `exact`.
+    """Pairs (way, reference): every way against central differences, and against `exact` where that is among them.
 
-    What runs the solver to convergence is held against differences of that step as well.
+    Ways that run the solver to convergence are also compared with central differences of the converged step.
     """
-    others = [way for way in ways if way not in (REFERENCE, CONVERGED_REFERENCE)]
-    pairs = [(way, REFERENCE) for way in others]
-    pairs += [(way, CONVERGED_REFERENCE) for way in others if "-converged" in way]
-    return pairs + [(way, DEFAULT) for way in others if DEFAULT in others and way != DEFAULT]
+    compared = [way for way in ways if way not in (REFERENCE, CONVERGED_REFERENCE)]
+    pairs = [(way, REFERENCE) for way in compared]
+    pairs += [(way, CONVERGED_REFERENCE) for way in compared if "-converged" in way]
+    return pairs + [(way, DEFAULT) for way in compared if DEFAULT in compared and way != DEFAULT]
 
 
 def compare(jacobians: Sequence[xr.Dataset], settings: AblationSettings, resampling: ResamplingSettings) -> xr.Dataset:
-    """Means over episodes, with intervals from resampling episodes within seeds.
+    """Compare every way of differentiating with its references (`pairs_of`).
 
-    `jacobians`: one store of the stage `ablation_jacobians` per seed. Dims `pair` (coords `way`, `reference`) and
-    `threshold`. A step is rough where the reference's differences of two widths are more than `ROUGH` apart; against
-    `exact` none is. Of each episode, then over episodes, with `low` and `high` ends of intervals:
+    `jacobians`: one store of the stage `ablation_jacobians` per study seed. Returns dims `pair` (coords `way`,
+    `reference`) and `threshold`. A step is rough where the reference's differences of two widths are more than `ROUGH`
+    apart; no step is rough against `exact`. Each measure is computed per episode, then averaged over episodes; `_low`
+    and `_high` are the ends of an interval from resampling episodes within seeds:
 
-    - `rough`: share of rough steps; all that follows is of the others, with no entry that is not finite in either way;
-    - `off_1`, `off_10`: share of steps whose largest |difference| is above 1 %, 10 % of the reference's largest |entry|;
+    - `rough`: share of rough steps. The measures below leave rough steps out, and steps with a non-finite entry;
+    - `off_1`, `off_10`: share of steps whose largest |difference| is above 1 %, 10 % of the reference's largest
+      |entry|;
     - `error_median`, `error_99`: median and 99th percentile over steps of that ratio;
     - `sparsity`, `reference_sparsity`: zeros / entries;
     - `disagreeing`: entries that are zero in one and not in the other / entries;
     - `same_pattern`: share of steps with exactly the same zeros;
     - `pattern_off_1`, `pattern_off_10`: share of steps in which more than 1 %, 10 % of the entries disagree;
-    - `pattern_median`: median over steps of the share of entries that disagree;
-    - `step_difference`: median distance of the next state that the way computes from the recorded one.
+    - `pattern_median`: median over steps of the share of entries that disagree.
 
-    `nonfinite` is the share of steps with an entry that is not finite in either way. `roughness`, `constrained` and
-    `unconverged` (dim `sample`) are of every step: how far the two widths of `differences` are apart, whether a
-    constraint was active, whether the solver stopped before it had converged.
+    Two measures cover all steps: `step_difference`, the median distance between the next state that the way computes
+    and the recorded one, and `nonfinite`, the share of steps with a non-finite entry in the way or in its reference.
+
+    `roughness`, `constrained` and `unconverged` (dim `sample`) describe every step: how far apart the two widths of
+    `differences` are, whether a constraint was active, whether the solver stopped before it had converged.
     """
     pairs = pairs_of([str(way) for way in jacobians[0][WAY].values])
-    seeds, samples = zip(*(_of_seed(data, pairs, settings.thresholds) for data in jacobians), strict=True)
+    of_seeds = (_of_seed(seed_jacobians, pairs, settings.thresholds) for seed_jacobians in jacobians)
+    seeds, samples = zip(*of_seeds, strict=True)
     ways, references = zip(*pairs, strict=True)
     sample = xr.concat(samples, dim="sample", coords="minimal")
     return (
@@ -68,10 +72,10 @@ def compare(jacobians: Sequence[xr.Dataset], settings: AblationSettings, resampl
 def _of_seed(
     jacobians: xr.Dataset, pairs: Sequence[tuple[str, str]], thresholds: Sequence[float]
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """The measures of every episode and pair, and those of every step; one episode is in memory at a time."""
+    """The measures per episode and pair, and those per step; holds one episode in memory at a time."""
     episodes, samples = [], []
     for episode in episodes_of(jacobians):
-        measures = [_of_episode(episode.sel(way=way), episode.sel(way=other), thresholds) for way, other in pairs]
+        measures = [_of_episode(episode.sel(way=way), episode.sel(way=reference), thresholds) for way, reference in pairs]
         episodes.append(xr.concat(measures, dim=PAIR))
         sample = {
             "roughness": episode.roughness.sel(way=REFERENCE, drop=True),
@@ -83,16 +87,16 @@ def _of_seed(
 
 
 def _of_episode(way: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[float]) -> xr.Dataset:
-    """The measures of one way beside one reference in one episode."""
-    a, b = (data.jacobian.drop_vars(WAY).drop_attrs(deep=False) for data in (way, reference))
-    finite = (finite_mask(a) & finite_mask(b)).all(_ENTRIES)
-    known = reference.roughness.notnull().drop_vars(WAY)
-    rough = known & (reference.roughness.drop_vars(WAY) > ROUGH)
+    """The measures of one way against one reference in one episode."""
+    jacobian, truth = (dataset.jacobian.drop_vars(WAY).drop_attrs(deep=False) for dataset in (way, reference))
+    finite = (finite_mask(jacobian) & finite_mask(truth)).all(_ENTRIES)
+    has_roughness = reference.roughness.notnull().drop_vars(WAY)
+    rough = has_roughness & (reference.roughness.drop_vars(WAY) > ROUGH)
     smooth = finite & ~rough
-    largest = abs(b).max(_ENTRIES)
-    error = (abs(a - b).max(_ENTRIES) / largest.where(largest > 0)).where(smooth)
+    largest = abs(truth).max(_ENTRIES)
+    error = (abs(jacobian - truth).max(_ENTRIES) / largest.where(largest > 0)).where(smooth)
     measures = {
-        "rough": rough.where(known).mean(TIME),
+        "rough": rough.where(has_roughness).mean(TIME),
         "off_1": _share(error > 0.01, smooth),
         "off_10": _share(error > 0.1, smooth),
         "error_median": _quantile(error, 0.5),
@@ -100,35 +104,35 @@ def _of_episode(way: xr.Dataset, reference: xr.Dataset, thresholds: Sequence[flo
         "step_difference": way.step_difference.drop_vars(WAY).median(TIME),
         "nonfinite": 1 - finite.mean(TIME),
     }
-    by_threshold = [_zeros(a, b, smooth, threshold) for threshold in thresholds]
+    by_threshold = [_zeros(jacobian, truth, smooth, threshold) for threshold in thresholds]
     swept = xr.concat(by_threshold, dim=xr.DataArray(list(thresholds), dims="threshold", name="threshold"))
     return swept.assign(measures)
 
 
-def _zeros(a: xr.DataArray, b: xr.DataArray, steps: xr.DataArray, threshold: float) -> xr.Dataset:
-    """How the zeros of two Jacobians agree in the given steps."""
-    zero, other = zero_mask(a, threshold), zero_mask(b, threshold)
-    apart = (zero != other).mean(_ENTRIES)
+def _zeros(jacobian: xr.DataArray, reference: xr.DataArray, steps: xr.DataArray, threshold: float) -> xr.Dataset:
+    """How far the zeros of two Jacobians agree, over `steps` (bool, dim `time`)."""
+    zero, reference_zero = zero_mask(jacobian, threshold), zero_mask(reference, threshold)
+    disagreeing = (zero != reference_zero).mean(_ENTRIES)
     return xr.Dataset(
         {
             "sparsity": zero.mean(_ENTRIES).where(steps).mean(TIME),
-            "reference_sparsity": other.mean(_ENTRIES).where(steps).mean(TIME),
-            "disagreeing": apart.where(steps).mean(TIME),
-            "same_pattern": _share(apart == 0, steps),
-            "pattern_off_1": _share(apart > 0.01, steps),
-            "pattern_off_10": _share(apart > 0.1, steps),
-            "pattern_median": _quantile(apart.where(steps), 0.5),
+            "reference_sparsity": reference_zero.mean(_ENTRIES).where(steps).mean(TIME),
+            "disagreeing": disagreeing.where(steps).mean(TIME),
+            "same_pattern": _share(disagreeing == 0, steps),
+            "pattern_off_1": _share(disagreeing > 0.01, steps),
+            "pattern_off_10": _share(disagreeing > 0.1, steps),
+            "pattern_median": _quantile(disagreeing.where(steps), 0.5),
         }
     )
 
 
 def _share(part: xr.DataArray, steps: xr.DataArray) -> xr.DataArray:
-    """Of the steps, those in `part`; NaN where there are none."""
+    """The share of `steps` at which `part` is true; NaN where `steps` is never true."""
     return part.where(steps).mean(TIME)
 
 
 def _quantile(error: xr.DataArray, share: float) -> xr.DataArray:
-    """Over the steps that have an error; NaN where none has."""
+    """A quantile over the steps whose error is not NaN; NaN if there is no such step."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         return error.quantile(share, TIME).drop_vars("quantile")

@@ -1,4 +1,4 @@
-"""How long an entry stays zero or non-zero: runs, and whether an episode's ends cut them."""
+"""How long an entry stays zero or non-zero: its runs, and whether the ends of an episode cut them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ VALUES = ("non-zero", "zero")
 def durations(zero: xr.DataArray, finite: xr.DataArray) -> xr.Dataset:
     """Maximal runs of equal values along `time` of every entry of one episode, one element per run (dim `run`).
 
-    `length` (control steps), `zero` (which value), `out_index` and `in_index` (which entry), `start` (first step),
-    `start_censored` and `end_censored`: whether the run was cut there, by an end of the episode or by a
-    non-finite value, so that its true length is at least `length`. Non-finite values are in no run.
+    `run_length` (control steps), `run_zero` (True for a run of zeros), `run_out` and `run_in` (indices of the entry),
+    `run_start` (first step), `run_start_censored` and `run_end_censored`: whether an end of the episode or a non-finite
+    value cut the run there, so that its true length is at least `run_length`. Non-finite values belong to no run.
     """
     dims = (OUT, IN, TIME)
     value = xr.where(finite, zero.astype(np.int8), np.int8(-1)).transpose(*dims).values
@@ -31,7 +31,7 @@ def durations(zero: xr.DataArray, finite: xr.DataArray) -> xr.Dataset:
     kind = value[out, column, start]
     before = np.where(start > 0, value[out, column, start - 1], -1)
     after = np.where(end < steps, value[out, column, np.minimum(end, steps - 1)], -1)
-    kept = kind >= 0
+    is_run = kind >= 0
     arrays = {
         "run_length": (end - start).astype(np.int32),
         "run_zero": kind == 1,
@@ -41,16 +41,16 @@ def durations(zero: xr.DataArray, finite: xr.DataArray) -> xr.Dataset:
         "run_start_censored": before < 0,
         "run_end_censored": after < 0,
     }
-    return xr.Dataset({name: ("run", array[kept]) for name, array in arrays.items()})
+    return xr.Dataset({name: ("run", array[is_run]) for name, array in arrays.items()})
 
 
 def count_by_length(runs: xr.Dataset, steps: int) -> xr.Dataset:
-    """Counts of runs by `value` and `duration` (1 … steps), for two ways of looking at censoring.
+    """Counts of runs by `value` and `duration` (1 … `steps` control steps), under two conventions for censored runs.
 
-    `ended` and `cut`: runs whose start was seen, by whether their end was; what survival curves need.
-    A run that is under way at an episode's start has an unknown age and is left to `unseen_start`.
-    `paper`: all but the runs that span their episode, cut ones at the length that was seen (paper, section 5.3).
-    `spanning`: the runs that both ends of the episode (or non-finite values) cut.
+    Survival curves need `ended` and `cut`: the runs whose start was observed, with and without an observed end.
+    A run that is under way at an episode's start has an unknown age; it counts in `unseen_start` only.
+    `spanning`: runs that are cut at both ends, by the episode's ends or by non-finite values.
+    `paper`: all runs but the spanning ones; a cut run counts with its observed length (paper, section 5.3).
     """
     zero = runs.run_zero.values.astype(int)
     length = runs.run_length.values
@@ -72,8 +72,8 @@ def count_by_length(runs: xr.Dataset, steps: int) -> xr.Dataset:
 
 
 def counts_of(sparsity: xr.Dataset) -> xr.Dataset:
-    """`count_by_length` of every episode of a sparsity store, along `episode`; one episode is in memory at a time."""
+    """`count_by_length` of every episode of a sparsity store (dim `episode`); holds one episode in memory at a time."""
     masks = sparsity[["zero", "finite", "length"]]
     steps = sparsity.sizes[TIME]
-    counted = [count_by_length(durations(each.zero, each.finite), steps) for each in episodes_of(masks)]
+    counted = [count_by_length(durations(episode.zero, episode.finite), steps) for episode in episodes_of(masks)]
     return xr.concat(counted, dim=EPISODE)

@@ -1,4 +1,4 @@
-"""Constraint events, and whether patterns switch when they happen."""
+"""Constraint events, and how often patterns switch at the steps where they happen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dynamic_sparsity.stores.schema import CONSTRAINT, TIME
 
 
 def events(active: xr.DataArray) -> xr.DataArray:
-    """True at a step at which some constraint became active or inactive; False at the first step."""
+    """True at each step (dim `time`) at which a constraint becomes active or inactive; False at the first step."""
     before = active.shift({TIME: 1}, fill_value=False)
     first = xr.DataArray(np.arange(active.sizes[TIME]) == 0, dims=TIME)
     return (active != before).any(CONSTRAINT) & ~first
@@ -20,13 +20,18 @@ def events(active: xr.DataArray) -> xr.DataArray:
 def coincidence(
     switch: Sequence[np.ndarray], event: Sequence[np.ndarray], shifts: int, confidence: float, seed: int
 ) -> xr.Dataset:
-    """Share of switches that happen at a step with an event, against events shifted circularly in time.
+    """Share of switches that happen at a step with an event, against a null model: events shifted circularly in time.
 
-    `switch` and `event`: one boolean array per episode. The null model keeps both series as they are and shifts
-    each episode's events by a random number of steps. Its `expected` share is exact: over all shifts, a switch
-    meets an event as often as events occur in its episode. `low`, `high`: the central `confidence` of the shifted shares;
-    `p_value`: two-sided, with the observed one counted among them. NaN without switches, and the p-value without
-    events. The first step of an episode, which can be neither, takes no part.
+    `switch` and `event`: one boolean array [time] per episode. Returns scalars:
+
+    - `observed`: the share of switches at a step with an event; `switches`: how many switches there are;
+    - `expected`: the mean share over all shifts. It is exact: a shifted switch meets an event with the probability that
+      a step of its episode has one;
+    - `low`, `high`: the central interval of level `confidence` over `shifts` random shifts, one per episode each;
+    - `p_value`: two-sided; the observed share counts as one of the shifted ones.
+
+    All are NaN if there is no switch; the p-value is NaN if there is no event. The first step of an episode can be
+    neither a switch nor an event and is left out.
     """
     switch, event = [s[1:] for s in switch], [e[1:] for e in event]
     total = sum(int(s.sum()) for s in switch)
@@ -35,11 +40,11 @@ def coincidence(
     observed = sum(int((s & e).sum()) for s, e in zip(switch, event, strict=True)) / total
     expected = sum(s.sum() * e.mean() for s, e in zip(switch, event, strict=True) if len(s)) / total
     rng = np.random.default_rng(seed)
-    meeting = np.zeros(shifts)
+    matches = np.zeros(shifts)
     for s, e in zip(switch, event, strict=True):
         if len(s):
-            meeting += _matches_by_shift(s, e)[rng.integers(0, len(s), shifts)]
-    null = meeting / total
+            matches += _matches_by_shift(s, e)[rng.integers(0, len(s), shifts)]
+    null = matches / total
     extreme = np.abs(null - expected) >= abs(observed - expected) - 1e-12
     low, high = np.quantile(null, [(1 - confidence) / 2, (1 + confidence) / 2])
     return xr.Dataset(
@@ -55,6 +60,6 @@ def coincidence(
 
 
 def _matches_by_shift(switch: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """For every circular shift of the events, how many switches meet one (cross-correlation by FFT)."""
+    """Number of switches at a step with an event, for every circular shift of the events (cross-correlation by FFT)."""
     spectrum = np.fft.rfft(switch.astype(float)).conj() * np.fft.rfft(event.astype(float))
     return np.rint(np.fft.irfft(spectrum, n=len(switch)))

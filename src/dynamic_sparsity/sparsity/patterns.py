@@ -1,4 +1,4 @@
-"""Patterns: the zero mask of one step as a whole, how often each occurs, and what follows what."""
+"""Patterns, the zero masks of whole steps: which occur, when they switch, and which follow which."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import xarray as xr
 from dynamic_sparsity.stores.schema import IN, OUT, TIME
 
 NO_PATTERN = -1
-"""Identifier of steps with a non-finite entry, and of padding: they have no pattern."""
+"""The number of steps without a pattern: steps with a non-finite entry, and padding."""
 
 
 class PatternBook:
@@ -21,10 +21,10 @@ class PatternBook:
     def identify(self, zero: xr.DataArray, finite: xr.DataArray) -> xr.DataArray:
         """The pattern number of each step of one episode (dim `time`); NO_PATTERN where an entry is not finite."""
         masks = np.packbits(zero.transpose(TIME, OUT, IN).values.reshape(zero.sizes[TIME], -1), axis=1)
-        whole = finite.all((OUT, IN)).values
+        all_finite = finite.all((OUT, IN)).values
         numbers = [
-            self._numbers.setdefault(mask.tobytes(), len(self._numbers)) if ok else NO_PATTERN
-            for mask, ok in zip(masks, whole, strict=True)
+            self._numbers.setdefault(mask.tobytes(), len(self._numbers)) if has_pattern else NO_PATTERN
+            for mask, has_pattern in zip(masks, all_finite, strict=True)
         ]
         return xr.DataArray(np.array(numbers, dtype=np.int32), dims=TIME)
 
@@ -35,13 +35,16 @@ class PatternBook:
 
 
 def switches(pattern: xr.DataArray) -> xr.DataArray:
-    """True at a step whose pattern differs from the one before; False at the first and next to NO_PATTERN."""
+    """True at a step whose pattern differs from the one before.
+
+    False at the first step, and where either step has no pattern.
+    """
     before = pattern.shift({TIME: 1}, fill_value=NO_PATTERN)
     return (pattern != before) & (pattern != NO_PATTERN) & (before != NO_PATTERN)
 
 
 def switch_rate(pattern: xr.DataArray) -> xr.DataArray:
-    """Switches per pair of consecutive steps that both have a pattern; NaN when there is no such pair."""
+    """Switches per pair of consecutive steps that both have a pattern; NaN if there is no such pair."""
     before = pattern.shift({TIME: 1}, fill_value=NO_PATTERN)
     pairs = ((pattern != NO_PATTERN) & (before != NO_PATTERN)).sum(TIME)
     return switches(pattern).sum(TIME) / pairs.where(pairs > 0)
@@ -56,23 +59,23 @@ def follow_counts(pattern: xr.DataArray) -> pd.Series:
 
 
 def autocorrelation(zero: xr.DataArray, finite: xr.DataArray, max_lag: int) -> xr.DataArray:
-    """Correlation of patterns `lag` steps apart, pooled over the entries of one episode that ever change.
+    """Correlation of patterns `lag` steps apart (dim `lag`), pooled over the entries of one episode that ever change.
 
-    rho(lag) = mean over (step, entry) pairs of (z_t - m)(z_{t+lag} - m) / mean of (z_t - m)^2, with z the zero
-    indicator and m its mean over the episode, entry by entry; rho(0) = 1. Pairs with a non-finite entry are left
-    out. NaN when no entry changes, or beyond the episode's length.
+    rho(lag) = mean over (step, entry) pairs of (z_t - m)(z_{t+lag} - m) / mean of (z_t - m)^2, where z is 1 for a zero
+    entry and 0 otherwise, and m is the mean of z over the episode, one per entry; rho(0) = 1. Pairs with a non-finite
+    entry are left out. NaN if no entry changes, and at lags beyond the episode's length.
     """
     value = zero.transpose(TIME, OUT, IN).values.reshape(zero.sizes[TIME], -1).astype(float)
-    known = finite.transpose(TIME, OUT, IN).values.reshape(value.shape)
-    count = known.sum(0)
-    mean = np.where(known, value, 0).sum(0) / np.maximum(count, 1)
-    centred = np.where(known, value - mean, 0.0)
+    is_finite = finite.transpose(TIME, OUT, IN).values.reshape(value.shape)
+    count = is_finite.sum(0)
+    mean = np.where(is_finite, value, 0).sum(0) / np.maximum(count, 1)
+    centred = np.where(is_finite, value - mean, 0.0)
     steps = len(value)
     varying = (np.abs(centred) > 0).any(0)
     rho = np.full(max_lag + 1, np.nan)
     if varying.any():
-        centred, known = centred[:, varying], known[:, varying]
-        products, pairs = _lagged_sums(centred), np.rint(_lagged_sums(known.astype(float)))
+        centred, is_finite = centred[:, varying], is_finite[:, varying]
+        products, pairs = _lagged_sums(centred), np.rint(_lagged_sums(is_finite.astype(float)))
         last = min(max_lag, steps - 1)
         covariance = np.full(last + 1, np.nan)
         np.divide(products[: last + 1], pairs[: last + 1], out=covariance, where=pairs[: last + 1] > 0)
@@ -81,7 +84,7 @@ def autocorrelation(zero: xr.DataArray, finite: xr.DataArray, max_lag: int) -> x
 
 
 def _lagged_sums(columns: np.ndarray) -> np.ndarray:
-    """sum over columns and t of x[t] x[t + lag] for every lag, by FFT."""
+    """The sum over columns and t of x[t] x[t + lag], for every lag, by FFT."""
     steps = len(columns)
     spectrum = np.fft.rfft(columns, n=2 * steps, axis=0)
     return np.fft.irfft((spectrum * spectrum.conj()).real.sum(1), n=2 * steps)[:steps]

@@ -1,4 +1,4 @@
-"""Temporal structure of one task's patterns over all of its episodes and seeds."""
+"""How the patterns of one task change in time, over all of its episodes and study seeds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
 EVENT_KINDS = ("any", "contact", "joint_limit", "tendon_limit", "loaded")
-"""Whose events: any constraint's becoming active or inactive, one kind's, or any one's taking up or losing its force."""
+"""Kinds of event: any constraint, or one of a kind, becomes active or inactive; any constraint gains or loses force."""
 
 
 def summarise(seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resampling: ResamplingSettings) -> xr.Dataset:
-    """Patterns of one task and policy, from the sparsity stores of its seeds.
+    """Patterns, switches and events of one task and policy, from the sparsity stores of its study seeds.
 
-    Dims: `seed`, `episode`, `time`; `pattern`, numbered by falling frequency; `follow`, the pairs of patterns of
-    which one followed the other, most frequent first; `lag`; `event_kind`.
+    Dims: `seed`, `episode`, `time`; `pattern`, numbered by falling frequency; `follow`, pairs of patterns of which one
+    follows the other, most frequent first; `lag`; `event_kind`.
+
+    - `pattern_id` and `switch` (seed, episode, time), `event` (also over `event_kind`);
+    - `pattern_zero` (pattern, out_dim, in_dim) and `pattern_count`: a pattern's zero mask, and its number of steps;
+      `listed_patterns`: how many of them pages list; `steps_without_pattern`: steps with a non-finite entry;
+    - `follow_from`, `follow_to`, `follow_count`: which pattern follows which, and how often;
+    - `switch_rate_…` and `autocorrelation_…`: means over episodes with the ends of their intervals (`stratified_mean`);
+    - `coincidence_…` over `event_kind`: switches at events (`events.coincidence`).
     """
     book = PatternBook()
-    per_seed = [_summarise_seed(data, book, temporal.max_lag) for data in seeds]
-    settings = (resampling.resamples, resampling.confidence, resampling.seed)
-    rates = stratified_mean([data.switch_rate for data in per_seed], *settings)
-    correlation = stratified_mean([data.autocorrelation for data in per_seed], *settings)
+    per_seed = [_summarise_seed(sparsity, book, temporal.max_lag) for sparsity in seeds]
     joined = xr.concat(per_seed, dim=xr.DataArray([d.attrs["seed"] for d in seeds], dims="seed", name="seed"))
     rows, columns = seeds[0].sizes[OUT], seeds[0].sizes[IN]
     shares = [
@@ -46,27 +50,33 @@ def summarise(seeds: Sequence[xr.Dataset], temporal: TemporalSettings, resamplin
             **_follows(ranked, temporal.max_patterns),
             "switch": joined.switch,
             "event": joined.event,
-            **{f"switch_rate_{name}": rates[name] for name in rates},
-            **{f"autocorrelation_{name}": correlation[name] for name in correlation},
+            **_with_interval("switch_rate", per_seed, resampling),
+            **_with_interval("autocorrelation", per_seed, resampling),
             **{f"coincidence_{name}": array for name, array in xr.concat(shares, dim="event_kind").items()},
             "length": joined.length,
         },
-        coords={
-            "event_kind": labels(EVENT_KINDS),
-            OUT: seeds[0][OUT],
-            IN: seeds[0][IN],
-        },
+        coords={"event_kind": labels(EVENT_KINDS), OUT: seeds[0][OUT], IN: seeds[0][IN]},
     )
 
 
-def _summarise_seed(data: xr.Dataset, book: PatternBook, max_lag: int) -> xr.Dataset:
-    kinds = data.constraint_kind.values
-    needed = data[["zero", "finite", "constraint_active", "constraint_loaded", "length"]]
-    episodes = [_summarise_episode(e, kinds, book, max_lag, data.sizes[TIME]) for e in episodes_of(needed)]
+def _with_interval(name: str, per_seed: Sequence[xr.Dataset], resampling: ResamplingSettings) -> dict[str, xr.DataArray]:
+    """The mean over episodes of variable `name` and the ends of its interval."""
+    estimate = stratified_mean(
+        [summary[name] for summary in per_seed], resampling.resamples, resampling.confidence, resampling.seed
+    )
+    return {f"{name}_{end}": estimate[end] for end in estimate}
+
+
+def _summarise_seed(sparsity: xr.Dataset, book: PatternBook, max_lag: int) -> xr.Dataset:
+    """The episodes of one study seed along `episode`; adds their patterns to `book`."""
+    kinds = sparsity.constraint_kind.values
+    needed = sparsity[["zero", "finite", "constraint_active", "constraint_loaded", "length"]]
+    episodes = [_summarise_episode(episode, kinds, book, max_lag, sparsity.sizes[TIME]) for episode in episodes_of(needed)]
     return xr.concat(episodes, dim=EPISODE)
 
 
 def _summarise_episode(episode: xr.Dataset, kinds: np.ndarray, book: PatternBook, max_lag: int, steps: int) -> xr.Dataset:
+    """Patterns, switches and events of one episode, padded to `steps`; adds its patterns to `book`."""
     pattern = book.identify(episode.zero, episode.finite)
     event = [
         events(episode.constraint_active),
@@ -87,9 +97,9 @@ def _summarise_episode(episode: xr.Dataset, kinds: np.ndarray, book: PatternBook
 
 
 def _series(joined: xr.Dataset, kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Switches and events of every episode, cut to its length."""
+    """Switches and events (of one kind) of every episode, each cut to the episode's length."""
     flat = joined[["switch", "event", "length"]].isel(event_kind=EVENT_KINDS.index(kind))
-    flat = flat.stack(each=("seed", EPISODE)).transpose("each", TIME)
+    flat = flat.stack(seed_episode=("seed", EPISODE)).transpose("seed_episode", TIME)
     ends = flat.length.values
     return (
         [row[:end] for row, end in zip(flat.switch.values, ends, strict=True)],
@@ -98,20 +108,20 @@ def _series(joined: xr.Dataset, kind: str) -> tuple[list[np.ndarray], list[np.nd
 
 
 def _by_frequency(pattern: xr.DataArray, masks: np.ndarray) -> tuple[xr.DataArray, np.ndarray, np.ndarray]:
-    """Patterns renumbered by falling frequency (first seen first among equals), their counts and masks."""
-    found = pattern.values[pattern.values != NO_PATTERN]
-    count = np.bincount(found, minlength=len(masks))
+    """Patterns renumbered by falling frequency, their counts and masks; of equals, the one seen first comes first."""
+    identified = pattern.values[pattern.values != NO_PATTERN]
+    count = np.bincount(identified, minlength=len(masks))
     order = np.argsort(-count, kind="stable")
     rank = np.empty(len(masks) + 1, dtype=np.int32)
     rank[order], rank[NO_PATTERN] = np.arange(len(masks)), NO_PATTERN
     return pattern.copy(data=rank[pattern.values]), count[order].astype(np.int64), masks[order]
 
 
-def _follows(pattern: xr.DataArray, largest: int) -> dict[str, tuple[str, np.ndarray]]:
-    """What followed the `largest` most frequent patterns when they ended, most frequent pairs first."""
+def _follows(pattern: xr.DataArray, listed_patterns: int) -> dict[str, tuple[str, np.ndarray]]:
+    """Which patterns followed the `largest` most frequent ones, most frequent pairs first."""
     counts = follow_counts(pattern)
     source, target = (counts.index.get_level_values(name).to_numpy() for name in ("from", "to"))
-    listed = source < largest
+    listed = source < listed_patterns
     return {
         "follow_from": ("follow", source[listed].astype(np.int32)),
         "follow_to": ("follow", target[listed].astype(np.int32)),

@@ -1,4 +1,4 @@
-"""Which entries of a Jacobian are zero: masks, per-step sparsity, counts."""
+"""Zero entries of a Jacobian: masks, the sparsity of each step, and counts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME
 def zero_mask(jacobian: xr.DataArray, threshold: float) -> xr.DataArray:
     """True where an entry's magnitude is below `threshold`: no first-order influence (paper, section 5.1).
 
-    Non-finite entries are not zero; ask `finite_mask` for those.
+    Non-finite entries are not zero; `finite_mask` finds them.
     """
-    return below(jacobian.drop_attrs(deep=False), threshold)  # the unit of an entry is none of its mask
+    return below(jacobian.drop_attrs(deep=False), threshold)  # the entry's unit does not apply to its mask
 
 
 def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
@@ -26,22 +26,22 @@ def finite_mask(jacobian: xr.DataArray) -> xr.DataArray:
 
 
 def per_block(entries: xr.DataArray) -> xr.DataArray:
-    """Sum over the entries (out_dim, in_dim) of each block; gains the dim `block`."""
+    """The sum over the entries (out_dim, in_dim) of each block, along the new dim `block`."""
     sums = [entries[{IN: np.flatnonzero(in_block(entries[IN], block))}].sum((OUT, IN)) for block in BLOCKS]
     return xr.concat(sums, dim=xr.DataArray(list(BLOCKS), dims="block", name="block"), coords="minimal")
 
 
 def sparsity(zero: xr.DataArray, finite: xr.DataArray) -> xr.DataArray:
-    """Zeros / finite entries of each step and block (paper, section 5.1); NaN where no entry is finite."""
+    """Zero entries / finite entries of each step and block (paper, section 5.1); NaN where no entry is finite."""
     entries = per_block(finite)
     return per_block(zero & finite) / entries.where(entries > 0)
 
 
 def summarise_episode(episode: xr.Dataset, threshold: float, thresholds: Sequence[float]) -> xr.Dataset:
-    """Zeros of one episode of a Jacobian store (cut to its length).
+    """Zeros of one episode of a Jacobian store, cut to the episode's length.
 
-    Returns the masks at the main threshold and, for each of `thresholds` (dim `threshold`), per-step sparsity
-    and how often each entry is zero; `free_…` counts only steps in which no constraint is active.
+    Returns the masks `zero` and `finite` at the main threshold and, for each of `thresholds` (dim `threshold`), the
+    sparsity of each step and how often each entry is zero. `free_…` counts only steps without an active constraint.
     """
     jacobian = episode.jacobian
     finite = finite_mask(jacobian)
@@ -67,30 +67,34 @@ def summarise_episode(episode: xr.Dataset, threshold: float, thresholds: Sequenc
 
 
 def _count(mask: xr.DataArray) -> xr.DataArray:
+    """In how many steps each entry is true."""
     return mask.sum(TIME).astype(np.int32)
 
 
 def zero_fraction(counts: xr.Dataset, threshold: float) -> xr.DataArray:
-    """Share of finite samples in which each entry is zero (paper, figure 3), over all episodes; NaN if none is finite."""
+    """Share of an entry's finite values, over all episodes, that are zero (paper, figure 3); NaN if none is finite."""
     zeros = counts.zero_count.sel(threshold=threshold).sum(EPISODE)
     finite = counts.finite_count.sum(EPISODE)
     return zeros / finite.where(finite > 0)
 
 
 def always_zero(counts: xr.Dataset, threshold: float) -> xr.DataArray:
-    """Entries that are zero in every finite sample: the globally sparse ones (paper, table 1)."""
+    """True for globally sparse entries: zero wherever they are finite (paper, table 1); False if never finite."""
     finite = counts.finite_count.sum(EPISODE)
     return (counts.zero_count.sel(threshold=threshold).sum(EPISODE) == finite) & (finite > 0)
 
 
 def always_zero_when_free(counts: xr.Dataset) -> xr.DataArray:
-    """Entries that are zero in every finite sample without an active constraint; all False where there is none."""
+    """True for entries that are zero wherever they are finite in steps without an active constraint.
+
+    False for entries that are never finite in such a step; all are False if there is no such step.
+    """
     finite = counts.free_finite_count.sum(EPISODE)
     return (counts.free_zero_count.sum(EPISODE) == finite) & (finite > 0)
 
 
 def pad_time(summary: xr.Dataset, steps: int) -> xr.Dataset:
-    """An episode's summary to `steps` steps: NaN, False or 0 after its end."""
+    """Pads an episode's summary to `steps` steps with NaN, False or 0."""
     missing = steps - summary.sizes[TIME]
     if not missing:
         return summary
