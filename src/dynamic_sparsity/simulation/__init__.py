@@ -3,5 +3,5 @@
 import contextlib
 import io
 
-with contextlib.redirect_stdout(io.StringIO()):  # it reports that warp is missing, which `runtime` has seen to
+with contextlib.redirect_stdout(io.StringIO()):  # MJX prints that warp is missing; `runtime` chose the back end already
     import mujoco.mjx  # noqa: F401

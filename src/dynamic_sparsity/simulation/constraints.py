@@ -1,4 +1,4 @@
-"""Which constraints of a model can become active, and which are during a physics step."""
+"""The constraints of a model that can become active, and which of them are active in a physics step."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ KINDS = (CONTACT, JOINT_LIMIT, TENDON_LIMIT)
 class Constraints:
     """The inequality constraints of a model: contacts by geom pair, joint limits, tendon limits.
 
-    A geom pair rather than a contact slot: MJX reuses slots for the nearest pairs (`max_contact_points`).
+    Contacts are identified by geom pair and not by contact slot: MJX reuses slots for the nearest pairs
+    (`max_contact_points`).
     """
 
     pairs: np.ndarray
-    """Geom pairs that may collide, [pair, 2]."""
+    """Ids of the geoms of each pair that may collide, [pair, 2]."""
     joint_limits: tuple[str, ...]
     tendon_limits: tuple[str, ...]
     pair_names: tuple[str, ...]
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> Constraints:
-        """Constraints that MJX may activate for this model (disabled ones are left out)."""
+        """Constraints that MJX may activate for this model; constraints that the model disables are left out."""
         off = model.opt.disableflags
         limits = not off & (mujoco.mjtDisableBit.mjDSBL_LIMIT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
         contacts = not off & (mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT)
@@ -51,7 +52,7 @@ class Constraints:
 
     @property
     def labels(self) -> list[str]:
-        """`contact:floor/ffoot`, `joint_limit:bthigh`, `tendon_limit:string`."""
+        """Labels such as `contact:floor/ffoot`, `joint_limit:bthigh`, `tendon_limit:string`."""
         return [
             *(f"{CONTACT}:{name}" for name in self.pair_names),
             *(f"{JOINT_LIMIT}:{name}" for name in self.joint_limits),
@@ -60,14 +61,14 @@ class Constraints:
 
     @property
     def kinds(self) -> list[str]:
-        """Kind of each constraint, one of KINDS."""
+        """The kind of each constraint, one of KINDS."""
         return [label.partition(":")[0] for label in self.labels]
 
     def activity(self, model: mjx.Model, data: mjx.Data) -> Activity:
-        """Which constraints act in the physics step that `data` has just gone through.
+        """What each constraint does in the physics step that `data` has just gone through.
 
-        A contact is active when its distance is below the inclusion margin, a limit when its constraint row is
-        not zero, which is how MJX switches rows off (`mjx/_src/constraint.py`).
+        A contact is active when its distance is below the inclusion margin. A limit is active when its constraint row
+        is not zero: MJX switches rows off by setting them to zero (`mjx/_src/constraint.py`).
         """
         contact, rows = data._impl.contact, data._impl.efc_J
         types = constraint.make_efc_type(model, contact.dim)
@@ -76,9 +77,9 @@ class Constraints:
         active, loaded = [], []
         if len(self.pairs):
             slot_loaded = jnp.stack([pushing[slot].any() for slot in _contact_rows(model, contact.dim, types)])
-            same = (contact.geom[:, None, :] == jnp.asarray(self.pairs)[None]).all(-1)
-            active.append((same & touching[:, None]).any(0))
-            loaded.append((same & (touching & slot_loaded)[:, None]).any(0))
+            is_pair = (contact.geom[:, None, :] == jnp.asarray(self.pairs)[None]).all(-1)
+            active.append((is_pair & touching[:, None]).any(0))
+            loaded.append((is_pair & (touching & slot_loaded)[:, None]).any(0))
         for kind, names in (
             (ConstraintType.LIMIT_JOINT, self.joint_limits),
             (ConstraintType.LIMIT_TENDON, self.tendon_limits),
@@ -93,17 +94,17 @@ class Constraints:
 
 
 class Activity(NamedTuple):
-    """What each constraint does, and their solver."""
+    """What each constraint does, and whether the constraint solver converged."""
 
     active: Bool[Any, "*batch constraint"]
-    """It takes part in the solver: the contact is closed, the limit is reached."""
+    """The constraint takes part in the solver: the contact is closed, the limit is reached."""
     loaded: Bool[Any, "*batch constraint"]
-    """It carries a force. An active constraint whose sides part fast enough carries none and constrains nothing."""
+    """The constraint carries a force. An active constraint whose two sides separate fast enough carries none."""
     converged: Bool[Any, "*batch"]
-    """The solver ended within its tolerance (`substep.has_converged`)."""
+    """The constraint solver ended within its tolerance (`substep.has_converged`)."""
 
     def of_substeps(self) -> Activity:
-        """Over the first axis: active or loaded in any substep, converged in all."""
+        """Reduces the first axis, substeps: active or loaded in any substep, converged in all of them."""
         return Activity(self.active.any(0), self.loaded.any(0), self.converged.all(0))
 
 
@@ -116,6 +117,7 @@ def _contact_rows(model: mjx.Model, dim: np.ndarray, types: np.ndarray) -> list[
 
 
 def _geom_name(model: mujoco.MjModel, geom: int) -> str:
+    """The geom's name, or `body.number` for a geom without one."""
     if name := model.geom(geom).name:
         return name
     body = model.geom_bodyid[geom]

@@ -1,7 +1,7 @@
-"""Tangent coordinates of a MuJoCo state: names, and the linear maps between tangent and qpos.
+"""Tangent coordinates of a MuJoCo state: their names, and the linear maps between the tangent and qpos.
 
-State = (position tangent: nv, qvel: nv, act: na); input = (state, ctrl: nu). For slide and hinge joints the
-tangent is qpos itself; a quaternion q has three local rotation coordinates w with dq = q * (0, w) / 2, as in
+State = (position tangent: nv, qvel: nv, act: na); input = (state, ctrl: nu). For slide and hinge joints the tangent is
+qpos itself. A quaternion q has three local rotation coordinates w with dq = q * (0, w) / 2, as in
 `mj_integratePos` and `mj_differentiatePos` (MuJoCo, Programming, "Simulation state"; Sola 2017, arXiv 1711.02508).
 """
 
@@ -40,13 +40,13 @@ class Coordinates:
     actuators: tuple[str, ...]
     """Names of the nu actuators."""
     mocap: tuple[str, ...]
-    """Names of the bodies that a task moves by hand (targets), in the order of `mocap_pos`."""
+    """Names of the mocap bodies, which the task itself places (targets), in the order of `mocap_pos`."""
     quaternions: tuple[tuple[int, int], ...]
     """(address in qpos, address in the tangent) of every quaternion."""
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> Coordinates:
-        """Coordinates of a model; joints and actuators without a name get their number."""
+        """The coordinates of `model`; joints and actuators without a name are numbered."""
         joints = [(model.joint(j).name or f"joint{j}", mujoco.mjtJoint(model.jnt_type[j])) for j in range(model.njnt)]
         actuators = tuple(model.actuator(u).name or f"actuator{u}" for u in range(model.nu))
         activations = [
@@ -66,7 +66,7 @@ class Coordinates:
 
     @property
     def state_labels(self) -> list[str]:
-        """Labels of the state, rows of the Jacobian: `qpos:…`, `qvel:…`, `act:…`."""
+        """Labels of the state, the rows of the Jacobian: `qpos:…`, `qvel:…`, `act:…`."""
         return [
             *(f"qpos:{name}" for name in self.dofs),
             *(f"qvel:{name}" for name in self.dofs),
@@ -75,11 +75,11 @@ class Coordinates:
 
     @property
     def input_labels(self) -> list[str]:
-        """Labels of the input, columns of the Jacobian: the state's, then `ctrl:…`."""
+        """Labels of the input, the columns of the Jacobian: the state's labels, then `ctrl:…`."""
         return [*self.state_labels, *(f"ctrl:{name}" for name in self.actuators)]
 
     def moved(self, qpos: Float[Array, " nq"], tangent: Float[Array, " nv"]) -> Float[Array, " nq"]:
-        """Move `qpos` along `tangent`: exact to first order at tangent 0, which is all that a derivative asks."""
+        """`qpos` moved along `tangent`, exact to first order at tangent 0, which is all that a derivative needs."""
         if not self.quaternions:
             return qpos + tangent
         pieces, at_qpos, at_dof = [], 0, 0
@@ -93,7 +93,7 @@ class Coordinates:
         return jnp.concatenate(pieces)
 
     def difference(self, qpos: Float[Array, " nq"], origin: Float[Array, " nq"]) -> Float[Array, " nv"]:
-        """The tangent that leads from `origin` to a nearby `qpos`: exact to first order."""
+        """The tangent that leads from `origin` to a nearby `qpos`, exact to first order."""
         if not self.quaternions:
             return qpos - origin
         pieces, at = [], 0
@@ -108,6 +108,7 @@ class Coordinates:
 
 
 def _quaternion_addresses(model: mujoco.MjModel) -> list[tuple[int, int]]:
+    """(address in qpos, address in the tangent) of the quaternion of every free and ball joint."""
     offsets = {mujoco.mjtJoint.mjJNT_FREE: 3, mujoco.mjtJoint.mjJNT_BALL: 0}
     return [
         (int(model.jnt_qposadr[j]) + offsets[kind], int(model.jnt_dofadr[j]) + offsets[kind])
@@ -117,6 +118,7 @@ def _quaternion_addresses(model: mujoco.MjModel) -> list[tuple[int, int]]:
 
 
 def _quaternion_product(left: Float[jax.Array, " 4"], right: Float[jax.Array, " 4"]) -> Float[jax.Array, " 4"]:
+    """The Hamilton product of two quaternions (w, x, y, z)."""
     w, x, y, z = left
     matrix = jnp.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]])
     return matrix @ right

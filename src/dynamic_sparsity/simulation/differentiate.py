@@ -1,4 +1,4 @@
-"""Jacobians of whole episodes, chunk by chunk."""
+"""Jacobians of whole episodes, computed chunk by chunk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores.schema import CONSTRAINT, IN, OUT, TIME, labels, padded
 
 LARGE_CHUNK_STEPS = 1000
-"""Control steps side by side on an accelerator, which fills only with many."""
+"""Control steps side by side on an accelerator: fewer do not fill it."""
 
 _BATCHES = {
     "exact": ((10_000, 16),),
@@ -30,15 +30,15 @@ _BATCHES = {
     "differences": ((10_000, 1),),
     "finite": ((10_000, CHUNK_STEPS),),
 }
-"""By method: (inputs up to, steps differentiated side by side), on one core in float64; `python -m benchmarks batches`
-measures the first three again (docs/performance.md has the table). `unrolled` pushes all tangents of all steps through every
-operation, and those of HumanoidWalk (75 inputs) leave the cache; `implicit` holds
-matrices and gains up to larger sizes; `exact` takes the few steps whose solver did not converge, padded to a whole batch;
-`differences` has a batch of its own in every step."""
+"""By method: (largest number of inputs, steps differentiated side by side), on one core in float64. `python -m
+benchmarks batches` measures the first three again; docs/performance.md has the table. `unrolled` pushes all tangents of
+all steps through every operation, and those of HumanoidWalk (75 inputs) do not fit the cache. `implicit` holds matrices
+and gains up to larger sizes. `exact` differentiates the few steps whose solver did not converge, padded to a whole
+batch. `differences` already batches the perturbed inputs of a single step."""
 
 
 def batch_size(method: Method, inputs: int, backend: str) -> int:
-    """How many steps to differentiate side by side: on a CPU a divisor of CHUNK_STEPS."""
+    """How many steps to differentiate side by side; on a CPU a divisor of CHUNK_STEPS."""
     if backend != "cpu":
         return LARGE_CHUNK_STEPS if method != "differences" else max(1, LARGE_CHUNK_STEPS // (4 * inputs + 1))
     return next(batch for limit, batch in _BATCHES[method] if inputs <= limit)
@@ -48,10 +48,11 @@ class Differentiator:
     """Differentiates recorded transitions of one task, in the precision of this process."""
 
     def __init__(self, task: Task, method: Method, solver: Solver = "playground", batch: int | None = None) -> None:
-        """`batch`: steps side by side, a divisor of CHUNK_STEPS or more than it; default: what was measured to be fast."""
+        """`batch`: steps side by side, a divisor of CHUNK_STEPS or larger than it; default: `batch_size`."""
         task = with_converged_solver(task) if solver == "converged" else task
         self._differences = FiniteDifferences(task) if method == "finite" else None
-        # Most steps of most tasks converge: all are differentiated as such first, then those again that have not.
+        # The solver converges in most steps: differentiate all steps as converged, then redo the steps that did not
+        # converge.
         self._splits = method == "exact" and in_closed_form(task, method)
         self._program = Program(task, "implicit" if self._splits else method, solver, batch)
         self._load_iterations = partial(Program, task, method, solver, batch)
@@ -59,23 +60,23 @@ class Differentiator:
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, replayed next states and constraint activity of the steps in `start` (time first)."""
         result = self._program(start)
-        if self._differences is not None:  # the program has only told what the constraints did
+        if self._differences is not None:  # the program computes only the constraint activity for method `finite`
             jacobian, after = self._differences(start)
             return result._replace(jacobian=jacobian, next_state=after)
-        unfinished = np.flatnonzero(~result.activity.converged)
-        if self._splits and len(unfinished):
-            again = self._with_iterations(Recorded(*(part[unfinished] for part in start)))
-            result.jacobian[unfinished] = again.jacobian
+        unconverged = np.flatnonzero(~result.activity.converged)
+        if self._splits and len(unconverged):
+            redone = self._with_iterations(Recorded(*(part[unconverged] for part in start)))
+            result.jacobian[unconverged] = redone.jacobian
         return result
 
     @cached_property
     def _with_iterations(self) -> Program:
-        """Loaded only where a step asks for it."""
+        """The program that differentiates the solver's iterations; loaded when the first step needs it."""
         return self._load_iterations()
 
 
 class Program:
-    """The compiled program of one method for one task, chunk by chunk."""
+    """The compiled program of one method for one task; it runs chunk by chunk."""
 
     def __init__(self, task: Task, method: Method, solver: Solver, batch: int | None = None) -> None:
         self._task, self._method = task, method
@@ -85,12 +86,12 @@ class Program:
         self._call = load_program("jacobian", self._build, owner=__name__, **identity)
 
     def __call__(self, start: Recorded) -> Differentiated:
-        """What the method gives for the steps in `start` (time first)."""
+        """Jacobians, next states and constraint activity of the steps in `start` (time first)."""
         pieces = [self._call(*chunk) for chunk in recorded_chunks(start, self._chunk)]
-        jacobian, *others = join_chunks(pieces, len(start.qpos))
+        jacobian, *outputs = join_chunks(pieces, len(start.qpos))
         after, activity = len(NextState._fields), len(Activity._fields)
-        roughness = others[after + activity] if len(others) > after + activity else None
-        return Differentiated(jacobian, NextState(*others[:after]), Activity(*others[after:][:activity]), roughness)
+        roughness = outputs[after + activity] if len(outputs) > after + activity else None
+        return Differentiated(jacobian, NextState(*outputs[:after]), Activity(*outputs[after:][:activity]), roughness)
 
     def _build(self) -> tuple[Callable, tuple]:
         jacobian = jacobian_of(self._task, self._method)
@@ -106,11 +107,13 @@ class Program:
 
 
 def jacobian_dataset(result: Differentiated, recorded: NextState, task: Task, steps: int) -> xr.Dataset:
-    """One episode's Jacobians with their labels, and what constraints did in any substep of each step.
+    """One episode's labelled Jacobians and constraint activity, padded to `steps` along `time`.
 
-    `step_difference`: how far the step that was differentiated, in its own precision, ends from the recorded next
-    state: the largest |difference| / (1 + |recorded|) over the state. `solver_converged`: the constraint solver ended within
-    its tolerance in all substeps. `roughness`, of method `differences` alone: how far differences of two widths are apart.
+    `constraint_active`, `constraint_loaded`: in any substep of a step. `active_…s`: how many constraints of a kind are
+    active. `step_difference`: the distance between the next state of the differentiated step, in its own precision, and
+    the recorded one: the largest |difference| / (1 + |recorded|) over the state. `solver_converged`: the constraint
+    solver ended within its tolerance in all substeps. `roughness` (method `differences` only): how far the differences
+    of two widths are apart. `length`: how many steps are not padding.
     """
     constraints, coordinates = Constraints.of(task.model), task.coordinates
     length = len(result.jacobian)

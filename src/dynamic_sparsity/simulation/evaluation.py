@@ -1,4 +1,4 @@
-"""Returns of policies: whether an expert is one, beside zero actions and noise."""
+"""Returns of policies: an expert's return next to those of zero controls and noise, to see whether it has learned."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from dynamic_sparsity.simulation.rollout import Roller
 from dynamic_sparsity.simulation.tasks import Task
 
 EVALUATION_SEED = 2**32 - 1
-"""Episodes of evaluations are those of a seed that no study can have."""
+"""The seed of evaluation episodes; no study seed can be this large, so no study records one of them."""
 COLOUR, NOISE_SCALE = 0.5, 0.5
 """Exponent of coloured draws and standard deviation of noise in evaluations: the defaults of a study."""
 
 
 def episode_returns(task: Task, policy: Policy, episodes: int, steps: int) -> np.ndarray:
-    """Undiscounted return of each of `episodes` episodes of at most `steps` control steps."""
+    """The undiscounted return of each of `episodes` episodes of at most `steps` control steps."""
     roller = Roller(task, policy)
     numbers = progress(range(episodes), total=episodes, what=f"evaluation {task.name}")
     return np.array([roller.episode(EVALUATION_SEED, n, steps).trimmed().reward.sum() for n in numbers])
 
 
 def evaluated(task: Task, expert: Expert, episodes: int, steps: int) -> dict[str, Any]:
-    """Returns of the expert, sampled (white noise) and deterministic, and of zero actions and noise: mean and spread.
+    """Returns of the expert (white draws, deterministic, coloured draws), of noise and of zero controls.
 
-    Spread is the sample standard deviation over episodes; `each` is the return of every episode.
+    For each: `mean` and `std`, the sample standard deviation over episodes, and `each`, the return of every episode.
     """
     policies = {
         "stochastic": TrainedExpert(expert, beta=0.0),

@@ -1,4 +1,4 @@
-"""Method `finite`: MuJoCo's own finite differences of its C engine, chained over the substeps of a control step."""
+"""Method `finite`: finite differences of MuJoCo's C engine by MuJoCo itself, chained over a control step's substeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 
 EPSILON = 1e-6
-"""Step of the differences, the one of MuJoCo's own examples: they err by about 1e-10 of third derivatives."""
+"""The differences' step, as in MuJoCo's own examples; its error is about 1e-10 of third derivatives."""
 _BAD = mujoco.mjtWarning
 _RESETS = [int(bad) for bad in (_BAD.mjWARN_BADQPOS, _BAD.mjWARN_BADQVEL, _BAD.mjWARN_BADQACC, _BAD.mjWARN_BADCTRL)]
 
@@ -20,21 +20,22 @@ class FiniteDifferences:
 
     def __init__(self, task: Task, *, centred: bool = True) -> None:
         self._model, self._substeps, self._centred = task.model, task.substeps, centred
-        self._data = mujoco.MjData(task.model)  # making one takes as long as the differences of a small model
+        self._data = mujoco.MjData(task.model)  # making one takes as long as differentiating a small model
 
     def __call__(self, start: Recorded) -> tuple[Float[np.ndarray, "time out_dim in_dim"], NextState]:
         """Jacobians and the C engine's next states of the steps in `start` (time first).
 
-        NaN for a step in which C finds a number that is not finite or far too large: it goes on from the model's initial
-        state then, or without control.
+        NaN for a step in which the C engine meets a number that is not finite or far too large, since it then resets to
+        the model's initial state or ignores the control.
         """
-        results = [self._one(*(part[step] for part in start)) for step in range(len(start.qpos))]
+        results = [self._differentiated(*(part[step] for part in start)) for step in range(len(start.qpos))]
         jacobians, *after = (np.stack(parts) for parts in zip(*results, strict=True))
         return jacobians, NextState(*after)
 
-    def _one(
+    def _differentiated(
         self, qpos: np.ndarray, qvel: np.ndarray, act: np.ndarray, warmstart: np.ndarray, ctrl: np.ndarray
     ) -> tuple[np.ndarray, ...]:
+        """Jacobian and next state of one control step."""
         model, data = self._model, self._data
         data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act
         data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl

@@ -14,9 +14,10 @@ from dynamic_sparsity.simulation.tasks import Task
 def frames_along(
     task: Task, episode: xr.Dataset, sequence: Int[np.ndarray, " steps"], settings: FrameSettings, back_end: str | None
 ) -> xr.Dataset:
-    """Frames at even distances along `sequence`, steps of an episode of a rollout store; none where nothing renders.
+    """Frames spaced evenly along `sequence`, consecutive steps of one episode of a rollout store.
 
-    `image` (frame, row, column, rgb): uint8; `step` (frame): the control step whose start it shows.
+    `image` (frame, row, column, rgb): uint8. `step` (frame): the control step whose start the image shows.
+    There are no frames if `back_end` is None, where nothing can render.
     """
     evenly = np.linspace(sequence.min(), sequence.max(), settings.count).round().astype(int)
     steps = np.unique(evenly) if back_end else evenly[:0]
@@ -29,7 +30,7 @@ def frames_along(
 def render(
     task: Task, qpos: Float[np.ndarray, "frames nq"], mocap_pos: Float[np.ndarray, "mocap 3"], size: int
 ) -> UInt8[np.ndarray, "frames size size rgb"]:
-    """One square image of `size` pixels per position, from the model's first camera (the free one if it has none)."""
+    """One image of `size` × `size` pixels per position, from the model's first camera (the free one if it has none)."""
     model, data = task.model, mujoco.MjData(task.model)
     model.vis.global_.offwidth, model.vis.global_.offheight = (
         max(size, pixels) for pixels in (model.vis.global_.offwidth, model.vis.global_.offheight)

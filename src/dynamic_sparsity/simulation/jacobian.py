@@ -1,4 +1,4 @@
-"""The transition Jacobian in tangent coordinates."""
+"""The transition Jacobian in tangent coordinates, by every method."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ from dynamic_sparsity.simulation.transition import NextState, Recorded, Transiti
 
 
 class Differentiated(NamedTuple):
-    """A transition with its derivative."""
+    """A transition and its derivative."""
 
     jacobian: Float[Any, "*batch out_dim in_dim"]
-    """d next state / d (state, ctrl), qacc_warmstart held fixed at the start of the control step."""
+    """d next state / d (state, ctrl), with qacc_warmstart held fixed at the start of the control step."""
     next_state: NextState
     activity: Activity
     roughness: Float[Any, "*batch"] | None = None
-    """Of central differences: how far those of two widths are apart (`differences`)."""
+    """Method `differences` only: how far central differences of two widths are apart."""
 
 
 def jacobian_of(task: Task, method: str) -> Callable[[Recorded], Differentiated]:
-    """The Jacobian of a task's control step by the name of the method that config.yaml uses.
+    """The function that differentiates a task's control step; `method` is the name that config.yaml uses.
 
-    `exact`: of the step as it is implemented, with the solver's solution differentiated in the substeps in which the
-    solver converged and its iterations in the others; `unrolled`: with the iterations in all of them; `implicit`:
-    with the solution in all of them; `differences`: central differences of the step; `finite`: none, only what the
-    constraints do (the derivative is C's, see `finite`). `exact` and `implicit` go stage by stage in closed form
-    where `stagewise` knows all that the model has.
+    - `exact`: the derivative of the step as implemented. Substeps in which the constraint solver converged
+      differentiate its solution, the others its iterations;
+    - `unrolled`: all substeps differentiate the iterations;
+    - `implicit`: all substeps differentiate the solution;
+    - `differences`: central differences of the step;
+    - `finite`: constraint activity and next state only; MuJoCo's C engine gives the derivative (module `finite`).
+
+    `exact` and `implicit` are computed stage by stage in closed form where `stagewise` supports all parts of the model.
     """
     if method == "finite":
         transition = Transition(task)
@@ -56,17 +59,17 @@ def _by_differences(task: Task, recorded: Recorded) -> Differentiated:
 
 
 def in_closed_form(task: Task, method: str) -> bool:
-    """Whether a method goes stage by stage for this task."""
+    """Whether `method` is computed stage by stage in closed form (`stagewise`) for this task."""
     solver_obstacle = solver_iterations.obstacle(task.model) if method == "exact" else None
     return method in ("exact", "implicit") and obstacle(task.model) is None and solver_obstacle is None
 
 
 def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differentiated]:
-    """Forward-mode differentiation of a transition.
+    """The Jacobian of a transition by forward-mode differentiation.
 
-    Forward mode is the only one: the solver's `while_loop` has no reverse (MJX, "Differentiability").
-    The differentiated function maps the input x = (position tangent, qvel, act, ctrl) at x0 to the
-    state's tangent at the next state: J = d difference(step(moved(x)), step(x0)) / dx at x0.
+    Only forward mode works: the solver's `while_loop` has no reverse mode (MJX, "Differentiability"). The
+    differentiated function maps the input x = (position tangent, qvel, act, ctrl) to the tangent at the next state of
+    x0: J = d difference(step(moved(x)), step(x0)) / dx at x0.
     """
     task, coordinates = transition.task, transition.task.coordinates
     nv, na = task.model.nv, task.model.na
@@ -79,17 +82,17 @@ def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differen
             moved = coordinates.difference(after.qpos, jax.lax.stop_gradient(after.qpos))
             return jnp.concatenate([moved, after.qvel, after.act]), (after, activity)
 
-        here = jnp.concatenate([jnp.zeros_like(recorded.qvel), recorded.qvel, recorded.act, recorded.ctrl])
-        matrix, (after, activity) = jax.jacfwd(step, has_aux=True)(here)
+        origin = jnp.concatenate([jnp.zeros_like(recorded.qvel), recorded.qvel, recorded.act, recorded.ctrl])
+        matrix, (after, activity) = jax.jacfwd(step, has_aux=True)(origin)
         return Differentiated(matrix, after, activity)
 
     return jacobian
 
 
 def stagewise_jacobian(task: Task, *, iterations: bool = False) -> Callable[[Recorded], Differentiated]:
-    """The same as `transition_jacobian`, substep by substep in closed form (`stagewise`).
+    """The derivative of `transition_jacobian`, substep by substep in closed form (`stagewise`).
 
-    Of `implicit_step`, or with `iterations` of `exact_step`.
+    It differentiates `implicit_step`, or `exact_step` if `iterations` is true.
     """
     transition, step = Transition(task), StagewiseStep(task, iterations=iterations)
 

@@ -1,7 +1,7 @@
-"""The private modules of MJX that are used here: nothing else imports from `mujoco.mjx._src`.
+"""The private modules of MJX that this package uses; no other module imports from `mujoco.mjx._src`.
 
-`mujoco.mjx` exports the step as a whole. Derivatives need its stages one by one, the constraint solver's context and the
-pairs of geoms that it collides. When a version of MJX moves one of these, this is where to look.
+`mujoco.mjx` exports the step only as a whole. Derivatives need its separate stages, the constraint solver's context and
+the pairs of geoms that MJX collides. If a new version of MJX moves one of these, only this file changes.
 """
 
 from mujoco.mjx._src import (

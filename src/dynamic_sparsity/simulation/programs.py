@@ -1,7 +1,7 @@
-"""Traced programs on disk: a job of a task loads what an earlier job of the same task has traced.
+"""Traced programs on disk: a job loads the programs that an earlier job of the same task traced.
 
-Tracing MJX takes 2 to 25 s per program and task; XLA's own cache saves compiling but not that. A program is stored
-as serialised StableHLO (`jax.export`) with its digest; a damaged or missing one is traced again.
+Tracing MJX takes 2 to 25 s per program and task; XLA's own cache saves the compilation but not the tracing. A program
+is stored as serialised StableHLO (`jax.export`) with its digest; a damaged or missing program is traced again.
 """
 
 from __future__ import annotations
@@ -28,29 +28,30 @@ from dynamic_sparsity.runtime.versions import SIMULATOR
 
 _DIGEST_BYTES = 32
 MAX_CACHE_BYTES = 2 * 1024**3
-"""What traced and compiled programs may take on disk: some hundred tasks; the least recently used ones go first."""
-_LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a program, in one process as well
+"""Disk space for traced and compiled programs, enough for some hundred tasks; the least recently used are deleted
+first."""
+_LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a program within a process, too
 
 
 def load_program(
     name: str, build: Callable[[], tuple[Callable, tuple]], *, owner: str, **identity: Any
 ) -> Callable[..., Any]:
-    """The compiled program `name`, traced by `build` only if no earlier process has.
+    """The compiled program `name`; `build` is called to trace it only if no earlier process has done so.
 
-    `build` returns a function and the arguments (or their ShapeDtypeStructs) to trace it for; all arguments and
-    results are arrays in plain tuples. `owner` is the module whose source, with all that it imports, the program
-    depends on; `identity` is what else does (the task, the method).
+    `build` returns a function and the arguments (or their ShapeDtypeStructs) to trace it for; all arguments and results
+    are arrays in plain tuples. The program depends on the source of the module `owner`, with all that it imports, and
+    on `identity` (such as the task and the method).
     """
     path = _path(name, owner, identity)
     if path in _LOADED:
         return _LOADED[path]
     with _one_at_a_time(path):
-        program = _read(path)
+        program = _read_program(path)
         if program is None:
             started = time.perf_counter()
             function, arguments = build()
             program = jax.export.export(jax.jit(function))(*arguments)
-            _write(path, program)
+            _write_program(path, program)
             trim(cache_directory(), MAX_CACHE_BYTES)
             print(f"{name}: traced in {time.perf_counter() - started:.1f} s", flush=True)
         else:
@@ -66,7 +67,7 @@ def load_program(
 
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Generator[None, None, None]:
-    """Jobs of one task that start together: one traces and compiles, the others wait and load what it made."""
+    """Of the jobs that need the program at `path` at once, one traces and compiles it; the others wait and load it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -74,10 +75,10 @@ def _one_at_a_time(path: Path) -> Generator[None, None, None]:
 
 
 def trim(directory: Path, limit: int) -> None:
-    """Delete the least recently used files until the others take at most `limit` bytes; jobs that use one keep it open."""
+    """Deletes the least recently used files until the rest take at most `limit` bytes; jobs keep their open files."""
     files = []
     for path in directory.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # other jobs rename and trim meanwhile
+        with contextlib.suppress(FileNotFoundError):  # other jobs rename and delete files at the same time
             if path.is_file() and path.suffix not in (".lock", ".partial"):
                 files.append((path, path.stat()))
     total = sum(stat.st_size for _, stat in files)
@@ -89,11 +90,12 @@ def trim(directory: Path, limit: int) -> None:
 
 
 def _find_lapack() -> None:
-    """jax looks LAPACK up when it lowers a program that needs it; one loaded from disk crashes unless that was done."""
+    """Makes jax look up LAPACK, as lowering a program that needs it does; a program from disk would crash otherwise."""
     jax.jit(jax.scipy.linalg.cho_factor).lower(jax.numpy.eye(1))
 
 
 def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
+    """The file of a program, named by a digest of all that the program depends on."""
     key = {
         "identity": identity,
         "versions": {package: importlib.metadata.version(package) for package in SIMULATOR},
@@ -105,13 +107,14 @@ def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
     return cache_directory() / "traced" / f"{name}-{digest[:32]}.stablehlo"
 
 
-def _read(path: Path) -> jax.export.Exported | None:
+def _read_program(path: Path) -> jax.export.Exported | None:
+    """The program at `path`, or None if there is none or its digest does not match."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    with contextlib.suppress(OSError):  # trimmed by another job, or a cache that is read only
-        os.utime(path)  # used just now
+    with contextlib.suppress(OSError):  # another job deleted it, or the cache is read-only
+        os.utime(path)  # marks the program as used, for `trim`
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         print(f"{path} is damaged: tracing again", flush=True)
@@ -119,7 +122,7 @@ def _read(path: Path) -> jax.export.Exported | None:
     return jax.export.deserialize(bytearray(payload))
 
 
-def _write(path: Path, program: jax.export.Exported) -> None:
+def _write_program(path: Path, program: jax.export.Exported) -> None:
     payload = bytes(program.serialize())
-    with whole(path) as (beside,):
-        beside.write_bytes(hashlib.sha256(payload).digest() + payload)
+    with whole(path) as (partial,):
+        partial.write_bytes(hashlib.sha256(payload).digest() + payload)

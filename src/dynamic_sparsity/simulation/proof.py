@@ -1,4 +1,4 @@
-"""Whether a rollout store's own word, that its steps were proved to replay, can be taken."""
+"""Whether to trust a rollout store's record that all of its steps replay, or to prove it again."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.provenance import code_versions
 
 ATTRIBUTE = "replay_proof"
-"""Of a rollout store: `proof_code` of the stage that recorded it, which leaves no store where a step does not replay."""
+"""Attribute of a rollout store: the `proof_code` of the stage that recorded it. That stage leaves no store if a step
+does not replay."""
 PROVER = "dynamic_sparsity.simulation.replay"
-"""The module that proves; with all that it imports it decides whether a step replays."""
+"""The module that proves steps; its code, and the code of all that it imports, decides whether a step replays."""
 
 
 def proof_code() -> str:
-    """Digest of the code here that decides whether a recorded step replays."""
+    """The digest of this installation's code that decides whether a recorded step replays."""
     return sources.digest(PROVER)
 
 
 def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
-    """Why the steps of a rollout store with these attributes have to be proved again; None where they need not be.
+    """The reason why the steps of the rollout store at `path` have to be proved again, or None if they need not be.
 
-    They need not be where the same code did, with the same versions of the simulator, and every file is still the one that
-    was written. This finds accidents, not lies: whoever writes a store can say anything of it.
+    They need not be if the same code proved them with the same versions of the simulator, and every file is still as it
+    was written. This detects accidents, not fraud: the writer of a store can put anything into its attributes.
     """
     code = attributes.get(ATTRIBUTE)
     if code is None:
         return "the store has no proof"
     if code != proof_code():
-        return "its proof was made by other code"
+        return "its proof was made by a different version of the code"
     recorded, running = attributes["versions"], code_versions()["versions"]
     for package in SIMULATOR:
         if recorded.get(package) != running[package]:
@@ -41,6 +42,10 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
     listed = attributes.get(DIGESTS)
     if not listed:
         return f"{path} has no list of its files"
-    compared = digests.compare(path, listed)
-    wrong = [*compared.damaged, *compared.unknown, *(f"{path} cannot be read: {error}" for error in compared.unread)]
-    return wrong[0] if wrong else None
+    comparison = digests.compare(path, listed)
+    problems = [
+        *comparison.damaged,
+        *comparison.unknown,
+        *(f"{path} cannot be read: {error}" for error in comparison.unread),
+    ]
+    return problems[0] if problems else None

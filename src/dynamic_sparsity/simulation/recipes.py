@@ -1,6 +1,7 @@
 """PPO hyper-parameters: Playground's own, and a smaller recipe that two cores can afford.
 
-Names are brax's (`brax.training.agents.ppo.train`). docs/experts.md says what each change of the small recipe is for.
+The names are brax's (`brax.training.agents.ppo.train`). docs/experts.md gives the reason for each change in the small
+recipe.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dynamic_sparsity.settings.training import TrainingSettings
 
 _NETWORKS = {"policy_layers": [32] * 4, "value_layers": [256] * 5}  # brax's defaults, which Playground uses
 
-# On top of Playground's. A batch holds 2,048 pieces of 30 steps (Playground's: 32,768), so that a run of a few million steps
-# makes as many updates; the networks cost less than the simulation.
+# Overrides Playground's settings. A batch holds 2,048 pieces of 30 steps (Playground's: 32,768), so that a training of
+# a few million steps makes as many updates. The networks are small enough to cost less than the simulation.
 SMALL: dict[str, Any] = {
     "policy_layers": [64, 64],
     "value_layers": [128, 128],
@@ -39,8 +40,8 @@ SMALL: dict[str, Any] = {
     "shortest_episode": 0,
 }
 
-# For tasks that a fixed learning rate and a bonus for noise keep from settling: smaller batches, a rate that follows the
-# KL divergence, next to no bonus.
+# For tasks in which a fixed learning rate and the entropy bonus keep the policy from settling: smaller batches, a
+# learning rate that follows the KL divergence, and almost no bonus.
 _SETTLING: dict[str, Any] = {
     "num_timesteps": 5_000_000,
     "batch_size": 64,
@@ -50,14 +51,15 @@ _SETTLING: dict[str, Any] = {
     "entropy_cost": 1e-3,
 }
 
-# What is learnt happens soon after the start: short episodes among the long ones, and a shorter horizon to go with them.
+# For tasks whose behaviour to learn comes soon after the start: short episodes among the long ones, and a shorter
+# horizon.
 _EARLY: dict[str, Any] = {"shortest_episode": 100, "discounting": 0.98}
 
-# What is learnt depends on what a reset draws. An episode's end goes back to its environment's first state; only these
-# resets draw anew.
+# For tasks that depend on the state a reset draws. At the end of an episode an environment returns to its first state;
+# only the resets that `num_resets_per_eval` counts draw a new one.
 _DRAWN: dict[str, Any] = {"num_resets_per_eval": 4, "num_eval_envs": 64}
 
-# Per task, on top of SMALL.
+# Overrides SMALL, per task.
 SMALL_BY_TASK: dict[str, dict[str, Any]] = {
     "BallInCup": {**_SETTLING, "num_evals": 26},
     "CartpoleBalance": {**_SETTLING, **_EARLY, "num_evals": 11},
@@ -71,9 +73,9 @@ SMALL_BY_TASK: dict[str, dict[str, Any]] = {
 
 
 def ppo_settings(task: str, settings: TrainingSettings) -> dict[str, Any]:
-    """All hyper-parameters of a training: the recipe's for the task, then the settings' own overrides.
+    """All hyper-parameters of a training: the recipe's for the task, overridden by those in `settings`.
 
-    Raises UserError where a batch cannot be cut into pieces of the environments' steps.
+    Raises UserError if batch_size × num_minibatches is not a multiple of num_envs.
     """
     base: dict[str, Any] = {
         **dm_control_suite_params.brax_ppo_config(task).to_dict(),
@@ -89,19 +91,19 @@ def ppo_settings(task: str, settings: TrainingSettings) -> dict[str, Any]:
     pieces = chosen["batch_size"] * chosen["num_minibatches"]
     if pieces % chosen["num_envs"]:
         raise UserError(
-            f"training {task}: batch_size × num_minibatches = {pieces} is no multiple of num_envs = {chosen['num_envs']}:"
+            f"training {task}: batch_size × num_minibatches = {pieces} is not a multiple of num_envs = {chosen['num_envs']}:"
             " change one of them under policies.expert.training.overrides"
         )
     return chosen
 
 
 def total_steps(ppo: dict[str, Any]) -> int:
-    """Steps that a training takes: brax rounds up to whole batches between two resets."""
+    """Control steps that a training takes: brax rounds `num_timesteps` up to whole batches between two resets."""
     pieces = max(ppo["num_evals"] - 1, 1) * max(ppo["num_resets_per_eval"], 1)
     batch = ppo["batch_size"] * ppo["num_minibatches"] * ppo["unroll_length"] * ppo["action_repeat"]
     return pieces * batch * -(-ppo["num_timesteps"] // (pieces * batch))
 
 
 def episode_length(task: str) -> int:
-    """Control steps in an episode of the task, as Playground defines it; a training's may be shorter."""
+    """Control steps in an episode of the task, as Playground defines it; episodes in training may be shorter."""
     return dm_control_suite_params.brax_ppo_config(task).episode_length

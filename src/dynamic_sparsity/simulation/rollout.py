@@ -1,4 +1,4 @@
-"""Rollouts: episodes of a task under a policy, in Playground's own step and precision."""
+"""Rollouts: episodes of a task under a policy, with Playground's own step and precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dynamic_sparsity.stores.schema import TIME, labels, padded
 
 
 class Episode(NamedTuple):
-    """One recorded episode; every array has time first, but for `mocap_pos`, which a reset draws for the whole of it."""
+    """One recorded episode, time first in all arrays but `mocap_pos`, which the reset draws for the whole episode."""
 
     start: Recorded
     next_state: NextState
@@ -32,7 +32,7 @@ class Episode(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Steps up to and including the first that ends the episode; what comes after is not part of it."""
+        """Control steps up to and including the first that ends the episode; later steps do not belong to it."""
         ends = np.flatnonzero(self.done)
         return int(ends[0]) + 1 if len(ends) else len(self.done)
 
@@ -52,7 +52,7 @@ class Roller:
 
     @functools.cached_property
     def _advance(self) -> Callable:
-        """Loaded only when it is needed: a policy of the wrong size is found out before."""
+        """The program that advances an episode; loaded late, so that a policy of the wrong size is reported first."""
         acts = self._policy.acts
         return load_program("advance", self._build_advance, owner=__name__, task=self._task.name, acts=acts)
 
@@ -62,7 +62,7 @@ class Roller:
         return len(self._reset(reset_key(0))[1])
 
     def episode(self, seed: int, episode: int, steps: int) -> Episode:
-        """Episode number `episode` of `seed`: a function of both, of nothing else that is rolled out."""
+        """Episode number `episode` of the study seed `seed`; it depends on these two and on no other episode."""
         number = episode_seed(seed, episode)
         draws = self._policy.draws(np.random.default_rng(number), steps, self._task.model.nu).astype(np.float32)
         mocap_pos, _, *leaves = self._reset(reset_key(number))
@@ -109,7 +109,7 @@ class Roller:
 
 
 def rollout_dataset(episode: Episode, coordinates: Coordinates, steps: int) -> xr.Dataset:
-    """One episode with its labels; float arrays are padded with NaN to `steps`, and `length` says how many count."""
+    """One labelled episode, padded along `time` to `steps` (floats with NaN); `length` is the number of real steps."""
     qpos, dof, activation, actuator = (TIME, "qpos_dim"), (TIME, "dof"), (TIME, "activation"), (TIME, "actuator")
     start, after = episode.start, episode.next_state
     dims = {

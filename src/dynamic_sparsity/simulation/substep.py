@@ -1,4 +1,4 @@
-"""One physics step whose derivative passes the constraint solver at its solution, where the solver has reached one."""
+"""Physics steps that differentiate the constraint solver's solution, or its iterations where it has not converged."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dynamic_sparsity.simulation.stagewise import rotations
 
 
 def accelerated(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    """MJX's physics step up to the accelerations, without its sensors, which the state does not depend on."""
+    """MJX's physics step up to the accelerations, without the sensors, on which the state does not depend."""
     data = _unconstrained(model, data)
     return solver.solve(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
 
 
 def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    """MJX's physics step, whose derivative passes the constraint solver by the implicit function theorem.
+    """MJX's physics step, with the constraint solver differentiated by the implicit function theorem.
 
-    Values are those of `mjx.step`, but for its sensors.
+    Its values are those of `mjx.step`, except for the sensors, which it leaves out.
     """
     data = _unconstrained(model, data)
     data = solved(model, data) if data._impl.efc_J.size else data.replace(qacc=data.qacc_smooth)
@@ -30,9 +30,9 @@ def implicit_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
 
 
 def exact_step(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    """MJX's physics step, whose derivative passes the solver at its solution if it converged, else through iterations.
+    """MJX's physics step; differentiates the solver's solution if the solver converged, and its iterations otherwise.
 
-    Values are those of `mjx.step`, but for its sensors (docs/decisions/0012-exact.md).
+    Its values are those of `mjx.step`, except for the sensors, which it leaves out (docs/decisions/0012-exact.md).
     """
     with rotations.smooth(), mock.patch.object(solver, "solve", _ended):  # MJX's RK4 solves in four stages
         data = _unconstrained(model, data)
@@ -44,17 +44,17 @@ _solve = solver.solve
 
 
 def _ended(model: mjx.Model, data: mjx.Data) -> mjx.Data:
-    """What the solver ends with, differentiated as its solution if it converged, else through its iterations."""
+    """The solver's result, differentiated as a solution if the solver converged, through its iterations otherwise."""
     iterated, solution = _solve(model, data), solved(model, data)
     converged = has_converged(model, iterated)
-    return jax.tree.map(lambda end, at_solution: jnp.where(converged, at_solution, end), iterated, solution)
+    return jax.tree.map(lambda iterate, at_solution: jnp.where(converged, at_solution, iterate), iterated, solution)
 
 
 def has_converged(model: mjx.Model, data: mjx.Data) -> jax.Array:
-    """Whether the solver ended with a gradient below the model's tolerance, measured as MJX does (MuJoCo, `opt.tolerance`).
+    """Whether the solver's final gradient is below the model's tolerance, measured as in MJX (MuJoCo, `opt.tolerance`).
 
-    MJX's norm takes a gradient of which no element is above 1e-8 for zero, and then runs no iteration. With the integrator
-    RK4 this is the solve of the last of its four stages.
+    MJX's norm treats a gradient with no element above 1e-8 as zero; MJX then runs no iteration. With the integrator RK4
+    the answer is about the last of its four stages.
     """
     if not data._impl.efc_J.size:
         return jnp.array(True)
@@ -65,19 +65,19 @@ def has_converged(model: mjx.Model, data: mjx.Data) -> jax.Array:
 def solved(model: mjx.Model, data: mjx.Data) -> mjx.Data:
     """MJX's constraint forces and accelerations, with derivatives of the solution instead of the iterations.
 
-    The solver minimises a convex cost whose gradient is F(a, θ) = M a - qfrc_smooth - Jᵀ f(J a - aref): a the acceleration,
-    f the constraint forces, θ all else (MuJoCo, "Computation", "Constraint model"). Where F vanishes, the implicit function
-    theorem gives da = -H⁻¹ ∂F/∂θ dθ, with the Hessian H = ∂F/∂a = M - Jᵀ f' J. A Newton step of no length has this
-    derivative: a - H⁻¹ (F(a, θ) - [F(a, θ)]), with a, H and what is in brackets held fixed.
-    Where the solver was stopped before F vanished, it is the derivative of a solution that was not reached.
+    The solver minimises a convex cost whose gradient is F(a, θ) = M a - qfrc_smooth - Jᵀ f(J a - aref), where a is the
+    acceleration, f the constraint forces and θ everything else (MuJoCo, "Computation", "Constraint model"). Where F is
+    zero, the implicit function theorem gives da = -H⁻¹ ∂F/∂θ dθ, with the Hessian H = ∂F/∂a = M - Jᵀ f' J. A Newton
+    step of length zero has this derivative: a - H⁻¹ (F(a, θ) - [F(a, θ)]), with a, H and the term in brackets held
+    fixed. If the solver stopped before F was zero, the result is the derivative of a solution that it did not reach.
     """
-    newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
+    newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # only Newton's context has the Hessian
     fixed = jax.lax.stop_gradient(data)
     acceleration = jax.lax.stop_gradient(_solve(model, fixed).qacc)
-    here = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
-    residual = here.Ma - data.qfrc_smooth - here.qfrc_constraint
-    nothing = residual - jax.lax.stop_gradient(residual)
-    acceleration = acceleration - _newton_step(newton, fixed, jax.lax.stop_gradient(here), nothing)
+    fixed_context = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
+    residual = fixed_context.Ma - data.qfrc_smooth - fixed_context.qfrc_constraint
+    zero_residual = residual - jax.lax.stop_gradient(residual)
+    acceleration = acceleration - _newton_step(newton, fixed, jax.lax.stop_gradient(fixed_context), zero_residual)
     context = solver.Context.create(newton, data.replace(qacc=acceleration), grad=False)
     return data.tree_replace(
         {"qacc": acceleration, "qfrc_constraint": context.qfrc_constraint, "_impl.efc_force": context.efc_force}
@@ -91,6 +91,7 @@ def _newton_step(model: mjx.Model, data: mjx.Data, context: solver.Context, resi
 
 
 def _unconstrained(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """MJX's physics step up to the accelerations without constraints."""
     for stage in (forward.fwd_position, forward.fwd_velocity, forward.fwd_actuation, forward.fwd_acceleration):
         data = stage(model, data)
     return data

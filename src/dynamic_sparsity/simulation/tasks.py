@@ -17,7 +17,8 @@ from dynamic_sparsity.simulation.coordinates import Coordinates
 from dynamic_sparsity.tasks.names import known_tasks
 
 SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS = 100, 50
-"""MuJoCo's own defaults, where Playground stops after 1 to 4 iterations; MJX stops earlier at the model's tolerance."""
+"""MuJoCo's own defaults; Playground's tasks stop after 1 to 4 iterations. MJX stops earlier at the model's
+tolerance."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class Task:
 
     @property
     def model(self) -> mujoco.MjModel:
-        """MuJoCo's model, after Playground's changes to it."""
+        """The MuJoCo model, after Playground's changes to it."""
         return self.environment.mj_model
 
     @property
     def mjx_model(self) -> mjx.Model:
-        """The same model on the device, in the precision of this process."""
+        """The MJX model, on the device and in the precision of this process."""
         return self.environment.mjx_model
 
     @property
@@ -45,7 +46,7 @@ class Task:
 
     @property
     def control_timestep(self) -> float:
-        """Length of one control step, seconds."""
+        """Length of one control step in seconds."""
         return float(self.environment.dt)
 
     @cached_property
@@ -56,7 +57,7 @@ class Task:
 
 @dataclass(frozen=True)
 class _ConvergedEnvironment:
-    """What `Task` asks of an environment, with a solver of its own."""
+    """The attributes of an environment that `Task` reads, with a model whose solver converges."""
 
     mj_model: mujoco.MjModel
     mjx_model: mjx.Model
@@ -65,7 +66,7 @@ class _ConvergedEnvironment:
 
 
 def with_converged_solver(task: Task) -> Task:
-    """The same task, whose constraint solver goes on until it has converged (or `SOLVER_ITERATIONS`)."""
+    """The same task with a constraint solver that iterates until it converges, at most `SOLVER_ITERATIONS` times."""
     model = copy.deepcopy(task.model)
     model.opt.iterations, model.opt.ls_iterations = SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS
     environment = _ConvergedEnvironment(model, mjx.put_model(model, impl="jax"), task.substeps, task.control_timestep)
@@ -73,22 +74,22 @@ def with_converged_solver(task: Task) -> Task:
 
 
 def load_task(name: str) -> Task:
-    """Load a task by its Playground registry name; raises UserError for a name that is not one."""
+    """Loads a task by its name in Playground's registry; raises UserError for an unknown name."""
     known_tasks([name])
     _restore_find_body()
     mujoco.set_mju_user_warning(_print_warning)
     with contextlib.redirect_stdout(io.StringIO()):  # Playground prints about optional back ends
         from mujoco_playground import registry
-    # Playground's default, "warp", has no derivatives.
+    # Playground's default back end, "warp", has no derivatives.
     return Task(name, registry.load(name, config_overrides={"impl": "jax"}))
 
 
 def _print_warning(text: str) -> None:
-    """MuJoCo's own handler also leaves MUJOCO_LOG.TXT in the working directory."""
+    """Prints a warning; MuJoCo's own handler would also write MUJOCO_LOG.TXT into the working directory."""
     print(f"MuJoCo: {text}", file=sys.stderr)
 
 
 def _restore_find_body() -> None:
-    """Playground 0.2.0 compares versions as text ("3.17" < "3.3") and then asks for a method that is gone."""
+    """Restores a method that Playground 0.2.0 calls because it compares versions as text ("3.17" < "3.3")."""
     if not hasattr(mujoco.MjSpec, "find_body"):
         mujoco.MjSpec.find_body = lambda spec, name: spec.body(name)

@@ -1,4 +1,4 @@
-"""Training an expert: brax's PPO on a Playground task, with checkpoints that a killed run resumes from."""
+"""Trains an expert with brax's PPO on a Playground task; a killed training resumes from its checkpoint."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _STATISTICS = ("mean", "std", "summed_variance")
 class Trainer:
     """Trains one expert; `directory` holds the last checkpoint and the best one so far.
 
-    A checkpoint is an expert file that also holds the value network and the full observation statistics. The
-    optimiser's moments are not kept: a resumed run starts them, and the adaptive learning rate, anew.
+    A checkpoint is an expert file that also holds the value network and the full observation statistics. It does not
+    hold the optimiser's moments: a resumed training starts them, and the adaptive learning rate, anew.
     """
 
     def __init__(self, task: Task, seed: int, ppo: dict[str, Any], directory: Path) -> None:
@@ -44,20 +44,21 @@ class Trainer:
         self._latest: Expert | None = None
 
     def run(self) -> Expert:
-        """Train to the end, resuming from a checkpoint of the same settings; returns the best expert.
+        """Trains to the end, resuming from a checkpoint with the same settings; returns the best expert.
 
-        Best is the highest mean return among the evaluations made in training; its provenance has them all, at which
-        step it was taken (`steps`), of how many (`trained_steps`), and the minutes that training took. Raises UserError when
-        weights become non-finite; the checkpoints stay as they were before that.
+        The best expert has the highest mean return of all evaluations during training. Its provenance holds these
+        evaluations (`history`), the step at which it was taken (`steps`), the steps of the whole training
+        (`trained_steps`) and the minutes that the training took. Raises UserError if weights or returns become
+        non-finite; the checkpoints then stay as they were.
         """
         restored = self._resume()
         options = dict(self._ppo)
         network, wrapping = ({name: options.pop(name) for name in names} for names in (_NETWORK, _WRAPPING))
         epochs = max(options["num_evals"] - 1, 1)
-        left = options["num_timesteps"] - self._done
-        if left > 0:
-            left_epochs = max(1, round(epochs * left / options["num_timesteps"]))
-            options |= {"num_timesteps": left, "num_evals": left_epochs + 1, "restore_params": restored}
+        remaining = options["num_timesteps"] - self._done
+        if remaining > 0:
+            remaining_epochs = max(1, round(epochs * remaining / options["num_timesteps"]))
+            options |= {"num_timesteps": remaining, "num_evals": remaining_epochs + 1, "restore_params": restored}
             train.train(
                 environment=self._task.environment,
                 wrap_env_fn=_wrapping(**wrapping),
@@ -76,28 +77,32 @@ class Trainer:
         return read_expert(path, self._task.name, f"delete {path.parent} to start anew")
 
     def _resume(self) -> Any:
+        """The parameters to resume from, or None to start anew; deletes checkpoints of other settings."""
         if not (self.last.exists() or self.best.exists()):
             return None
-        best = self._checkpoint(self.best)  # a run must not find out at its end
+        best = self._checkpoint(self.best)  # an unreadable file must not show only at the end
         checkpoint = self._checkpoint(self.last) if self.last.exists() else None
         if checkpoint is None or best.provenance["steps"] > checkpoint.provenance["steps"]:
             write_expert(self.last, best)  # killed between writing the one and the other
             checkpoint = best
-        about = checkpoint.provenance
-        same = _identity(about["settings"], about["seed"]) == _identity(self._ppo, self._seed)
+        provenance = checkpoint.provenance
+        same_training = _identity(provenance["settings"], provenance["seed"]) == _identity(self._ppo, self._seed)
         total = self._ppo["num_timesteps"]
-        too_far = about["settings"]["num_timesteps"] > total and about["steps"] > total
-        if not same or too_far:
-            print(f"{self.last} is of other settings, or has gone further than these ask for: started anew", flush=True)
+        too_far = provenance["settings"]["num_timesteps"] > total and provenance["steps"] > total
+        if not same_training or too_far:
+            print(
+                f"{self.last} was trained with other settings, or for more steps than these ask for: started anew",
+                flush=True,
+            )
             self.last.unlink()
             self.best.unlink()
             return None
-        self._done, self._history, self._minutes = about["steps"], about["history"], about["minutes"]
+        self._done, self._history, self._minutes = provenance["steps"], provenance["history"], provenance["minutes"]
         print(f"{self.last}: resumed at {self._done:,} steps", flush=True)
         return _parameters(checkpoint)
 
     def _keep(self, step: int, _: Callable, parameters: Any) -> None:
-        """Called by brax with new parameters, before their evaluation."""
+        """Keeps new parameters until their evaluation; brax calls it before that."""
         if step == 0:
             return
         steps = self._done + step
@@ -108,13 +113,14 @@ class Trainer:
         self._latest = Expert(tensors, self._provenance(steps))
 
     def _evaluated(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Called by brax after each evaluation: print, and write the checkpoints."""
+        """Prints an evaluation's result and writes the checkpoints; brax calls it after each evaluation."""
         mean, spread = (float(metrics[f"eval/episode_reward{name}"]) for name in ("", "_std"))
         total, steps = total_steps(self._ppo), self._done + step
         minutes = self._minutes + (time.monotonic() - self._started) / 60
-        before, earlier = self._reported
-        # With evaluations. brax's own divides the steps of all resets by the time of the last one's.
-        rate = (steps - before) / (60 * (minutes - earlier)) if step else 0
+        reported_steps, reported_minutes = self._reported
+        # This rate includes evaluations. brax's own rate divides the steps of all resets by the time of the last one
+        # only.
+        rate = (steps - reported_steps) / (60 * (minutes - reported_minutes)) if step else 0
         self._reported = (steps, minutes)
         print(
             f"{self._task.name} seed {self._seed}: {steps:>11,} of {total:,} steps, return {mean:.1f} ± {spread:.1f},"
@@ -126,7 +132,7 @@ class Trainer:
             raise self._diverged("the return", steps)
         if self._latest is None:
             return
-        best = max((past for _, past in self._history), default=-np.inf)
+        best = max((mean_return for _, mean_return in self._history), default=-np.inf)
         self._history.append((steps, round(mean, 2)))
         of_training = {"history": list(self._history), "minutes": round(minutes, 1)}
         expert = Expert(self._latest.tensors, {**self._latest.provenance, **of_training})
@@ -134,11 +140,11 @@ class Trainer:
             write_expert(self.best, expert)
         write_expert(self.last, expert)
 
-    def _diverged(self, what: str, steps: int) -> UserError:
-        good = f"The last good checkpoint stays at {self.last}" if self.last.exists() else "There is no checkpoint yet"
+    def _diverged(self, quantity: str, steps: int) -> UserError:
+        checkpoint = f"The last good checkpoint stays at {self.last}" if self.last.exists() else "There is no checkpoint yet"
         return UserError(
-            f"training {self._task.name} diverged: {what} is not finite after {steps:,} steps. {good}. Lower learning_rate"
-            " or reward_scaling, or set max_grad_norm, under policies.expert.training.overrides"
+            f"training {self._task.name} diverged: {quantity} is not finite after {steps:,} steps. {checkpoint}. Lower"
+            " learning_rate or reward_scaling, or set max_grad_norm, under policies.expert.training.overrides"
         )
 
     def _provenance(self, steps: int) -> dict[str, Any]:
@@ -156,30 +162,32 @@ class Trainer:
 
 
 def without_training_state(expert: Expert) -> Expert:
-    """The expert with what acting needs, and nothing that only a resumed training does."""
-    kept = {
-        n: a for n, a in expert.tensors.items() if n.startswith("policy/") or n in ("observation_mean", "observation_std")
+    """The expert without the tensors that only a resumed training needs."""
+    acting_tensors = {
+        name: array
+        for name, array in expert.tensors.items()
+        if name.startswith("policy/") or name in ("observation_mean", "observation_std")
     }
-    return Expert(kept, expert.provenance)
+    return Expert(acting_tensors, expert.provenance)
 
 
 def hardware() -> str:
-    """The devices that jax uses, and the cores that this process may use."""
+    """One line: the devices that jax uses, the cores that this process may use and the machine's architecture."""
     device = jax.devices()[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{jax.device_count()} × {device.device_kind}, {cores} cores, {platform.machine()}"
 
 
 def _identity(ppo: dict[str, Any], seed: int) -> tuple[dict[str, Any], int]:
-    """What must agree for a run to be resumed: all but its length, which may be changed in between."""
+    """What must be equal for a training to be resumed: its seed and all settings but its length."""
     return {name: value for name, value in ppo.items() if name not in ("num_timesteps", "num_evals")}, seed
 
 
 class _Ages(wrapper.Wrapper):
-    """Gives environments a random age at a reset, so that batches always hold all parts of an episode.
+    """Starts environments at a random age, in steps of an episode, so that every batch holds all parts of an episode.
 
-    The first ages are uniform. Later episodes start at age 0 if `shortest` is 0; otherwise their lengths are log-uniform
-    from `shortest` to the full one, so that what comes soon after a reset is seen more often.
+    The first ages are uniform. If `shortest` is 0, later episodes start at age 0. Otherwise their lengths are
+    log-uniform from `shortest` to the full length, so that training sees the first steps after a reset more often.
     """
 
     def __init__(self, environment: Any, full: int, shortest: int) -> None:
@@ -188,7 +196,7 @@ class _Ages(wrapper.Wrapper):
 
     def reset(self, rng: jax.Array) -> Any:
         state = self.env.reset(rng)
-        keys, draws = self._draw(jax.vmap(jax.random.fold_in, (0, None))(rng, 1))  # not the keys that env.reset draws with
+        keys, draws = self._draw(jax.vmap(jax.random.fold_in, (0, None))(rng, 1))  # env.reset draws with other keys
         state.info.update(steps=jnp.floor(self._full * draws), age_key=keys)
         return state
 
@@ -214,7 +222,7 @@ def _wrapping(staggered_starts: bool, shortest_episode: int) -> Callable:
 
     def wrap(environment: Any, episode_length: int, action_repeat: int, randomization_fn: None = None) -> Any:
         resetting = wrapper.wrap_for_brax_training(environment, episode_length, action_repeat, randomization_fn)
-        wrapped.append(resetting)  # brax wraps the training environment first, then that of the evaluation
+        wrapped.append(resetting)  # brax wraps the training environment first, then the evaluation environment
         return _Ages(resetting, episode_length, shortest_episode) if staggered_starts and len(wrapped) == 1 else resetting
 
     return wrap
@@ -229,6 +237,7 @@ def _networks(
     value_layers: list[int],
     observation_clip: float,
 ) -> networks.PPONetworks:
+    """brax's PPO networks, with observations clipped after normalisation unless `observation_clip` is 0."""
     if observation_clip:
         preprocess_observations_fn = functools.partial(preprocess_observations_fn, max_abs_value=observation_clip)
     return networks.make_ppo_networks(
@@ -240,9 +249,9 @@ def _networks(
     )
 
 
-def _seed(seed: int, done: int) -> int:
-    """brax's seed: the expert's own, another one for each resumption."""
-    return int(np.random.SeedSequence((seed, done)).generate_state(1)[0] >> 1)
+def _seed(seed: int, steps_done: int) -> int:
+    """brax's seed, from the training seed and the steps done, so that each resumption has a seed of its own."""
+    return int(np.random.SeedSequence((seed, steps_done)).generate_state(1)[0] >> 1)
 
 
 def _tensors(parameters: Any) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The transition s' = step(s, a): one control step, from recorded variables alone."""
+"""The transition s' = step(s, a): one control step as a function of recorded variables only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dynamic_sparsity.simulation.tasks import Task
 
 
 class Recorded(NamedTuple):
-    """What a control step starts from: the state, the solver's hidden warm start, and the control (numpy or jax)."""
+    """The start of a control step: the state, the solver's hidden warm start and the control (numpy or jax arrays)."""
 
     qpos: Float[Any, "*batch nq"]
     qvel: Float[Any, "*batch nv"]
@@ -39,7 +39,7 @@ def recorded_of(episode: xr.Dataset) -> tuple[Recorded, NextState]:
 
 
 class Transition:
-    """The control step of a task as a function of recorded variables: all substeps, control held."""
+    """A task's control step as a function of recorded variables: all substeps, with the control held constant."""
 
     def __init__(self, task: Task, substep: Callable[[mjx.Model, mjx.Data], mjx.Data] = mjx.step) -> None:
         self.task, self._substep = task, substep
@@ -49,8 +49,8 @@ class Transition:
     def __call__(self, start: Recorded) -> tuple[NextState, Activity]:
         """The next state, and what the constraints did in any substep.
 
-        Only the state and the warm start are carried from substep to substep: MJX computes all else anew,
-        and what is not carried costs no tangents (DESIGN: the warm start carries tangents in between).
+        Only the state and the warm start pass from substep to substep. MJX computes everything else anew, and variables
+        that do not pass need no tangents. The warm start does carry tangents between substeps.
         """
         after, activity, _ = self.with_tangents(lambda model, data, _: (self._substep(model, data), None), start, None)
         return after, activity
@@ -58,7 +58,7 @@ class Transition:
     def with_tangents(
         self, substep: Callable[[mjx.Model, mjx.Data, Any], tuple[mjx.Data, Any]], start: Recorded, tangents: Any
     ) -> tuple[NextState, Activity, Any]:
-        """The same by a substep that takes and gives tangents beside the data; and the last of them."""
+        """The control step by a `substep` that also advances tangents; returns the last tangents as well."""
         model = self.task.mjx_model
 
         def scanned(carry: tuple, _: None) -> tuple[tuple, Activity]:

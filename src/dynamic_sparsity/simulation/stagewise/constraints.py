@@ -1,8 +1,9 @@
 """Derivatives of constraint rows and of the constraint force, and the Hessian of the constraint solver's cost.
 
-The solver looks for the acceleration a at which M a = Q + Jᵀ f(x), with x = J a - aref and aref = -b J v - k r (MuJoCo,
-"Computation", "Constraint model": stiffness k, damping b, impedance r times the row's position). The force is linear in the
-row's weight D(r), so df = -K dx + f d(log D), with K = -df/dx: D on active rows, or the Hessian of an elliptic cone.
+The solver finds the acceleration a at which M a = Q + Jᵀ f(x), with x = J a - aref and aref = -b J v - k r (MuJoCo,
+"Computation", "Constraint model": stiffness k, damping b, impedance r times the row's position). The force is linear in
+the row's weight D(r), so df = -K dx + f d(log D), where K = -df/dx is D on active rows, or the Hessian of an elliptic
+cone.
 """
 
 from __future__ import annotations
@@ -24,44 +25,44 @@ from dynamic_sparsity.simulation.stagewise.tree import Tree
 
 
 class Rows:
-    """How the constraint rows of a model change with the position, in MJX's order; made once at a position."""
+    """How the constraint rows of a model, in MJX's order, change with the position; made once per position."""
 
     def __init__(self, model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies, curved: Geometry | None) -> None:
-        others, touching = other_rows(model, data), contact_rows(model, data)
+        non_contact, contact = other_rows(model, data), contact_rows(model, data)
         parts = []
         laws = []
-        if others is not None:
-            parts.append(_OtherRows(data, others, curved))
-            laws.append(_row_law(model, others))
-        if touching is not None:
+        if non_contact is not None:
+            parts.append(_OtherRows(data, non_contact, curved))
+            laws.append(_row_law(model, non_contact))
+        if contact is not None:
             parts.append(ContactRows(model, data, tree, body))
-            laws.append(_contact_law(model, data, touching))
-        self._parts, self._split = parts, 0 if others is None else len(others.J)
-        damping, stiff_reach, stiff_place, weight = (jnp.concatenate(each) for each in zip(*laws, strict=True))
+            laws.append(_contact_law(model, data, contact))
+        self._parts, self._split = parts, 0 if non_contact is None else len(non_contact.J)
+        damping, stiff_reach, stiff_place, weight = (jnp.concatenate(quantities) for quantities in zip(*laws, strict=True))
         reach, place = (jnp.concatenate([getattr(part, name) for part in parts]) for name in ("reach", "place"))
         self.by_velocity: Float[Array, "row nv"] = damping[:, None] * data._impl.efc_J
-        """Derivative of x by the velocity."""
+        """Derivative of x with respect to the velocity."""
         self.log_weight: Float[Array, "row nv"] = weight[:, None] * place
-        """Derivative of log D by the position."""
+        """Derivative of log D with respect to the position."""
         self._speed = self.motion(data.qvel)
         self._still = damping[:, None] * self._speed + stiff_reach[:, None] * reach + stiff_place[:, None] * place
 
     def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
-        """(dJ / dq) speed."""
+        """(dJ / dq) `speed`."""
         return jnp.concatenate([part.motion(speed) for part in self._parts])
 
     def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
-        """(dJᵀ / dq) efc_force."""
+        """(dJᵀ / dq) `efc_force`."""
         pieces = [efc_force] if len(self._parts) == 1 else [efc_force[: self._split], efc_force[self._split :]]
         return jnp.sum(jnp.stack([part.pull(piece) for part, piece in zip(self._parts, pieces, strict=True)]), axis=0)
 
     def by_position(self, acceleration: Float[Array, " nv"]) -> Float[Array, "row nv"]:
-        """Derivative of x by the position, at a fixed acceleration."""
+        """Derivative of x with respect to the position, at a fixed acceleration."""
         return self.motion(acceleration) + self._still
 
 
 class ConstraintForce(NamedTuple):
-    """Derivatives of Jᵀ f at a fixed acceleration, and -Jᵀ f' J."""
+    """Derivatives of Jᵀ f at a fixed acceleration, and its Hessian -Jᵀ f' J."""
 
     by_position: Float[Array, "nv nv"]
     by_velocity: Float[Array, "nv nv"]
@@ -81,12 +82,12 @@ def constraint_force(model: mjx.Model, data: mjx.Data, rows: Rows, context: solv
 
 
 class _OtherRows:
-    """The rows that are no contacts, with the names of `ContactRows`."""
+    """The rows of all constraints but contacts, with the interface of `ContactRows`."""
 
     def __init__(self, data: mjx.Data, rows: constraint._Efc, curved: Geometry | None) -> None:
         turning = None if curved is None else curved.rows
         self._matrix, self._turned = rows.J, None if turning is None else turning.J
-        if turning is None:  # J is constant, and the derivative of the position; friction has none
+        if turning is None:  # J is constant and is the derivative of the row's position; friction has no position
             self.reach = self.place = rows.J.at[: data._impl.nf].set(0)
         else:
             self.reach, self.place = turning.pos_aref, turning.pos_imp
@@ -103,7 +104,11 @@ class _OtherRows:
 
 
 def _row_law(model: mjx.Model, rows: constraint._Efc) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Of each row: damping b; derivatives of k r by the row's position and by its impedance's; of log D by the latter."""
+    """Damping b of each row, the derivatives of k r, and the derivative of log D.
+
+    The derivatives of k r are with respect to the row's position and to the position that its impedance depends on;
+    that of log D is with respect to the latter.
+    """
 
     def law(reach: jax.Array, place: jax.Array) -> tuple[jax.Array, jax.Array]:
         stiffness, _, impedance = jax.vmap(lambda *row: constraint._kbi(model, *row))(rows.solref, rows.solimp, place)
@@ -111,15 +116,15 @@ def _row_law(model: mjx.Model, rows: constraint._Efc) -> tuple[jax.Array, jax.Ar
         return stiffness * impedance * reach, -jnp.log(regular)
 
     damping = jax.vmap(lambda *row: constraint._kbi(model, *row)[1])(rows.solref, rows.solimp, rows.pos_imp)
-    ones, none = jnp.ones_like(rows.pos_imp), jnp.zeros_like(rows.pos_imp)
+    ones, zeros = jnp.ones_like(rows.pos_imp), jnp.zeros_like(rows.pos_imp)
     at = (rows.pos_aref, rows.pos_imp)
-    by_reach = jax.jvp(law, at, (ones, none))[1][0]
-    by_place, weight = jax.jvp(law, at, (none, ones))[1]
+    by_reach = jax.jvp(law, at, (ones, zeros))[1][0]
+    by_place, weight = jax.jvp(law, at, (zeros, ones))[1]
     return damping, by_reach, by_place, weight
 
 
 def _contact_law(model: mjx.Model, data: mjx.Data, rows: constraint._Efc) -> tuple[jax.Array, ...]:
-    """The same for the rows of contacts: those of a pyramidal one share it, and powers are expensive."""
+    """`_row_law` of contact rows; computed once per pyramidal contact, whose rows share it, as powers are expensive."""
     if model.opt.cone == ConeType.ELLIPTIC:
         return _row_law(model, rows)
     contact = data._impl.contact

@@ -1,7 +1,8 @@
-"""Derivatives of contacts.
+"""Derivatives of contact rows.
 
-A contact has a basis Jc in its own frame: relative velocity (normal, two tangents) and, where a contact's condim is above 3,
-angular velocity of the second geom's body against the first one's. Its rows are constant combinations of these: J = E Jc.
+A contact has a basis Jc in its own frame: the velocity (normal, two tangents) of the second geom's body relative to the
+first one's and, if a contact's condim is above 3, their relative angular velocity. Its rows are constant combinations
+of these: J = E Jc.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _CROSS = np.cross(np.eye(3)[:, None], np.eye(3)[None]).transpose(2, 0, 1)
 
 
 class ContactRows:
-    """How the rows of all contacts change with the position: linear in what they are applied to.
+    """How the rows of all contacts change with the position.
 
-    Made once at a position; the solver's iterations apply it to one acceleration after another.
+    Made once per position; the solver's iterations apply it to one acceleration after another, in which it is linear.
     """
 
     def __init__(self, model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies) -> None:
@@ -39,12 +40,12 @@ class ContactRows:
         self._groups = _groups(contact)
         self._turning = max(condim for condim, _ in self._groups) > 3
         self.place: Float[Array, "row nv"] = repeated(model, contact, distance * self._active[:, None])
-        """Derivative of the position that a row's impedance depends on: the distance."""
+        """Derivative of the position that a row's impedance depends on, which is the contact's distance."""
         self.reach: Float[Array, "row nv"] = self.place * _has_reach(model, self._groups)[:, None]
-        """Derivative of the row's position: the distance, or nothing for friction of an elliptic cone."""
+        """Derivative of the row's position: of the distance, and zero for the friction rows of an elliptic cone."""
 
     def motion(self, speed: Float[Array, " nv"]) -> Float[Array, "row nv"]:
-        """(d J / d q) speed: the relative motion at the contacts, in the frames of the contacts, by the position."""
+        """(dJ / dq) `speed`: the derivative of the relative motion at the contacts, in the contacts' frames."""
         body, moving, side, turn = self._body, self._moving, self._side, self._turn
         motions = body.axes * speed
         first, second = (motions @ moving[:, number].T for number in (0, 1))  # [6, contact]
@@ -66,7 +67,7 @@ class ContactRows:
         return _rows(self._model, self._groups, basis * self._active[:, None])
 
     def pull(self, efc_force: Float[Array, " row"]) -> Float[Array, "nv nv"]:
-        """(d Jᵀ / d q) efc_force."""
+        """(dJᵀ / dq) `efc_force`."""
         axes, turn, arm = self._axes, self._turn, self._arm
         wrench = _wrench(self._model, self._groups, efc_force) * self._active  # in the frame of the contact
         force, torque = wrench[:3], wrench[3 : 6 if self._turning else 3]
@@ -85,61 +86,64 @@ class ContactRows:
         return turned + _contracted(self._body.axes, self._side, changed)
 
     def _in_frame(self, vector: Float[Array, "3 contact nv"]) -> Float[Array, "3 contact nv"]:
+        """Vectors of the world in the frames of the contacts."""
         return jnp.sum(self._axes[..., None] * vector, axis=1)
 
 
 def _contracted(
     axes: spatial.Motion, side: Float[Array, "contact nv"], changed: Float[Array, "6 contact nv"]
 ) -> Float[Array, "nv nv"]:
-    """Sum over contacts c of side[c, k] S_k . changed[:, c, i]."""
+    """The sum over contacts c of side[c, k] S_k . changed[:, c, i]."""
     lever = axes[:, None] * side  # [6, contact, dof]
     return spatial.dots(lever.reshape(-1, axes.shape[1]), changed.reshape(-1, axes.shape[1]))
 
 
 def _tangents(model: mjx.Model, data: mjx.Data, tree: Tree, body: Bodies) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Derivatives of MJX's collision, geoms moved as rigid bodies: of the contacts' positions [3, contact, dof], of their
-    frames as angular velocities of these [3, contact, dof], of their distances [contact, dof].
-    """  # noqa: D205
+    """Derivatives of MJX's collision detection when dofs move the geoms as rigid bodies.
+
+    Returns the derivatives of the contacts' positions [3, contact, dof], of their frames, as the frames' angular
+    velocities [3, contact, dof], and of their distances [contact, dof].
+    """
 
     def collided(place: jax.Array, frame: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         contact = collision_driver.collision(model, data.replace(geom_xpos=place, geom_xmat=frame))._impl.contact
         return contact.pos.T, contact.frame.transpose(1, 2, 0), contact.dist
 
-    held = tree.body_moved.astype(body.axes.dtype)[model.geom_bodyid]  # [geom, dof]
+    geom_moved = tree.body_moved.astype(body.axes.dtype)[model.geom_bodyid]  # [geom, dof]
 
-    def moved(axis: Float[Array, " 6"], who: Float[Array, " geom"]) -> tuple[jax.Array, jax.Array]:
-        angular, linear = (axis[:, None] * who)[:3], (axis[:, None] * who)[3:]
+    def moved(axis: Float[Array, " 6"], geoms: Float[Array, " geom"]) -> tuple[jax.Array, jax.Array]:
+        angular, linear = (axis[:, None] * geoms)[:3], (axis[:, None] * geoms)[3:]
         place = linear + spatial.cross(angular, data.geom_xpos.T - body.point[:, None])
         frame = spatial.cross(angular[..., None], data.geom_xmat.transpose(1, 0, 2))
         return place.T, frame.transpose(1, 0, 2)
 
-    given = (data.geom_xpos, data.geom_xmat)
-    push = lambda axis, who: jax.jvp(collided, given, moved(axis, who))[1]  # noqa: E731
-    place, frame, distance = jax.vmap(push, in_axes=(1, 1), out_axes=-1)(body.axes, held)
-    # Each axis e moves by w x e, so the sum of e x de over the three is 2 w; as a product, which XLA does not compute again
-    # for everything that needs it.
+    geom_poses = (data.geom_xpos, data.geom_xmat)
+    push = lambda axis, geoms: jax.jvp(collided, geom_poses, moved(axis, geoms))[1]  # noqa: E731
+    place, frame, distance = jax.vmap(push, in_axes=(1, 1), out_axes=-1)(body.axes, geom_moved)
+    # Each axis e of a frame moves by w x e, so the sum of e x de over the three axes is 2 w. It is written as a matrix
+    # product because XLA does not recompute a product for each of its uses.
     axes = data._impl.contact.frame
     turn = jnp.einsum("xzy,crz,rycd->xcd", _CROSS / 2, axes, frame)
     return place, turn, distance
 
 
 def _groups(contact: mjx.Contact) -> list[tuple[int, jax.Array]]:
-    """(condim, friction) of each group of contacts of one dimension, in MJX's order of rows."""
+    """(condim, friction) of each group of contacts with one condim, in MJX's order of rows."""
     return [(int(dim), contact.friction[contact.dim == dim]) for dim in np.unique(contact.dim)]
 
 
 def row_count(model: mjx.Model, condim: int) -> int:
-    """Rows of a contact."""
+    """How many constraint rows a contact has."""
     return condim if condim == 1 or model.opt.cone == ConeType.ELLIPTIC else 2 * (condim - 1)
 
 
-def repeated(model: mjx.Model, contact: mjx.Contact, each: Float[Array, "contact ..."]) -> Float[Array, "row ..."]:
-    """What all rows of a contact share, row by row."""
+def repeated(model: mjx.Model, contact: mjx.Contact, values: Float[Array, "contact ..."]) -> Float[Array, "row ..."]:
+    """The values of each contact repeated for each of its rows."""
     parts, at = [], 0
     for condim, friction in _groups(contact):
         count, size = len(friction), row_count(model, condim)
-        part = jnp.broadcast_to(each[at : at + count, None], (count, size, *each.shape[1:]))
-        parts.append(part.reshape(count * size, *each.shape[1:]))
+        part = jnp.broadcast_to(values[at : at + count, None], (count, size, *values.shape[1:]))
+        parts.append(part.reshape(count * size, *values.shape[1:]))
         at += count
     return jnp.concatenate(parts)
 
@@ -147,37 +151,37 @@ def repeated(model: mjx.Model, contact: mjx.Contact, each: Float[Array, "contact
 def _rows(
     model: mjx.Model, groups: list[tuple[int, jax.Array]], basis: Float[Array, "basis contact nv"]
 ) -> Float[Array, "row nv"]:
-    """E basis, contact by contact, row by row."""
+    """E `basis`, contact by contact, row by row."""
     parts, at = [], 0
     for condim, friction in groups:
-        own = basis[:, at : at + len(friction)]
+        of_group = basis[:, at : at + len(friction)]
         if condim == 1 or model.opt.cone == ConeType.ELLIPTIC:
-            part = own[:condim]
+            part = of_group[:condim]
         else:
-            along = friction.T[: condim - 1, :, None] * own[1:condim]
-            part = jnp.stack([own[0] + along, own[0] - along], axis=1)  # [direction, sign, contact, dof]
-        parts.append(part.reshape(-1, *own.shape[1:]).transpose(1, 0, 2).reshape(-1, basis.shape[2]))
+            along = friction.T[: condim - 1, :, None] * of_group[1:condim]
+            part = jnp.stack([of_group[0] + along, of_group[0] - along], axis=1)  # [direction, sign, contact, dof]
+        parts.append(part.reshape(-1, *of_group.shape[1:]).transpose(1, 0, 2).reshape(-1, basis.shape[2]))
         at += len(friction)
     return jnp.concatenate(parts)
 
 
 def _wrench(model: mjx.Model, groups: list[tuple[int, jax.Array]], force: Float[Array, " row"]) -> Float[Array, "6 contact"]:
-    """Eᵀ force of each contact."""
+    """Eᵀ `force` of each contact."""
     parts, at = [], 0
     for condim, friction in groups:
         count = len(friction)
         size = row_count(model, condim)
-        own = force[at : at + size * count].reshape(count, size).T  # [row, contact]
+        of_group = force[at : at + size * count].reshape(count, size).T  # [row, contact]
         if condim > 1 and model.opt.cone != ConeType.ELLIPTIC:
-            along = friction.T[: condim - 1] * (own[::2] - own[1::2])
-            own = jnp.concatenate([own.sum(axis=0)[None], along])
-        parts.append(jnp.pad(own, ((0, 6 - condim), (0, 0))))
+            along = friction.T[: condim - 1] * (of_group[::2] - of_group[1::2])
+            of_group = jnp.concatenate([of_group.sum(axis=0)[None], along])
+        parts.append(jnp.pad(of_group, ((0, 6 - condim), (0, 0))))
         at += size * count
     return jnp.concatenate(parts, axis=1)
 
 
 def _has_reach(model: mjx.Model, groups: list[tuple[int, jax.Array]]) -> np.ndarray:
-    """All rows, but the friction rows of elliptic cones."""
+    """True for every row but the friction rows of elliptic cones."""
     elliptic = model.opt.cone == ConeType.ELLIPTIC
     rows = [(row_count(model, condim), len(friction)) for condim, friction in groups]
     return np.concatenate([np.tile(np.arange(size) < (1 if elliptic else size), count) for size, count in rows])

@@ -1,4 +1,4 @@
-"""Derivatives of springs, dampers and actuators: Q = (passive and actuator forces), without the fluid."""
+"""Derivatives of the generalised force Q of springs, dampers and actuators; `inertial` has the fluid's forces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dynamic_sparsity.simulation.stagewise.rotations import right_jacobian_inver
 
 
 class Forces(NamedTuple):
-    """Derivatives of the generalised force Q."""
+    """Derivatives of the generalised force Q with respect to position, velocity, activation and control."""
 
     by_position: Float[Array, "nv nv"]
     by_velocity: Float[Array, "nv nv"]
@@ -26,11 +26,11 @@ class Forces(NamedTuple):
 
 
 def forces(model: mjx.Model, data: mjx.Data, coordinates: Coordinates, curved: Geometry | None) -> Forces:
-    """Derivatives of springs, dampers and actuators; `curved`: derivatives of the geometry, where it has any."""
-    here, zero = actuators(model, data, curved), jnp.zeros((model.nv, model.nv), data.qvel.dtype)
+    """Derivatives of springs, dampers and actuators; `curved`: `geometry_tangents` of a model that `is_curved`."""
+    actuation, zero = actuators(model, data, curved), jnp.zeros((model.nv, model.nv), data.qvel.dtype)
     off = model.opt.disableflags
     if off & (DisableBit.SPRING | DisableBit.DAMPER):
-        return here  # MJX leaves out all passive forces when it leaves out one kind
+        return actuation  # MJX leaves out all passive forces if it leaves out one kind
     position = _springs(model, data, coordinates) if np.asarray(model.jnt_stiffness).any() else zero
     velocity = -jnp.diag(model.dof_damping).astype(zero.dtype)
     if model.ntendon:
@@ -39,12 +39,12 @@ def forces(model: mjx.Model, data: mjx.Data, coordinates: Coordinates, curved: G
         position += moment.T @ (stiffness[:, None] * moment)
         velocity -= moment.T @ (model.tendon_damping[:, None] * moment)
         if curved is not None:
-            # also the tendon's velocity changes with its Jacobian
+            # The tendon's velocity, too, changes with its Jacobian.
             position += jnp.einsum("tvi,t->vi", curved.tendon, force - model.tendon_damping * data._impl.ten_velocity)
             position -= moment.T @ (model.tendon_damping[:, None] * jnp.einsum("tvi,v->ti", curved.tendon, data.qvel))
     if curved is not None and model.flg_gravcomp:
         position += curved.gravity_compensation
-    return here._replace(by_position=here.by_position + position, by_velocity=here.by_velocity + velocity)
+    return actuation._replace(by_position=actuation.by_position + position, by_velocity=actuation.by_velocity + velocity)
 
 
 def actuators(model: mjx.Model, data: mjx.Data, curved: Geometry | None) -> Forces:
@@ -55,13 +55,13 @@ def actuators(model: mjx.Model, data: mjx.Data, curved: Geometry | None) -> Forc
     moment = data._impl.actuator_moment
 
     def force(length: jax.Array, velocity: jax.Array, act: jax.Array, ctrl: jax.Array) -> jax.Array:
-        given = data.tree_replace({"actuator_length": length, "_impl.actuator_velocity": velocity, "act": act, "ctrl": ctrl})
-        return forward.fwd_actuation(model, given).actuator_force
+        inputs = {"actuator_length": length, "_impl.actuator_velocity": velocity, "act": act, "ctrl": ctrl}
+        return forward.fwd_actuation(model, data.tree_replace(inputs)).actuator_force
 
     at = (data.actuator_length, data._impl.actuator_velocity, data.act, data.ctrl)
 
     def slope(argument: int) -> jax.Array:
-        """Each actuator's force by its own length, velocity or control."""
+        """The derivative of each actuator's force with respect to its own length, velocity or control."""
         along = lambda value: force(*at[:argument], value, *at[argument + 1 :])  # noqa: E731
         return jax.jvp(along, (at[argument],), (jnp.ones_like(at[argument]),))[1]
 
@@ -80,7 +80,7 @@ def actuators(model: mjx.Model, data: mjx.Data, curved: Geometry | None) -> Forc
 
 
 def _within_range(model: mjx.Model, data: mjx.Data, slope: Float[Array, "nv n"]) -> Float[Array, "nv n"]:
-    """No derivative where the actuators' force at a joint is clipped."""
+    """`slope`, with zeros where the actuators' force at a joint is clipped."""
     if not np.any(model.jnt_actfrclimited):
         return slope
     limited = model.jnt_actfrclimited[model.dof_jntid]
@@ -99,23 +99,24 @@ def _depends_on_motion(model: mjx.Model) -> bool:
 
 
 def _springs(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Float[Array, "nv nv"]:
-    """Joint springs: the stiffness, and for a quaternion how its distance from the spring's rest turns with it."""
+    """Derivatives of joint springs: the stiffness, times the derivative of the rotation from rest for quaternions."""
     stiffness = model.jnt_stiffness[model.dof_jntid]
     slope = -jnp.diag(stiffness)
     for quaternion, dof in coordinates.quaternions:
         place = slice(quaternion, quaternion + 4)
         turn = math.quat_sub(data.qpos[place], model.qpos_spring[place])
-        own = slice(dof, dof + 3)
-        slope = slope.at[own, own].set(-stiffness[dof] * right_jacobian_inverse(turn))
+        dofs = slice(dof, dof + 3)
+        slope = slope.at[dofs, dofs].set(-stiffness[dof] * right_jacobian_inverse(turn))
     return slope
 
 
 def _tendon_springs(
     model: mjx.Model, length: Float[Array, " ntendon"]
 ) -> tuple[Float[Array, " ntendon"], Float[Array, " ntendon"]]:
-    """Force of tendon springs and its derivative by the length.
+    """The force of tendon springs and its derivative with respect to the length.
 
-    A spring with one rest length is linear, also at rest, where MJX's cases (shorter or longer) have no slope.
+    A spring with a single rest length is linear there too, although MJX's cases (shorter, longer) have no slope at
+    rest.
     """
     shortest, longest = model.tendon_lengthspring.T
     stretch = jnp.where(length < shortest, length - shortest, jnp.maximum(length - longest, 0))

@@ -1,4 +1,4 @@
-"""Derivatives of transmissions, tendons and constraint rows whose geometry is more than a constant."""
+"""Derivatives of transmissions, tendons and constraint rows whose Jacobian depends on the position."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PLAIN_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 
 
 class Geometry(NamedTuple):
-    """What depends on the position alone."""
+    """The quantities of a model that depend on the position alone."""
 
     moment: Float[Array, "nu nv"]
     tendon: Float[Array, "ntendon nv"]
     gravity_compensation: Float[Array, " nv"]
     rows: constraint._Efc | None
-    """The constraint rows that are no contacts."""
+    """The constraint rows of all constraints but contacts."""
 
 
 def geometry(model: mjx.Model, data: mjx.Data) -> Geometry:
-    """Read from `data` what MJX has computed at its position."""
+    """Reads the geometry that MJX has computed at the position of `data`."""
     return Geometry(data._impl.actuator_moment, data._impl.ten_J, data.qfrc_gravcomp, other_rows(model, data))
 
 
 def geometry_tangents(model: mjx.Model, data: mjx.Data, coordinates: Coordinates) -> Geometry:
-    """Derivatives by the position tangent (last axis), for models that `is_curved`."""
+    """Derivatives of the geometry with respect to the position tangent (last axis), for models that `is_curved`."""
 
     def at(tangent: Float[Array, " nv"]) -> Geometry:
         moved = data.replace(qpos=coordinates.moved(data.qpos, tangent))
@@ -48,7 +48,7 @@ def geometry_tangents(model: mjx.Model, data: mjx.Data, coordinates: Coordinates
 
 
 def other_rows(model: mjx.Model, data: mjx.Data) -> constraint._Efc | None:
-    """MJX's constraint rows that are no contacts, in its order."""
+    """MJX's constraint rows of all constraints but contacts, in its order; None if there are none."""
     makers = (
         constraint._efc_equality_connect,
         constraint._efc_equality_weld,
@@ -63,7 +63,7 @@ def other_rows(model: mjx.Model, data: mjx.Data) -> constraint._Efc | None:
 
 
 def contact_rows(model: mjx.Model, data: mjx.Data) -> constraint._Efc | None:
-    """MJX's constraint rows of contacts, in its order."""
+    """MJX's constraint rows of contacts, in its order; None if there are none."""
     if data._impl.ncon == 0:
         return None
     elliptic = model.opt.cone == ConeType.ELLIPTIC
@@ -72,7 +72,7 @@ def contact_rows(model: mjx.Model, data: mjx.Data) -> constraint._Efc | None:
 
 
 def is_curved(model: mujoco.MjModel) -> bool:
-    """Whether transmissions, tendons or rows other than contacts have a Jacobian that changes with the position."""
+    """Whether transmissions, tendons or rows other than contact rows have a Jacobian that depends on the position."""
     spatial_tendon = np.isin(model.wrap_type, (mujoco.mjtWrap.mjWRAP_JOINT, mujoco.mjtWrap.mjWRAP_PULLEY), invert=True).any()
     joints = model.actuator_trnid[np.isin(model.actuator_trntype, (0, 1)), 0]
     other_transmission = (

@@ -1,15 +1,15 @@
-"""Derivative of the constraint solver's iterations, as many as were run: Newton's method with MJX's line search.
+"""Derivative of the constraint solver's iterations, as many as it ran: Newton's method with MJX's line search.
 
-One iteration goes from an acceleration a to a + s p: p = -H⁻¹ g is the search direction, g = M a - Q - Jᵀ f(x) the
-gradient, H = M + Jᵀ K J its Hessian and s the step length that the line search finds along p. With e = M a - Q,
-x = J a - aref and all derivatives by the inputs of the control step,
+One iteration goes from an acceleration a to a + s p, where p = -H⁻¹ g is the search direction, g = M a - Q - Jᵀ f(x)
+the gradient, H = M + Jᵀ K J its Hessian and s the step length that the line search finds along p. With e = M a - Q, x =
+J a - aref and all derivatives with respect to the input of the control step,
 
     dg = de - dJᵀ f - Jᵀ df,              df = -K dx + f d(log D),
     dp = -H⁻¹ (dg + dH p),                dH p = dM p + dJᵀ K J p + Jᵀ (K dJ p + K J p d(log D)),
     ds = ∂s/∂x dx + ∂s/∂(J p) d(J p) + ∂s/∂(log D) d(log D) + ∂s/∂(pᵀ e) d(pᵀ e) + ∂s/∂(pᵀ M p) d(pᵀ M p).
 
-The line search sees one number, the step length: its derivative is taken in reverse, which costs the same for any number of
-inputs. Everything else is products of matrices that the implicit derivative has as well.
+The line search gives one number, the step length. Its derivative uses reverse mode, whose cost does not depend on the
+number of inputs. All other terms are products of matrices that the implicit derivative needs as well.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from dynamic_sparsity.simulation.stagewise.constraints import Rows
 
 
 class Slopes(NamedTuple):
-    """Derivatives by the input of the control step, of what an iteration starts from."""
+    """Derivatives of an iteration's start with respect to the input of the control step."""
 
     acceleration: Float[Array, "nv in_dim"]
     balance: Float[Array, "nv in_dim"]
-    """Of e = M a - Q."""
+    """Derivative of e = M a - Q."""
     rows: Float[Array, "row in_dim"]
-    """Of x = J a - aref."""
+    """Derivative of x = J a - aref."""
 
 
 class Inputs(NamedTuple):
-    """What the solver is given, by the input of the control step."""
+    """The mass matrix and constraint rows that the solver works on, with their derivatives."""
 
     mass: Float[Array, "nv nv"]
     rows: Rows
     position: Float[Array, "nv in_dim"]
     inertial: Callable[[Float[Array, " nv"]], Float[Array, "nv nv"]]
-    """(dM / dq) of an acceleration."""
+    """Maps an acceleration to (dM / dq) times it."""
     log_weight: Float[Array, "row in_dim"]
-    """Of log D."""
+    """Derivative of log D with respect to the input of the control step."""
 
 
 def iterated_acceleration(
@@ -59,8 +59,8 @@ def iterated_acceleration(
 ) -> Float[Array, "nv in_dim"]:
     """Derivative of the acceleration that the solver's iterations end with.
 
-    `data` is that after the solver, `balance` and `rows` are derivatives of e and x with that acceleration held fixed;
-    `warmstart`: derivative of `qacc_warmstart`.
+    `data`: MJX's data after the solver. `balance` and `rows`: derivatives of e and x with that acceleration held fixed.
+    `warmstart`: derivative of `qacc_warmstart`. All are with respect to the input of the control step.
     """
     context, slopes = _start(model, data, inputs, balance, rows, warmstart)
 
@@ -78,7 +78,7 @@ def iterated_acceleration(
 
 
 def obstacle(model: mujoco.MjModel) -> str | None:
-    """Why a model's iterations cannot be differentiated here, if so."""
+    """The reason why this module cannot differentiate a model's solver iterations, or None if it can."""
     obstacles = {
         "another solver than Newton's": model.opt.solver != mujoco.mjtSolver.mjSOL_NEWTON,
         "elliptic cones": model.opt.cone != mujoco.mjtCone.mjCONE_PYRAMIDAL,
@@ -90,7 +90,7 @@ def obstacle(model: mujoco.MjModel) -> str | None:
 def _start(
     model: mjx.Model, data: mjx.Data, inputs: Inputs, balance: jax.Array, rows: jax.Array, warmstart: jax.Array
 ) -> tuple[solver.Context, Slopes]:
-    """The acceleration that MJX starts from: the warm start, or that without constraints where its cost is lower."""
+    """The first iteration's context: MJX's warm start, or `qacc_smooth` if its cost is not higher; with derivatives."""
     cost = lambda acceleration: solver.Context.create(model, data.replace(qacc=acceleration), grad=False).cost  # noqa: E731
     warm = jnp.array(False)
     if not model.opt.disableflags & DisableBit.WARMSTART:
@@ -108,13 +108,14 @@ def _start(
 def _iteration(
     model: mjx.Model, data: mjx.Data, inputs: Inputs, context: solver.Context, slopes: Slopes
 ) -> tuple[solver.Context, Slopes]:
+    """One iteration of the solver, as MJX does it, and the derivatives after it."""
     matrix, mass, position = data._impl.efc_J, inputs.mass, inputs.position
     search, force, weight = context.search, context.efc_force, data._impl.efc_D * context.active
     reach, resisting = matrix @ search, mass @ search  # J p, M p
     reach_still = inputs.rows.motion(search) @ position
     resisting_still = inputs.inertial(search) @ position
     remaining = force - weight * reach  # the force after a step of length 1
-    # dg + dH p, but for what p itself changes
+    # dg + dH p without the terms of dp
     right = slopes.balance + resisting_still - inputs.rows.pull(remaining) @ position
     right += matrix.T @ (weight[:, None] * (slopes.rows + reach_still) - remaining[:, None] * inputs.log_weight)
     hessian = mass + (matrix.T * weight) @ matrix
@@ -142,10 +143,10 @@ def _iteration(
 
 
 class _Line(NamedTuple):
-    """What the line search depends on, and derivatives of the step length by it."""
+    """The inputs of the line search, or the derivatives of the step length with respect to them."""
 
     rows: Float[Array, " row"]
-    """x."""
+    """x = J a - aref."""
     reach: Float[Array, " row"]
     """J p."""
     log_weight: Float[Array, " row"]
@@ -160,8 +161,9 @@ def _step_length(
 ) -> tuple[Float[Array, ""], _Line]:
     """The step length that MJX's line search finds, and its derivatives.
 
-    MJX is given a problem with one degree of freedom, the step along the search direction. Its stopping rule is that of the
-    whole problem: the tolerance is scaled, since MJX multiplies it by the length of the direction and the trace of M.
+    MJX's line search solves a problem with one degree of freedom, the step along the search direction. To stop as it
+    does in the whole problem, the tolerance is scaled: MJX multiplies it by the length of the direction and the trace
+    of M.
     """
     scale = math.norm(context.search) * solver._trace_m(model, data) / jnp.maximum(curvature, mujoco.mjMINVAL)
     short = model.tree_replace({"opt.tolerance": model.opt.tolerance * scale})

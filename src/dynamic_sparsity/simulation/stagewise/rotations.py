@@ -1,8 +1,8 @@
-"""Derivatives of rotations, right at rest as well.
+"""Derivatives of rotations that are correct at rest as well.
 
-MJX computes an axis and an angle, and takes rotations below 1e-8 for none: automatic differentiation of it finds no slope
-there (`mujoco.mjx._src.math.norm`). Written down, with the series of their coefficients near zero, they have no such hole.
-Coordinates and formulas are those of Sola, Deray & Atchuthan 2018, arXiv 1812.01537, section 4.1 and appendix B.
+MJX computes an axis and an angle, and treats rotations below 1e-8 as zero, so automatic differentiation finds no slope
+there (`mujoco.mjx._src.math.norm`). The closed forms here, with series of their coefficients near zero, have no such
+gap. Coordinates and formulas are those of Sola, Deray & Atchuthan 2018, arXiv 1812.01537, section 4.1 and appendix B.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from jaxtyping import Array, Float
 from dynamic_sparsity.simulation.mjx_private import math
 
 _SMALL = 1e-4
-"""Squared angle below which the coefficients are taken from their series: the next terms are below 1e-16 there."""
+"""Squared angle below which the coefficients come from their series; the first omitted terms are below 1e-16 there."""
 
 
 def turned_by(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
-    """Derivative of q ∘ exp(rotation) by q, in the rotation coordinates of both: exp(-rotation) as a matrix."""
+    """Derivative of q ∘ exp(rotation) with respect to q, in rotation coordinates: exp(-rotation) as a matrix."""
     hat, square = _hat(rotation), rotation @ rotation
     sine, cosine, _, _ = _coefficients(square)
     return jnp.eye(3, dtype=rotation.dtype) - sine * hat + cosine * hat @ hat
 
 
 def right_jacobian(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
-    """Derivative of exp(rotation) by `rotation`, in the rotation coordinates of the result: 1 at rest."""
+    """Derivative of exp(rotation) with respect to `rotation`, in the result's rotation coordinates; 1 at rest."""
     hat, square = _hat(rotation), rotation @ rotation
     _, cosine, cubic, _ = _coefficients(square)
     return jnp.eye(3, dtype=rotation.dtype) - cosine * hat + cubic * hat @ hat
 
 
 def right_jacobian_inverse(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
-    """Derivative of log q by the rotation coordinates of q, at log q = `rotation`, an angle below a half turn."""
+    """Derivative of log q with respect to q's rotation coordinates, at log q = `rotation`, below a half turn."""
     hat, square = _hat(rotation), rotation @ rotation
     *_, inverse = _coefficients(square)
     return jnp.eye(3, dtype=rotation.dtype) + hat / 2 + inverse * hat @ hat
@@ -44,7 +44,7 @@ def right_jacobian_inverse(rotation: Float[Array, " 3"]) -> Float[Array, "3 3"]:
 
 @contextlib.contextmanager
 def smooth() -> Generator[None, None, None]:
-    """What is traced in this block differentiates MJX's rotations right at rest as well, with the same values."""
+    """Code traced in this block differentiates MJX's rotations correctly at rest, too; their values do not change."""
     with mock.patch.multiple(math, quat_integrate=_integrated, quat_sub=_subtracted):
         yield
 
@@ -81,18 +81,19 @@ def _subtracted_jvp(at: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
 
 
 def _coordinates(quaternion: Float[Array, " 4"], tangent: Float[Array, " 4"]) -> Float[Array, " 3"]:
-    """Rotation coordinates of a tangent of a quaternion."""
+    """The rotation coordinates of a quaternion's tangent."""
     return 2 * math.quat_mul(math.quat_inv(quaternion), tangent)[1:] / jnp.sum(quaternion**2)
 
 
 def _hat(vector: Float[Array, " 3"]) -> Float[Array, "3 3"]:
+    """The matrix of the cross product with `vector`."""
     x, y, z = vector
     zero = jnp.zeros_like(x)
     return jnp.stack([jnp.stack(row) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero))])
 
 
 def _coefficients(square: Float[Array, ""]) -> tuple[Float[Array, ""], ...]:
-    """Of the squared angle t²: sin t / t, (1 - cos t) / t², (t - sin t) / t³, 1 / t² - (1 + cos t) / (2 t sin t)."""
+    """sin t / t, (1 - cos t) / t², (t - sin t) / t³ and 1 / t² - (1 + cos t) / (2 t sin t), given t² (`square`)."""
     small = square < _SMALL
     away = jnp.where(small, 1.0, square)
     angle = jnp.sqrt(away)

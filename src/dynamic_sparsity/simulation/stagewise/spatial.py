@@ -1,8 +1,8 @@
 """Spatial vectors (Featherstone 2008, "Rigid Body Dynamics Algorithms", chapter 2), component axis first.
 
-A motion is (angular, linear velocity), a force is (torque, force), both about one fixed point of the world, [6, ...]. An
-inertia has MuJoCo's ten components, [10, ...]: Ixx Iyy Izz Ixy Ixz Iyz, mass times the centre of mass, mass.
-All functions broadcast over what follows the component axis, which keeps the long axes innermost.
+A motion is (angular, linear velocity), a force is (torque, force), both about one fixed point of the world, [6, ...].
+An inertia has MuJoCo's ten components, [10, ...]: Ixx Iyy Izz Ixy Ixz Iyz, mass times the centre of mass, mass. All
+functions broadcast over the axes after the component axis, which keeps the long axes innermost.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def force_cross(v: Motion, f: Force) -> Force:
 
 
 def times(inertia: Inertia, m: Motion) -> Force:
-    """I m: momentum of a motion, or force of an acceleration."""
+    """I m: the momentum of a motion, or the force of an acceleration."""
     xx, yy, zz, xy, xz, yz = inertia[:6]
     moment, mass = inertia[6:9], inertia[9]
     x, y, z = m[:3]
@@ -42,7 +42,7 @@ def times(inertia: Inertia, m: Motion) -> Force:
 
 
 def moved_inertia(inertia: Inertia, shift: Vector) -> Inertia:
-    """The same inertia about a point from which the old one is at `shift`."""
+    """The same inertia about a new point, from which the old point is at `shift`."""
     moment, mass = inertia[6:9], inertia[9]
     trace = 2 * jnp.sum(moment * shift, 0) + mass * jnp.sum(shift * shift, 0)
     outer = lambda i, j: moment[i] * shift[j] + shift[i] * moment[j] + mass * shift[i] * shift[j]  # noqa: E731
@@ -52,7 +52,7 @@ def moved_inertia(inertia: Inertia, shift: Vector) -> Inertia:
 
 
 def moved_motion(m: Motion, shift: Vector) -> Motion:
-    """The same motion about a point from which the old one is at `shift`."""
+    """The same motion about a new point, from which the old point is at `shift`."""
     return jnp.concatenate([m[:3], m[3:] + cross(shift, m[:3])])
 
 

@@ -1,4 +1,4 @@
-"""One physics step with its derivative, chained over the substeps of a control step."""
+"""One physics step and its derivative, to be chained over the substeps of a control step."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ from dynamic_sparsity.simulation.tasks import Task
 
 
 class Tangents(NamedTuple):
-    """Derivatives of the state by the input of the control step."""
+    """Derivatives of the state with respect to the input of the control step."""
 
     position: Float[Array, "nv in_dim"]
     velocity: Float[Array, "nv in_dim"]
     act: Float[Array, "na in_dim"]
     ctrl: Float[Array, "nu in_dim"]
-    """Constant: the control is held."""
+    """Does not change: the control is held constant."""
     warmstart: Float[Array, "nv in_dim"]
-    """Of `qacc_warmstart`: nothing at the start, where it is held fixed."""
+    """Derivative of `qacc_warmstart`; zero at the start of the control step, where it is held fixed."""
 
 
 def first_tangents(model: mujoco.MjModel, dtype: np.dtype) -> Tangents:
-    """At the start of the control step, where the input is (position, velocity, act, ctrl)."""
+    """The tangents at the start of the control step, where the input is (position, velocity, act, ctrl)."""
     widths = (model.nv, model.nv, model.na, model.nu)
     parts = jnp.split(jnp.eye(sum(widths), dtype=dtype), np.cumsum(widths)[:-1])
     return Tangents(*parts, warmstart=jnp.zeros_like(parts[1]))
 
 
 class StagewiseStep:
-    """A physics step that carries tangents by matrix products; for the models without an `obstacle`."""
+    """A physics step that advances tangents by matrix products, for models without an `obstacle`."""
 
     def __init__(self, task: Task, *, iterations: bool = False) -> None:
-        """`iterations`: where the solver has not converged, differentiate its iterations instead of a solution."""
+        """`iterations`: where the solver has not converged, differentiate its iterations instead of its solution."""
         self._coordinates, self._iterations = task.coordinates, iterations
         self._tree, self._curved = Tree.of(task.model), is_curved(task.model)
 
@@ -73,10 +73,10 @@ class StagewiseStep:
     def _accelerated(
         self, model: mjx.Model, data: mjx.Data, body: Bodies, curved: Geometry | None, tangents: Tangents
     ) -> tuple[Float[Array, "nv in_dim"], Float[Array, "nv in_dim"]]:
-        """Tangents of the solver's acceleration, and of the gradient F that it leaves: none at a solution.
+        """Tangents of the solver's acceleration and of the gradient F that the solver leaves (zero at a solution).
 
-        With F(a, θ) = M a - Q(θ) - Jᵀ f the implicit function theorem gives da = -H⁻¹ (dF/dθ) dθ at the
-        solver's solution a, H = M + Jᵀ K J (see `substep.solved`).
+        With F(a, θ) = M a - Q(θ) - Jᵀ f, the implicit function theorem gives da = -H⁻¹ (dF/dθ) dθ at the solver's
+        solution a, where H = M + Jᵀ K J (see `substep.solved`).
         """
         inertia = inverse_dynamics(model, data, self._tree, body, data.qacc)
         force = forces(model, data, self._coordinates, curved)
@@ -87,7 +87,7 @@ class StagewiseStep:
         if not data._impl.efc_J.size:
             return -_solve(mass, balance), jnp.zeros_like(balance)
         rows = Rows(model, data, self._tree, body, curved)
-        newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # the Hessian, whatever solver was used
+        newton = model.tree_replace({"opt.solver": SolverType.NEWTON})  # only Newton's context has the Hessian
         constrained = constraint_force(model, data, rows, solver.Context.create(newton, data, grad=False))
         residual = (
             (position - constrained.by_position) @ tangents.position
@@ -117,7 +117,7 @@ class StagewiseStep:
     ) -> Float[Array, "nv in_dim"]:
         """Tangents of the acceleration a' that the integrator uses: (M - h G) a' = Q + Jᵀ f, with implicit damping G.
 
-        With d(Q + Jᵀ f) = dM a + M da - dF, da' = (M - h G)⁻¹ (dM (a - a') + h dG a' + M da - dF).
+        From d(Q + Jᵀ f) = dM a + M da - dF follows da' = (M - h G)⁻¹ (dM (a - a') + h dG a' + M da - dF).
         """
         step = model.opt.timestep
         implicit = model.opt.integrator == IntegratorType.IMPLICITFAST
@@ -135,23 +135,23 @@ class StagewiseStep:
     def _advanced(
         self, model: mjx.Model, data: mjx.Data, acceleration: Float[Array, "nv in_dim"], tangents: Tangents
     ) -> Tangents:
-        """Tangents of the next state: v' = v + h a', q' = q moved by h v', act' by its own dynamics."""
+        """Tangents of the next state: v' = v + h a', q' = q moved by h v', and act' by the actuators' own dynamics."""
         step = model.opt.timestep
         velocity = tangents.velocity + step * acceleration
         position = tangents.position + step * velocity
         if self._coordinates.quaternions:
             speed = INTEGRATORS[model.opt.integrator](model, data).qvel
             for _, dof in self._coordinates.quaternions:
-                own = slice(dof, dof + 3)
-                turn = step * speed[own]
-                turned = turned_by(turn) @ tangents.position[own] + step * right_jacobian(turn) @ velocity[own]
-                position = position.at[own].set(turned)
+                dofs = slice(dof, dof + 3)
+                turn = step * speed[dofs]
+                turned = turned_by(turn) @ tangents.position[dofs] + step * right_jacobian(turn) @ velocity[dofs]
+                position = position.at[dofs].set(turned)
         act = _activation_tangents(model, data, tangents)
         return tangents._replace(position=position, velocity=velocity, act=act)
 
 
 def obstacle(model: mujoco.MjModel) -> str | None:
-    """What of a model these stages do not know, if anything: it is then differentiated as a whole."""
+    """A part of the model that these stages do not support, or None; such a model is differentiated as a whole."""
     obstacles = {
         "integrator RK4": model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4,
         "wind": model.opt.wind.any(),
@@ -164,11 +164,12 @@ def obstacle(model: mujoco.MjModel) -> str | None:
 
 
 def _solve(matrix: Float[Array, "nv nv"], right: Float[Array, "nv ..."]) -> Float[Array, "nv ..."]:
-    """matrix⁻¹ right, for a symmetric positive definite matrix."""
+    """`matrix`⁻¹ `right`, for a symmetric positive definite matrix."""
     return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor((matrix + matrix.T) / 2), right)
 
 
 def _activation_tangents(model: mjx.Model, data: mjx.Data, tangents: Tangents) -> Float[Array, "na in_dim"]:
+    """Tangents of the activations after the step."""
     if not model.na:
         return tangents.act
 

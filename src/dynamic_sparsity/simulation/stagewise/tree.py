@@ -1,4 +1,4 @@
-"""Who moves whom in a kinematic tree: constants of a model."""
+"""Which degrees of freedom move which bodies and axes in a kinematic tree; constants of a model."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Tree:
     body_moved: np.ndarray
     """[body, dof]: the dof moves the body."""
     axis_moved: np.ndarray
-    """[dof, dof]: the second dof moves the axis of the first, or is of its group."""
+    """[dof, dof]: the second dof moves the axis of the first or belongs to its group."""
     before: np.ndarray
-    """[dof, dof]: the second dof moves the axis of the first and is of an earlier group."""
+    """[dof, dof]: the second dof moves the axis of the first and belongs to an earlier group."""
     subtree: np.ndarray
-    """[body, body]: the second body is the first one or hangs from it."""
+    """[body, body]: the second body is the first one or a descendant of it."""
     body_of: np.ndarray
-    """[dof]: its body."""
+    """[dof]: the dof's body."""
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> Tree:
@@ -47,12 +47,12 @@ class Tree:
 
     @cached_property
     def below(self) -> np.ndarray:
-        """[body, dof]: `subtree` of each dof's body."""
+        """[body, dof]: the body is that of the dof or a descendant of it."""
         return self.subtree[self.body_of].T
 
 
 def _groups(model: mujoco.MjModel) -> np.ndarray:
-    """Number of the group of every dof: they grow along every path from the root."""
+    """The number of each dof's group; numbers grow along every path from the root."""
     groups = np.zeros(model.nv, int)
     number = 0
     for joint in range(model.njnt):
