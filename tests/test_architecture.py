@@ -185,7 +185,7 @@ def test_the_digest_follows_indirect_edits_of_what_can_change_a_result(edited, m
         ),
         ("True where an entry's magnitude", "TRUE where an entry's magnitude", False),
         ("deep=False), threshold)", "deep=True), threshold)", True),
-        ("Which entries of a Jacobian", "What entries of a Jacobian", True),  # a module's docstring may be printed
+        ("Zero entries of a Jacobian", "Null entries of a Jacobian", True),  # a module's docstring may be printed
     ],
 )
 def test_the_digest_is_of_code_not_of_text(edited, old, new, changes):

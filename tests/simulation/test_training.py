@@ -49,7 +49,7 @@ def test_recipes_stand_on_playgrounds_settings(task):
     assert small.keys() >= full.keys() and small["num_envs"] == 64
     small = recipes.ppo_settings(task, TrainingSettings())
     assert small["num_timesteps"] <= recipes.total_steps(small) < 1.12 * small["num_timesteps"] < full["num_timesteps"]
-    with pytest.raises(UserError, match="is no multiple of num_envs = 77"):
+    with pytest.raises(UserError, match="is not a multiple of num_envs = 77"):
         recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 77}))
 
 
