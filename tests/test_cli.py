@@ -65,7 +65,7 @@ def test_verify_reads_experts(capsys, tmp_path):
     with pytest.raises(SystemExit, match="1 of 2 are damaged"):
         cli.main(["verify", str(good), str(bad)])
     printed = capsys.readouterr().out
-    assert f"{good}: sound" in printed and f"{bad}: damaged" in printed and "not a whole safetensors file" in printed
+    assert f"{good}: sound" in printed and f"{bad}: damaged" in printed and "not a complete safetensors file" in printed
 
 
 def test_verify_looks_into_folders_and_through_links(capsys, tmp_path):

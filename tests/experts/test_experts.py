@@ -100,15 +100,15 @@ def foreign(path):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (Path.unlink, "no such expert"),
-        (truncate, "not a whole safetensors file"),
-        (empty, "not a whole safetensors file"),
-        (text, "not a whole safetensors file"),
+        (Path.unlink, "there is no such expert"),
+        (truncate, "not a complete safetensors file"),
+        (empty, "not a complete safetensors file"),
+        (text, "not a complete safetensors file"),
         (flip, "altered"),
         (relabel, "altered"),
-        (foreign, "not of an expert"),
+        (foreign, "not an expert"),
         (lambda path: write_expert(path, made(task="FishSwim")), "an expert for FishSwim, not for CartpoleBalance"),
-        (lambda path: write_expert(path, made(network="transformer")), "'transformer', known are swish-mlp"),
+        (lambda path: write_expert(path, made(network="transformer")), "'transformer'; known networks are swish-mlp"),
         (lambda path: write_expert(path, made(action_size=3)), "do not fit"),
         (rewrite(lambda expert: expert.provenance.pop("observation_clip")), "does not say observation_clip"),
         (lambda path: write_expert(path, made(observation_clip="5")), "observation_clip '5'"),
@@ -123,7 +123,7 @@ def foreign(path):
         (rewrite(lambda expert: expert.tensors["observation_std"].fill(0)), "positive"),
         (rewrite(lambda expert: expert.tensors.update({"observation_std": np.ones(3)})), "of one length"),
         (rewrite(lambda expert: expert.tensors.update({"observation_mean": np.ones((5, 1))})), "vectors"),
-        (bfloat16, "not of an expert"),
+        (bfloat16, "not an expert"),
     ],
 )
 def test_a_file_that_is_wrong_is_named_with_a_remedy(path, damage, said):

@@ -35,7 +35,7 @@ def test_what_is_wrong_is_named_with_a_remedy(directory):
     with pytest.raises(UserError, match=r"no expert is shipped for CheetahRun .*(FishSwim|HopperHop), .*expert: train"):
         of_tasks(directory, ["FishSwim", "CheetahRun"])
     (directory / "FishSwim-2.safetensors").write_text("other")
-    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is not the file whose checksum SHA256SUMS has"):
+    with pytest.raises(UserError, match=r"FishSwim-2\.safetensors does not match its checksum in SHA256SUMS"):
         of_tasks(directory, ["FishSwim"])
     of_tasks(directory, ["HopperHop"])
     write_expert(directory / "FishSwim-2.safetensors", made(task="HopperHop"))

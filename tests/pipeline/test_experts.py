@@ -45,7 +45,7 @@ def test_an_altered_expert_is_named_before_any_job(project):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    assert f"{EXPERT} is not the file whose checksum" in project.snakemake("--dry-run", ok=False)
+    assert f"{EXPERT} does not match its checksum" in project.snakemake("--dry-run", ok=False)
 
 
 def test_another_expert_is_new_input(project):

@@ -1,1 +1,1 @@
-"""Trained policies as files: what they hold, and those that are shipped."""
+"""Experts, the trained policies: their file format, and the files that this repository ships."""

@@ -1,4 +1,4 @@
-"""The experts that this repository ships: a list with checksums, and every file checked before a study starts."""
+"""The experts that this repository ships: a list with checksums; every file is checked before a study starts."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ OBSERVATIONS = {
     "SwimmerSwimmer6": 25,
     "WalkerRun": 24,
 }
-"""Lengths of tasks' observations, known without importing a simulator (a test holds them against Playground)."""
+"""Lengths of tasks' observations, so that no simulator has to be imported; a test compares them with Playground."""
 _LINE = re.compile(r"[0-9a-f]{64}\s+[A-Za-z0-9_]+-[0-9]+\.safetensors\s*")
 _REMEDY = "restore it (git checkout), or train (`policies: {expert: train}`)"
 
 
 class ShippedExpert(NamedTuple):
-    """A policy file and the SHA-256 of its content, which identifies it wherever it lies."""
+    """An expert's file and the SHA-256 of its content, which identifies it independently of its place."""
 
     path: Path
     checksum: str
 
 
 def tasks_with_files(directory: Path) -> list[str]:
-    """The tasks that have files; raises UserError where there is no list of them."""
+    """The tasks that have shipped experts; raises UserError if the list of files is missing or cannot be read."""
     return sorted({path.stem.partition("-")[0] for path in _checksums(directory)})
 
 
 def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[ShippedExpert]]:
-    """The files for `tasks`, each task's in the order of their seeds; `{task}-{seed}.safetensors`.
+    """The files `{task}-{seed}.safetensors` of each of `tasks`, in the order of their training seeds.
 
-    Raises UserError where one is not shipped, missing, not what the list says, or no finished expert for its task; and
-    when there is no list, or a line that is not one of `sha256sum`'s.
+    Raises UserError if a task has no shipped expert, if a file is missing, differs from its checksum in the list, or is
+    not a finished expert for its task, and if the list is missing or has a line that `sha256sum` would not write.
     """
     sums = _checksums(directory)
     files: dict[str, list[ShippedExpert]] = {}
@@ -61,24 +61,27 @@ def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[ShippedExpert]
 
 
 def _check(path: Path, task: str, checksum: str) -> None:
+    """Raises UserError unless `path` is the listed file and a finished expert for `task`."""
     if not path.is_file():
         raise UserError(f"policies.expert: {path} is missing: {_REMEDY}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
-        raise UserError(f"policies.expert: {path} is not the file whose checksum {LIST} has: {_REMEDY}")
+        raise UserError(f"policies.expert: {path} does not match its checksum in {LIST}: {_REMEDY}")
     expert = read_expert(path, task, _REMEDY)
     check_finished(path, expert, _REMEDY)
-    if task in OBSERVATIONS:  # another task: by the job, before it simulates
+    if task in OBSERVATIONS:  # for other tasks, the job checks the sizes before it simulates
         check_sizes(path, expert, OBSERVATIONS[task], DM_CONTROL_SUITE[task].nu, _REMEDY)
 
 
 def _checksums(directory: Path) -> dict[Path, str]:
+    """The listed files with their checksums."""
     try:
         lines = [line for line in (directory / LIST).read_text().split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(f"policies.expert: cannot read {directory / LIST} ({error}): {_REMEDY}") from None
-    if wrong := [line for line in lines if not _LINE.fullmatch(line)]:  # a name that is a path might lead anywhere
+    # A name that is a path is refused: it might lead out of the directory.
+    if malformed := [line for line in lines if not _LINE.fullmatch(line)]:
         raise UserError(
-            f"policies.expert: cannot read {directory / LIST}: it has the line {quoted(wrong[0])}, expected a SHA-256 and a"
-            f" name TASK-SEED.safetensors, as sha256sum writes them: {_REMEDY}"
+            f"policies.expert: cannot read {directory / LIST}: it has the line {quoted(malformed[0])}; expected a SHA-256"
+            f" and a name TASK-SEED.safetensors, as sha256sum writes them: {_REMEDY}"
         )
     return {directory / name: checksum for checksum, name in map(str.split, lines)}
