@@ -1,1 +1,1 @@
-"""The process: cores, jax and its caches, rendering, progress, digests of code. Imported before jax."""
+"""What a process sets up before it imports jax: cores, jax and its caches, rendering, progress, digests of code."""

@@ -1,4 +1,4 @@
-"""Where traced and compiled programs are kept."""
+"""The cache of traced and compiled programs: where it is, and how damaged entries are replaced."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from typing import Any
 _CACHE_VARIABLE = "DYNAMIC_SPARSITY_CACHE"
 
 _BEING_WRITTEN = 60
-"""Seconds since its last change after which an entry of the compile cache is not being written any more."""
+"""Seconds since its last change after which no job is still writing an entry of the compile cache."""
 
 _DAMAGED_ENTRY = re.compile("Error reading persistent compilation cache entry for '([^'/*]+)'")
 
 
 def mend_compile_cache() -> None:
-    """Delete damaged entries of XLA's cache when jax meets one, so that they are written anew.
+    """Deletes damaged entries of XLA's compile cache when jax warns of one, so that they are written anew.
 
-    jax writes an entry in place and never over another one: what a killed job left half-written would be compiled again by
-    every later one. jax says only the name of the program (`jit_call` is that of every task's), so all entries of that
-    name are looked at, and those go that do not decompress and are a minute old: a younger one may be in the middle of
-    being written by another job. The text is that of `jax._src.compiler._cache_read`; where a version words it
-    differently, nothing is mended and nothing breaks.
+    jax writes entries in place and never overwrites one. Without this, every later job would compile again what a
+    killed job left half-written. The warning has only the program's name, which many tasks share (`jit_call`), so all
+    entries of that name are examined. Those that do not decompress are deleted, unless they are younger than a minute:
+    another job may be writing them. The warning is matched by the text in `jax._src.compiler._cache_read`; if another
+    version of jax words it differently, no entry is deleted and nothing breaks.
     """
     show = warnings.showwarning
 
-    def mend(message: Warning | str, *where: Any, **options: Any) -> None:
+    def mend(message: Warning | str, *positional: Any, **options: Any) -> None:
         damaged = _DAMAGED_ENTRY.match(str(message))
         if damaged is None:
-            show(message, *where, **options)
+            show(message, *positional, **options)
             return
         print(f"a compiled program on disk is damaged: compiling {damaged[1]} again", flush=True)
         for entry in compiled_directory().glob(f"{damaged[1]}-*"):
-            with contextlib.suppress(OSError):  # another job mends or trims as well, or the cache is read only
+            with contextlib.suppress(OSError):  # another job deleted it first, or the cache is read-only
                 if time.time() - entry.stat().st_mtime > _BEING_WRITTEN and not _decompresses(entry.read_bytes()):
                     entry.unlink()
 
@@ -48,7 +48,7 @@ def mend_compile_cache() -> None:
 
 
 def _decompresses(content: bytes) -> bool:
-    """Whether an entry is whole: jax compresses with zlib or, where it finds a package for that, with Zstandard."""
+    """Whether an entry is complete; jax compresses with zlib or, if a package for that is installed, with Zstandard."""
     from numcodecs import Zstd
 
     for decode in (zlib.decompress, Zstd().decode):
@@ -59,27 +59,29 @@ def _decompresses(content: bytes) -> bool:
 
 
 def cache_directory() -> Path:
-    """Where traced and compiled programs are kept: $DYNAMIC_SPARSITY_CACHE, else a place of the user's.
+    """The directory of traced and compiled programs: $DYNAMIC_SPARSITY_CACHE, or else the user's cache.
 
-    That is `dynamic-sparsity` in $XDG_CACHE_HOME, or in ~/.cache: one for all studies and checkouts of a user on a machine.
-    Where neither can be written, as for a user without a home, .cache in the working directory.
+    The user's cache is `dynamic-sparsity` in $XDG_CACHE_HOME or in ~/.cache; all studies and checkouts of a user on a
+    machine share it. If it cannot be written, as for a user without a home, the directory is .cache in the working
+    directory.
     """
-    if chosen := os.environ.get(_CACHE_VARIABLE):
-        return Path(chosen).absolute()
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    caches = home if Path(home).is_absolute() else os.path.expanduser("~/.cache")  # noqa: PTH111 (Path's raises without a home)
-    place = Path(caches) / "dynamic-sparsity"
-    there = next((path for path in (place, *place.parents) if path.exists()), place)
-    return place if place.is_absolute() and os.access(there, os.W_OK) else Path(".cache").absolute()
+    if variable := os.environ.get(_CACHE_VARIABLE):
+        return Path(variable).absolute()
+    xdg_cache = os.environ.get("XDG_CACHE_HOME", "")
+    home_cache = os.path.expanduser("~/.cache")  # noqa: PTH111 (Path raises without a home)
+    caches = xdg_cache if Path(xdg_cache).is_absolute() else home_cache
+    directory = Path(caches) / "dynamic-sparsity"
+    existing = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+    return directory if directory.is_absolute() and os.access(existing, os.W_OK) else Path(".cache").absolute()
 
 
 def compiled_directory() -> Path:
-    """Where XLA keeps what it has compiled, apart for each kind of machine."""
+    """The directory of XLA's compiled programs; each kind of machine has its own."""
     return cache_directory() / "compiled" / _machine()
 
 
 def _machine() -> str:
-    """Short name of this kind of machine: compiled programs are not shared between kinds."""
+    """A short name of this kind of machine, by its processor; kinds do not share compiled programs."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Cores and devices: which of them this process claims."""
+"""Claims cores and devices for this process."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _LOCKS: list[IO[str]] = []
 
 
 def names_gpu() -> bool:
-    """Whether JAX_PLATFORMS asks for an NVIDIA GPU."""
+    """Whether the first platform in JAX_PLATFORMS is an NVIDIA GPU."""
     return os.environ.get("JAX_PLATFORMS", "cpu").startswith(("cuda", "gpu"))
 
 
 def claim_cores(threads: int) -> set[int]:
-    """Pin this process to `threads` cores that no other process of this study has claimed; returns them.
+    """Pins this process to `threads` cores that no other process of this user has claimed; returns the cores.
 
-    Only cores within the process's affinity are taken, so a scheduler's binding holds. Where too few are
-    free, claimed ones are shared. A claim is an advisory lock: it ends with the process, however it ends.
+    Only cores within the process's affinity are taken, so that a scheduler's binding is respected. If too few are free,
+    the process shares claimed ones. A claim is an advisory lock, which ends with the process, however that ends.
     """
     if not hasattr(os, "sched_setaffinity"):  # not Linux: nothing to pin
         return set()
@@ -41,16 +41,17 @@ def claim_cores(threads: int) -> set[int]:
 
 
 def claim_device() -> str | None:
-    """Show this process one NVIDIA device that no other process of this study uses, waiting for one; returns its name.
+    """Claims one NVIDIA device that no other process of this study uses and returns its name; waits until one is free.
 
-    Two jax processes on one device do not both find its memory. The devices are those of CUDA_VISIBLE_DEVICES (as for CUDA,
-    up to a -1), else the machine's; None where there are none. A scheduler may give the same name to different devices of
-    its jobs.
+    The process then sees this device only: two jax processes on one device would compete for its memory. Candidates are
+    the devices in CUDA_VISIBLE_DEVICES (up to a -1, as CUDA reads it) or else the machine's. Returns None if there is
+    no device. Claims of different Slurm jobs are independent, because a scheduler may give different devices the same
+    name.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
-    named = [name.strip() for name in (visible or "").split(",")]
-    devices = found if visible is None else [name for name in itertools.takewhile("-1".__ne__, named) if name]
+    installed = [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    listed = [name.strip() for name in (visible or "").split(",")]
+    devices = installed if visible is None else [name for name in itertools.takewhile("-1".__ne__, listed) if name]
     scope = os.environ.get("SLURM_JOB_ID", "")
     for attempt in itertools.count() if devices else ():
         for device in devices:
@@ -64,6 +65,7 @@ def claim_device() -> str | None:
 
 
 def _lock(name: str) -> bool:
+    """Whether this process now holds the lock `name` of this user; it keeps the lock until it ends."""
     directory = Path(tempfile.gettempdir()) / f"dynamic-sparsity-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     handle = (directory / f"{name}.lock").open("w")

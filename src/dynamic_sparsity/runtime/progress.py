@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal, sparse lines in a log file."""
+"""Progress of long loops: a bar in a terminal, occasional lines in a log file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOG_SECONDS = 20.0
 
 
 class _Lines:
-    """Turns a bar that rewrites itself into lines."""
+    """A stream for tqdm that prints each state of the bar on a line of its own."""
 
     def write(self, text: str) -> None:
         if line := text.strip("\r\n "):
@@ -24,7 +24,7 @@ class _Lines:
 
 
 def progress(items: Iterable[_Item], *, total: int, what: str) -> Iterator[_Item]:
-    """Iterate over `items`, showing how many are done, the rate and the time left on standard error."""
+    """Yields `items` and shows on standard error how many of `total` are done, the rate and the remaining time."""
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=what, unit="episode")
     else:

@@ -1,4 +1,4 @@
-"""Headless rendering: which of MuJoCo's OpenGL back ends works here, found before mujoco is imported."""
+"""Headless rendering: chooses an OpenGL back end that works on this machine, before mujoco is imported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _PROBE = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco
 
 
 def choose_back_end() -> str | None:
-    """Set MUJOCO_GL to the first back end that renders here (the user's own, EGL, OSMesa); None where none does.
+    """Sets MUJOCO_GL to the first back end that can render (the user's own, EGL, OSMesa) and returns it, or None.
 
-    Each is tried in a process of its own: mujoco chooses at import, and a broken driver may crash.
+    Each back end is tried in a process of its own, because mujoco chooses at import and a broken driver may crash.
+    Raises RuntimeError if mujoco has been imported already.
     """
     if "mujoco" in sys.modules:
         raise RuntimeError("choose_back_end must be called before mujoco is imported")
-    own = os.environ.get(_VARIABLE)
-    for name in dict.fromkeys([own, *_BACK_ENDS] if own else _BACK_ENDS):
+    users_choice = os.environ.get(_VARIABLE)
+    for name in dict.fromkeys([users_choice, *_BACK_ENDS] if users_choice else _BACK_ENDS):
         if _renders(name):
             os.environ[_VARIABLE] = name
             return name
@@ -27,9 +28,10 @@ def choose_back_end() -> str | None:
 
 
 def _renders(name: str) -> bool:
+    """Whether the back end `name` renders an empty scene within a minute."""
     environment = {**os.environ, _VARIABLE: name}
     try:
-        done = subprocess.run([sys.executable, "-c", _PROBE], env=environment, capture_output=True, timeout=60)
+        process = subprocess.run([sys.executable, "-c", _PROBE], env=environment, capture_output=True, timeout=60)
     except subprocess.TimeoutExpired:
         return False
-    return done.returncode == 0
+    return process.returncode == 0

@@ -1,4 +1,7 @@
-"""Which package files a module imports, directly or not, and what of them can change a result: nothing is executed."""
+"""Finds the files of this package that a module imports, directly or not, and digests those that can change a result.
+
+It parses the files and executes nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,36 +34,36 @@ NO_RESULT = frozenset(
         ".tasks.names",
     )
 )
-"""Modules that validate, lock, write messages or do nothing: whatever their code, a stage that ends gives the same result.
-Nor can modules that only these import change a result.
-The schema version of a store says what its arrays mean."""
+"""Modules that only validate, lock, print or do nothing: whatever their code, a stage that finishes gives the same
+result. Modules that only these import cannot change a result either. A store's schema version says what its arrays
+mean."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = __name__.partition(".")[0]
 
 
 def closure(*modules: str, root: Path = _ROOT, without: Collection[str] = ()) -> list[Path]:
-    """Files of this package that running `modules` reads, themselves and their packages included, sorted.
+    """The files of this package that running `modules` reads, including their own and their packages', sorted.
 
-    Every import statement counts, wherever it stands (in a function, under a condition). Modules in `without` are left
-    out, and so is what only they import.
-    `root` is the directory that holds the package; raises ModuleNotFoundError for an unknown module.
+    Every import statement counts, also inside a function or a condition. Modules in `without` are left out, and so are
+    modules that only these import. `root` is the directory that holds the package. Raises ModuleNotFoundError for an
+    unknown module.
     """
-    found: set[Path] = set()
+    paths: set[Path] = set()
     waiting = [module for module in modules if module not in without]
     while waiting:
         path = _file_of(waiting.pop(), root)
-        if path in found:
+        if path in paths:
             continue
-        found.add(path)
+        paths.add(path)
         waiting.extend(module for module in _parsed(path, root).imported if module not in without)
-    return sorted(found)
+    return sorted(paths)
 
 
 def digest(*modules: str, root: Path = _ROOT) -> str:
-    """SHA-256 of the code that decides what `modules` compute: of the syntax trees of their closure without `NO_RESULT`.
+    """SHA-256 of the code that decides what `modules` compute: the syntax trees of their closure without `NO_RESULT`.
 
-    Comments, formatting and docstrings of functions and classes are no part of it. A module's own docstring is: pages of
-    tables print it.
+    Comments, formatting and docstrings of functions and classes do not count. A module's own docstring does, because
+    pages of tables print it.
     """
     total = hashlib.sha256()
     for path in closure(*modules, root=root, without=NO_RESULT):
@@ -78,7 +81,7 @@ def _file_of(module: str, root: Path) -> Path:
 
 class _Parsed(NamedTuple):
     imported: tuple[str, ...]
-    """Modules of this package."""
+    """Names of the imported modules of this package."""
     code: bytes
     """The module without comments, formatting and docstrings of functions and classes."""
 
@@ -103,8 +106,8 @@ def _parse(path: Path, _mtime: int, root: Path) -> _Parsed:
             names |= {prefix for alias in node.names for prefix in _prefixes(f"{target}.{alias.name}")}
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Pass()
-    own = ".".join(package) if is_package else ".".join(relative)
-    imported = tuple(sorted(name for name in names if name != own and _is_ours(name, root)))
+    own_name = ".".join(package) if is_package else ".".join(relative)
+    imported = tuple(sorted(name for name in names if name != own_name and _in_package(name, root)))
     return _Parsed(imported, ast.unparse(tree).encode())
 
 
@@ -113,7 +116,8 @@ def _prefixes(name: str) -> set[str]:
     return {".".join(parts[: i + 1]) for i in range(len(parts))}
 
 
-def _is_ours(name: str, root: Path) -> bool:
+def _in_package(name: str, root: Path) -> bool:
+    """Whether `name` is a module of this package."""
     if name.partition(".")[0] != _PACKAGE:
         return False
     try:

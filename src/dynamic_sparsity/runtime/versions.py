@@ -1,4 +1,4 @@
-"""Packages of others whose versions matter."""
+"""Third-party packages whose versions can change results."""
 
 SIMULATOR = ("jax", "jaxlib", "mujoco", "mujoco-mjx", "playground")
-"""Those that may change what a step computes (docs/decisions/0010-inputs-agree.md)."""
+"""Packages that can change what a physics step computes (docs/decisions/0010-inputs-agree.md)."""
