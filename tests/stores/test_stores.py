@@ -109,7 +109,7 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
 
 def test_two_writers_of_one_store_never_mix(tmp_path):
     path = tmp_path / "s.zarr"
-    with pytest.raises(UserError, match=r"s.zarr is not kept: .* another has asked since"):
+    with pytest.raises(UserError, match=r"s.zarr is not kept: .* for the same output since"):
         with EpisodeWriter(path, 2, about(a="old")) as orphan:
             orphan.write(an_episode(0))
             with pytest.raises(UserError, match="another process is writing"):

@@ -1,1 +1,1 @@
-"""Files that appear whole or not at all, and locks on directories."""
+"""Atomic writes, and locks on directories."""

@@ -1,4 +1,4 @@
-"""Advisory locks on directories: two processes never write into one."""
+"""Advisory locks on directories, so that two processes never write into the same one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from dynamic_sparsity.errors import UserError
 
 _REFUSED = ".refused"
-"""A file that says so to whoever holds the lock."""
+"""A file that tells the holder of the lock that another process was refused."""
 
 
 def lock(directory: Path, what: str) -> int:
-    """Lock `directory`, where `what` is written, until the returned descriptor is closed or the process ends.
+    """Locks `directory`, in which `what` is written, until the returned descriptor is closed or the process ends.
 
-    Raises UserError where another process holds it, or the file system has no locks.
+    Raises UserError if another process holds the lock or the file system has no locks. `what` names the output in
+    messages.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -24,26 +25,28 @@ def lock(directory: Path, what: str) -> int:
     except OSError as error:
         os.close(handle)
         if isinstance(error, BlockingIOError):
-            with contextlib.suppress(OSError):  # its holder may be done just now
+            with contextlib.suppress(OSError):  # the holder may have finished and removed the directory
                 (directory / _REFUSED).touch()
             raise UserError(
                 f"another process is writing {what}: wait until it ends, or end it (a job may outlive the"
                 " snakemake that started it), then run again"
             ) from None
         raise UserError(
-            f"{directory} cannot be locked ({error.strerror}): keep results on a file system that has flock, or mount it so"
+            f"{directory} cannot be locked ({error.strerror}): keep results on a file system that supports flock, or mount"
+            " it with locks"
         ) from None
     (directory / _REFUSED).unlink(missing_ok=True)
     return handle
 
 
 def check_not_refused(directory: Path, what: str) -> None:
-    """Raise UserError where another process was refused `directory` since this one has locked it.
+    """Raises UserError if another process was refused `directory` since this process locked it.
 
-    That process was to make the same thing, perhaps with other settings, and its snakemake knows nothing of this one: it
-    would take what this one makes for its own.
+    That process was to make the same output, perhaps with other settings. Its snakemake does not know of this process
+    and would take this process's output for its own.
     """
     if (directory / _REFUSED).exists():
         raise UserError(
-            f"{what} is not kept: the snakemake that asked for it is gone, and another has asked since: run snakemake again"
+            f"{what} is not kept: the snakemake that started this job is gone, and another has started one for the same"
+            " output since; run snakemake again"
         )
