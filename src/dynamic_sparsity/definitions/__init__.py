@@ -1,1 +1,1 @@
-"""What all analyses mean by the same words: a zero, a block of a Jacobian, a model that has learnt."""
+"""Definitions that all analyses share: a zero entry, a block of a Jacobian, a world model that has learnt."""

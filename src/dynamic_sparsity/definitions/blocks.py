@@ -1,4 +1,4 @@
-"""The blocks of a Jacobian that the paper tells apart."""
+"""The blocks of a Jacobian that the paper distinguishes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ BLOCKS = (STATE, ACTION, ALL)
 
 
 def in_block(columns: xr.DataArray, block: str) -> np.ndarray:
-    """Which columns (labels of `in_dim`) belong to a block."""
+    """True for the columns (labels of `in_dim`) that belong to `block`."""
     is_control = np.strings.startswith(columns.values, "ctrl:")
     return {STATE: ~is_control, ACTION: is_control, ALL: np.ones(len(is_control), bool)}[block]

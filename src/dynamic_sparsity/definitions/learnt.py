@@ -1,19 +1,20 @@
-"""Whether a world model has learnt anything, by its error beside those of controls: one definition for all that shows it."""
+"""Whether a world model has learnt anything, judged by its error relative to those of controls; used by all results."""
 
 from __future__ import annotations
 
 import xarray as xr
 
 NOVEL_BEYOND = 0.99
-"""A step is novel if it is farther from all training steps than this share of them are from those of other episodes."""
+"""A step is novel if it is farther from all training steps than this share of them is from those of other episodes."""
 FAMILIAR_SHARE = 0.05
-"""Share of novel steps up to which a test episode is like the training episodes."""
+"""A test episode counts as like the training episodes up to this share of novel steps."""
 NOT_TRAINED, LINEAR_IS_BETTER, TRAINED, UNTRAINED = "not trained", "linear is better", "trained", "untrained"
-"""Verdicts: no better than predicting that nothing changes; beaten by a linear fit; neither; never trained at all."""
+"""Verdicts on a training: no better than predicting that nothing changes; beaten by a linear fit; neither; never
+trained."""
 
 
 def verdict(recovery: xr.Dataset, model: str, training_seed: int) -> str:
-    """Of one training of a model in a task's recovery store, which says so by the medians of its test episodes."""
+    """The verdict on one training of a model in a task's recovery store, by the medians over its test episodes."""
     if recovery.attrs["ended"].get(f"{model}/{training_seed}") == UNTRAINED:
         return UNTRAINED
     run = {"model": model, "training_seed": training_seed}
@@ -23,7 +24,7 @@ def verdict(recovery: xr.Dataset, model: str, training_seed: int) -> str:
 
 
 def of_task(recovery: xr.Dataset, model: str) -> dict[int, str]:
-    """Verdicts of a model by its training seed; none for a control."""
+    """The verdicts on a model by training seed; empty for a control."""
     return {
         seed: verdict(recovery, model, seed)
         for seed in recovery.training_seed.values.tolist()
@@ -32,25 +33,25 @@ def of_task(recovery: xr.Dataset, model: str) -> dict[int, str]:
 
 
 def models(recovery: xr.Dataset) -> list[str]:
-    """The models of a recovery store, in its order, trained or not: all but the controls."""
-    found = {run.rpartition("/")[0] for run in recovery.attrs["ended"]}
-    return [model for model in map(str, recovery.model.values) if model in found]
+    """The models of a recovery store without its controls, in the store's order, whatever their verdict."""
+    learners = {run.rpartition("/")[0] for run in recovery.attrs["ended"]}
+    return [model for model in map(str, recovery.model.values) if model in learners]
 
 
 def counting(recovery: xr.Dataset) -> xr.DataArray:
-    """Which runs count, [model, training_seed]: all but those that are not trained."""
+    """True for the trainings that count, [model, training_seed]: all but those with the verdict `not trained`."""
     names = [str(model) for model in recovery.model.values]
     seeds = recovery.training_seed.values.tolist()
     verdicts = [of_task(recovery, name) for name in names]
-    found = [[said.get(seed) != NOT_TRAINED for seed in seeds] for said in verdicts]
-    return xr.DataArray(found, dims=("model", "training_seed"), coords={"model": names, "training_seed": seeds})
+    counts = [[by_seed.get(seed) != NOT_TRAINED for seed in seeds] for by_seed in verdicts]
+    return xr.DataArray(counts, dims=("model", "training_seed"), coords={"model": names, "training_seed": seeds})
 
 
 def variable(measure: str) -> str:
-    """What a measure of each run is called in recovery stores: errors of the state are medians over test episodes."""
+    """The variable of recovery stores that holds `measure` per training; for state errors, the median over episodes."""
     return f"{measure}_median_of_seed" if measure in ("one_step_error", "rollout_error") else f"{measure}_of_seed"
 
 
 def of_runs(recovery: xr.Dataset, measure: str) -> xr.DataArray:
-    """A measure of every run, NaN for those that do not count."""
+    """A measure of every training, NaN for those that do not count."""
     return recovery[variable(measure)].where(counting(recovery))

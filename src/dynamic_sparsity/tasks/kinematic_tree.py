@@ -1,4 +1,4 @@
-"""Which degree of freedom hangs on which, and where the variables of state and control sit: what a graph network knows."""
+"""The kinematic tree for graph networks: parents of degrees of freedom, and which ones inputs and outputs belong to."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KinematicTree:
-    """The tree of one model; nodes are its degrees of freedom."""
+    """The kinematic tree of one model; its nodes are the degrees of freedom."""
 
     parents: tuple[int, ...]
-    """Of each degree of freedom: the one before it on the way to the world, or -1."""
+    """The parent of each degree of freedom, which is the next one towards the world, or -1."""
     of_inputs: tuple[tuple[int, ...], ...]
-    """Of each input (position, velocity, activation, control): the degrees of freedom that it belongs to or drives."""
+    """The degrees of freedom that each input (position, velocity, activation, control) belongs to or drives."""
     of_outputs: tuple[int, ...]
-    """Of each output: the degree of freedom that it is read from."""
+    """The degree of freedom that each output is read from."""
 
     @property
     def inputs(self) -> int:
@@ -28,5 +28,5 @@ class KinematicTree:
 
     @classmethod
     def of_one_body(cls, inputs: int, outputs: int) -> KinematicTree:
-        """All variables on one degree of freedom: for networks that do not look at the tree."""
+        """A tree with all variables on one degree of freedom, for networks that do not use the tree."""
         return cls(parents=(-1,), of_inputs=((0,),) * inputs, of_outputs=(0,) * outputs)
