@@ -73,7 +73,10 @@ def test_the_proof_of_a_store_that_is_whole_holds(store):
     ("damage", "reason"),
     [
         (lambda path: change(path / "zarr.json", "attributes.replay_proof", GONE), "^the store has no proof$"),
-        (lambda path: change(path / "zarr.json", "attributes.replay_proof", "0" * 64), "made by a different version of the code"),
+        (
+            lambda path: change(path / "zarr.json", "attributes.replay_proof", "0" * 64),
+            "made by a different version of the code",
+        ),
         (lambda path: change(path / "zarr.json", f"attributes.{DIGESTS}", GONE), "no list of its files"),
         (alter_chunk, "qvel/c/0/0/0 has been altered"),
         (lambda path: (path / "qvel/c/0/0/0").unlink(), "qvel/c/0/0/0 is missing"),

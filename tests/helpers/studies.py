@@ -1,0 +1,77 @@
+"""Made-up studies: the stores of all stages for a system whose zeros are known, and tables of them."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dynamic_sparsity.settings.embedding import EmbeddingSettings
+from dynamic_sparsity.settings.resampling import ResamplingSettings
+from dynamic_sparsity.settings.temporal import TemporalSettings
+from dynamic_sparsity.sparsity import durations, embedding, summary, survival, temporal
+from tests.helpers.synthetic import ATTRS, rollout_store, sparsity_store
+
+RESAMPLING = ResamplingSettings(resamples=30)
+TEMPORAL = TemporalSettings(max_lag=6, max_patterns=5, shifts=50)
+REPORTED = Path(__file__).resolve().parents[2] / "resources/paper"
+PAPER = {path.stem: pd.read_csv(path) for path in REPORTED.glob("*.csv")}
+
+
+def touching(episodes, steps, every=4):
+    return np.broadcast_to(np.arange(steps) % every == every - 1, (episodes, steps))
+
+
+def identified(dataset, kind, **attrs):
+    return dataset.assign_attrs({**dataset.attrs, **ATTRS, "seeds": [0, 1], "kind": kind, **attrs})
+
+
+def studied(seeds, **attrs):
+    """Summary, survival and pattern stores of a list of sparsity stores."""
+    return (
+        identified(summary.summarise(seeds, 1e-12, RESAMPLING), "summary", **attrs),
+        identified(survival.summarise([durations.counts_of(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs),
+        identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs),
+    )
+
+
+def embedded(sparsities):
+    """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
+    rollouts = [rollout_store(data.attrs["seed"], *data.zero.shape[:2]) for data in sparsities]
+    data = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=50, sequence_steps=5))
+    steps = data.step.values[data.sequence.values >= 0]
+    frames = xr.Dataset(
+        {
+            "image": (("frame", "row", "column", "rgb"), np.full((2, 8, 8, 3), 127, np.uint8)),
+            "step": ("frame", steps[[0, -1]]),
+        }
+    )
+    return [identified(data, "embedding"), identified(frames, "frames")]
+
+
+def table(name, stores):
+    return importlib.import_module(f"dynamic_sparsity.tables.{name}").build(stores, PAPER)
+
+
+def nonfinite_everywhere():
+    store = sparsity_store(0, touching(1, 6))
+    none = store.zero & False
+    counts = {name: store[name] * 0 for name in ("zero_count", "finite_count", "free_zero_count", "free_finite_count")}
+    return store.assign(zero=none, finite=none, sparsity=store.sparsity * np.nan, **counts)
+
+
+CASES = {
+    "usual": lambda: [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])],
+    "one seed, one episode, two steps": lambda: [sparsity_store(0, touching(1, 2, every=2))],
+    "nothing ever switches": lambda: [sparsity_store(0, np.zeros((2, 9), bool))],
+    "nothing is finite": lambda: [nonfinite_everywhere()],
+    "no constraints": lambda: [sparsity_store(0, touching(2, 9)).isel(constraint=slice(0, 0))],
+}
+
+
+def trained(stochastic, task="CheetahRun", zero=0.0, noise=1.0):
+    """The provenance of an expert."""
+    values = {"stochastic": stochastic, "deterministic": 9.0, "coloured": 8.0, "zero": zero, "noise": noise}
+    returns = {name: {"mean": value, "std": 1.0, "each": [value + 300, value - 300]} for name, value in values.items()}
+    return {"task": task, "seed": 1, "steps": 7, "hardware": "a", "returns": {**returns, "episodes": 32, "steps": 1000}}
