@@ -1,5 +1,6 @@
-"""Made-up studies: the stores of all stages for a system whose zeros are known, and tables of them."""
+"""Made-up studies: the stores of every stage for a system whose zeros are known, and tables built from them."""
 
+import functools
 import importlib
 from pathlib import Path
 
@@ -20,41 +21,17 @@ PAPER = {path.stem: pd.read_csv(path) for path in REPORTED.glob("*.csv")}
 
 
 def touching(episodes, steps, every=4):
+    """When the limit is loaded, [episode, time]: at every `every`-th step."""
     return np.broadcast_to(np.arange(steps) % every == every - 1, (episodes, steps))
 
 
-def identified(dataset, kind, **attrs):
-    return dataset.assign_attrs({**dataset.attrs, **ATTRS, "seeds": [0, 1], "kind": kind, **attrs})
-
-
-def studied(seeds, **attrs):
-    """Summary, survival and pattern stores of a list of sparsity stores."""
-    return (
-        identified(summary.summarise(seeds, 1e-12, RESAMPLING), "summary", **attrs),
-        identified(survival.summarise([durations.counts_of(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs),
-        identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs),
-    )
-
-
-def embedded(sparsities):
-    """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
-    rollouts = [rollout_store(data.attrs["seed"], *data.zero.shape[:2]) for data in sparsities]
-    data = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=50, sequence_steps=5))
-    steps = data.step.values[data.sequence.values >= 0]
-    frames = xr.Dataset(
-        {
-            "image": (("frame", "row", "column", "rgb"), np.full((2, 8, 8, 3), 127, np.uint8)),
-            "step": ("frame", steps[[0, -1]]),
-        }
-    )
-    return [identified(data, "embedding"), identified(frames, "frames")]
-
-
-def table(name, stores):
-    return importlib.import_module(f"dynamic_sparsity.tables.{name}").build(stores, PAPER)
+def usual_seeds():
+    """Sparsity stores of two study seeds, of which the second has a short episode."""
+    return [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])]
 
 
 def nonfinite_everywhere():
+    """A sparsity store of one short episode without a finite entry."""
     store = sparsity_store(0, touching(1, 6))
     none = store.zero & False
     counts = {name: store[name] * 0 for name in ("zero_count", "finite_count", "free_zero_count", "free_finite_count")}
@@ -62,16 +39,72 @@ def nonfinite_everywhere():
 
 
 CASES = {
-    "usual": lambda: [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])],
+    "usual": usual_seeds,
     "one seed, one episode, two steps": lambda: [sparsity_store(0, touching(1, 2, every=2))],
     "nothing ever switches": lambda: [sparsity_store(0, np.zeros((2, 9), bool))],
     "nothing is finite": lambda: [nonfinite_everywhere()],
     "no constraints": lambda: [sparsity_store(0, touching(2, 9)).isel(constraint=slice(0, 0))],
 }
+"""Sparsity stores of whole studies of every shape, one per study seed."""
+
+
+def identified(dataset, kind, **attrs):
+    """`dataset` with the attributes of a store of this kind."""
+    return dataset.assign_attrs({**dataset.attrs, **ATTRS, "seeds": [0, 1], "kind": kind, **attrs})
+
+
+def summarised(seeds, **attrs):
+    """The summary store of a list of sparsity stores."""
+    return identified(summary.summarise(seeds, 1e-12, RESAMPLING), "summary", **attrs)
+
+
+def survived(seeds, **attrs):
+    """The survival store of a list of sparsity stores."""
+    return identified(survival.summarise([durations.counts_of(seed) for seed in seeds], 30, 0.95, 0), "survival", **attrs)
+
+
+def patterned(seeds, **attrs):
+    """The pattern store of a list of sparsity stores."""
+    return identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs)
+
+
+def embedded(sparsities):
+    """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
+    rollouts = [rollout_store(sparsity.attrs["seed"], *sparsity.zero.shape[:2]) for sparsity in sparsities]
+    points = embedding.embed(rollouts, sparsities, EmbeddingSettings(max_points=50, sequence_steps=5))
+    steps = points.step.values[points.sequence.values >= 0]
+    frames = xr.Dataset(
+        {
+            "image": (("frame", "row", "column", "rgb"), np.full((2, 8, 8, 3), 127, np.uint8)),
+            "step": ("frame", steps[[0, -1]]),
+        }
+    )
+    return [identified(points, "embedding"), identified(frames, "frames")]
+
+
+@functools.cache
+def study(case):
+    """All stores of one of CASES, by kind; `agents` has what the table of agents reads."""
+    seeds = CASES[case]()
+    summary_store, pattern_store = summarised(seeds), patterned(seeds)
+    return {
+        "sparsity": seeds,
+        "summary": [summary_store],
+        "survival": [survived(seeds)],
+        "patterns": [pattern_store],
+        "summary and patterns": [summary_store, pattern_store],
+        "agents": [summary_store, pattern_store, rollout_store(0, *seeds[0].zero.shape[:2])],
+        "embedding": embedded(seeds),
+    }
+
+
+def table(name, stores):
+    """The table `name` of `stores`, with the paper's numbers."""
+    return importlib.import_module(f"dynamic_sparsity.tables.{name}").build(stores, PAPER)
 
 
 def trained(stochastic, task="CheetahRun", zero=0.0, noise=1.0):
-    """The provenance of an expert."""
+    """The provenance of an expert with these mean returns."""
     values = {"stochastic": stochastic, "deterministic": 9.0, "coloured": 8.0, "zero": zero, "noise": noise}
     returns = {name: {"mean": value, "std": 1.0, "each": [value + 300, value - 300]} for name, value in values.items()}
     return {"task": task, "seed": 1, "steps": 7, "hardware": "a", "returns": {**returns, "episodes": 32, "steps": 1000}}

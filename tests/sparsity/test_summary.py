@@ -1,23 +1,16 @@
 """Zeros over seeds, on a system whose zeros are known."""
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from dynamic_sparsity.sparsity import summary
-from tests.helpers.studies import RESAMPLING, studied, touching
-from tests.helpers.synthetic import sparsity_store
-
-
-@pytest.fixture(scope="module")
-def usual():
-    return [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])]
+from tests.helpers.studies import RESAMPLING, patterned, summarised, survived
 
 
 def test_summary_says_what_is_zero_and_what_breaks_it(usual):
     result = summary.summarise(usual, 1e-12, RESAMPLING)
     steps = 5 * 20 + 11
-    loaded = 5 * 5 + 2  # every fourth step; two of the eleven
+    loaded = 5 * 5 + 2  # every fourth step, which is two of the eleven steps of the short episode
     assert result.steps == steps and result.free_steps == steps - loaded
     assert result.global_zeros.sel(threshold=1e-12).values.tolist() == [0, 0, 0]
     assert result.free_global_zeros.sel(block="J_s") == 3 and result.broken_entry.sum() == 3
@@ -33,6 +26,6 @@ def test_summary_says_what_is_zero_and_what_breaks_it(usual):
     assert (result.nonfinite_fraction == 0).all(), "padding is not a sample"
 
 
-def test_datasets_of_the_study_are_labelled(usual):
-    for dataset in studied(usual):
+def test_every_dim_of_a_study_has_a_name(usual):
+    for dataset in (summarised(usual), survived(usual), patterned(usual)):
         assert isinstance(dataset, xr.Dataset) and not any(str(dim).startswith("dim_") for dim in dataset.dims)

@@ -3,38 +3,33 @@
 import numpy as np
 import pytest
 
-from tests.helpers.studies import studied, table, touching
+from tests.helpers.studies import summarised, table
 from tests.helpers.synthetic import ATTRS, sparsity_store
 
 
-@pytest.fixture(scope="module")
-def usual():
-    return [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])]
-
-
 def test_the_table_of_global_zeros_judges_and_explains(usual):
-    agrees = table("global_zeros", [studied(usual)[0]]).iloc[0]
+    agrees = table("global_zeros", [summarised(usual)]).iloc[0]
     assert agrees.verdict == "agrees" and agrees.paper_zeros_J_s == 0 and agrees.zeros_J_s_when_free == 3
     assert "joint_limit:a bears a force in 27 of them" in agrees.explanation
     never = [sparsity_store(0, np.zeros((3, 20), bool))]
-    differs = table("global_zeros", [studied(never)[0]]).iloc[0]
+    differs = table("global_zeros", [summarised(never)]).iloc[0]
     assert differs.verdict == "differs: 3 more in J_s" and differs.zeros_J_s == 3
     assert "3 in column qpos:a" in differs.explanation
     assert "Never active in these data, perhaps in the paper's: contact:floor/foot, joint_limit:a" in differs.explanation
     everywhere = [sparsity_store(0, np.ones((3, 20), bool))]
-    cheetah = studied(everywhere)[0].assign_attrs({**ATTRS, "task": "CheetahRun"})
+    cheetah = summarised(everywhere).assign_attrs({**ATTRS, "task": "CheetahRun"})
     fewer = table("global_zeros", [cheetah]).iloc[0]
     assert fewer.verdict == "differs: 17 fewer in J_s" and "No step of these data is free" in fewer.explanation
-    unknown = studied(never)[0].assign_attrs({**ATTRS, "task": "FishSwim"})
+    unknown = summarised(never).assign_attrs({**ATTRS, "task": "FishSwim"})
     assert table("global_zeros", [unknown]).iloc[0].verdict == "not in the paper"
 
 
-def test_figure_3_of_the_paper_beside_ours(usual):
-    assert table("zero_fractions", [studied(usual)[0]]).empty
-    never = studied([sparsity_store(0, np.zeros((3, 20), bool))], task="ReacherHard")[0]
-    assert (table("zero_fractions", [never]).difference == 0).all(), "column 0 is zero but for itself, as in the paper"
-    found = table("zero_fractions", [studied(usual, task="ReacherHard")[0]]).set_index(["next_variable", "variable"])
+def test_the_table_of_zero_fractions_compares_figure_3_of_the_paper(usual):
+    assert table("zero_fractions", [summarised(usual)]).empty
+    never = summarised([sparsity_store(0, np.zeros((3, 20), bool))], task="ReacherHard")
+    assert (table("zero_fractions", [never]).difference == 0).all(), "column 0 is zero off the diagonal, as in the paper"
+    fractions = table("zero_fractions", [summarised(usual, task="ReacherHard")]).set_index(["next_variable", "variable"])
     expected = 100 * (1 - 27 / 111)
-    assert found.percent_zero["qvel:b", "qpos:a"] == pytest.approx(expected)
-    assert found.difference["qvel:b", "qpos:a"] == pytest.approx(expected - 100)
-    assert len(found) == 16 and (found.difference.abs() > 0).sum() == 3
+    assert fractions.percent_zero["qvel:b", "qpos:a"] == pytest.approx(expected)
+    assert fractions.difference["qvel:b", "qpos:a"] == pytest.approx(expected - 100)
+    assert len(fractions) == 16 and (fractions.difference.abs() > 0).sum() == 3

@@ -5,11 +5,12 @@ from tests.helpers.synthetic import rollout_store
 
 
 def returned(stochastic, task="CheetahRun", **baselines):
+    """The row of an expert with this mean return."""
     expert = trained(stochastic, task, **baselines)
     return table("returns", [rollout_store(0, 3, 20, task=task, policy="expert", expert=expert)]).iloc[0]
 
 
-def test_an_expert_that_is_not_one_is_called_so():
+def test_a_policy_that_failed_to_learn_is_flagged():
     assert returned(810.0).verdict == "solved"
     assert returned(700.0).verdict == "as Playground's"
     assert returned(340.0).verdict == "not an expert: 40% of Playground's"
@@ -17,10 +18,10 @@ def test_an_expert_that_is_not_one_is_called_so():
         returned(340.0, noise=400.0).verdict
         == "not an expert: 40% of Playground's, and no better than zero actions or noise"
     )
-    assert returned(810.0, zero=800.0).verdict == "solved", "better in each episode, however much they differ"
+    assert returned(810.0, zero=800.0).verdict == "solved", "better in each episode, although the returns vary more"
     assert returned(500.0, task="BallInCup").verdict == "not an expert: 50% of the highest possible return"
     assert returned(3.0, task="HopperHop").verdict.startswith("not an expert: 0% of the highest"), (
-        "Playground's is none either"
+        "nor does Playground's own policy learn"
     )
     assert returned(500.0, task="FishSwim").verdict == "not an expert: 50% of the highest possible return"
     assert returned(700.0).rollouts == 10 and returned(700.0).expert_seed == 1

@@ -1,29 +1,24 @@
-"""Tables of one task at a time: the others, and every one of them on studies of all shapes."""
+"""Tables of one task and policy, on studies of every shape; and the pages that show tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from dynamic_sparsity.tables import page
-from tests.helpers.studies import studied, table, touching
-from tests.helpers.synthetic import THRESHOLDS, sparsity_store
+from tests.helpers.studies import CASES, study, table
+from tests.helpers.synthetic import THRESHOLDS
 
 
-@pytest.fixture(scope="module")
-def usual():
-    return [sparsity_store(0, touching(3, 20)), sparsity_store(1, touching(3, 20), lengths=[20, 11, 20])]
-
-
-def test_the_other_tables(usual):
-    summed, survived, patterned = studied(usual)
-    means = table("mean_sparsity", [summed])
+def test_tables_of_sparsity_durations_and_patterns():
+    stores = study("usual")
+    means = table("mean_sparsity", stores["summary"])
     assert len(means) == 3 * len(THRESHOLDS) and (means.main_threshold == "yes").sum() == 3
     assert (means.low <= means.mean_sparsity).all() and (means.mean_sparsity <= means.high).all()
-    runs = table("durations", [survived]).set_index("value")
+    runs = table("durations", stores["survival"]).set_index("value")
     assert runs.loc["zero", "median"] == 3 and np.isnan(runs.loc["zero", "share_beyond_10"])
-    rates = table("temporal", [patterned]).iloc[0]
+    rates = table("temporal", stores["patterns"]).iloc[0]
     assert rates.distinct_patterns == 2 and rates.observed_loaded == 1 and rates.switches == 49
-    listed = table("patterns", [patterned])
+    listed = table("patterns", stores["patterns"])
     assert listed.followers.tolist() == ["1 (27)", "0 (22)"] and listed.share.sum() == pytest.approx(1)
 
 
@@ -31,3 +26,20 @@ def test_pages_escape_and_mark_what_is_missing():
     frame = pd.DataFrame({"a_b": ["<x>"], "n": [float("nan")], "m": [0.123456]})
     text = page.render(frame, "First.\n\nSecond & last.")
     assert "&lt;x&gt;" in text and "<td>–</td>" in text and "0.1235" in text and "Second &amp; last." in text
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("global_zeros", "summary"),
+        ("durations", "survival"),
+        ("temporal", "patterns"),
+        ("patterns", "patterns"),
+        ("agents", "agents"),
+        ("claims", "agents"),
+        ("zero_fractions", "summary"),
+    ],
+)
+def test_every_table_can_be_made_of_every_study(case, name, source):
+    assert len(page.render(table(name, study(case)[source]), "Caption.")) > 200
