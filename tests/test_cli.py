@@ -10,7 +10,7 @@ from dynamic_sparsity import cli
 from dynamic_sparsity.experts.expert import write_expert
 from dynamic_sparsity.runtime import jax_setup
 from dynamic_sparsity.study import study as studies
-from tests.helpers.experts import made
+from tests.helpers.experts import make_expert
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,7 +52,7 @@ def test_experts_elsewhere_says_where_to_look(tmp_path, monkeypatch):
 
 
 def test_experts_says_which_file_is_a_checkpoint(tmp_path):
-    write_expert(tmp_path / "last.safetensors", made())
+    write_expert(tmp_path / "last.safetensors", make_expert())
     reported = ROOT / "resources/paper/playground_returns.csv"
     with pytest.raises(SystemExit, match=r"last.safetensors does not say .*returns.* checkpoint"):
         cli.main(["experts", "--directory", str(tmp_path), "--reported", str(reported)])

@@ -1,4 +1,4 @@
-"""One private Slurm for all tests here; skipped, with the reason, where there can be none."""
+"""One private Slurm for all tests of this folder; they are skipped, with the reason, where it cannot run."""
 
 import contextlib
 import shutil
@@ -14,11 +14,11 @@ from tests.pipeline.project import ROOT, Project
 
 SMOKE = ["--configfile", "workflow/studies/smoke.yaml"]
 SMOKE_BOUND_S = 240
-"""What the smoke study may take on a Slurm of one machine: reported, not asserted, for machines differ."""
+"""Time limit of the smoke study on a Slurm of one machine; reported and not asserted, because machines differ."""
 SUBMIT = [
     *("--profile", "profiles/slurm"),
     *("--default-resources", "slurm_partition=cpu", "slurm_account=none"),
-    *("--slurm-status-command", "squeue"),  # there is no accounting to ask
+    *("--slurm-status-command", "squeue"),  # this Slurm has no accounting
     *("--slurm-init-seconds-before-status-checks", "1"),
     *("--latency-wait", "5"),
 ]
@@ -28,7 +28,7 @@ class ClusterProject(Project):
     """A project whose jobs go to Slurm."""
 
     def submit(self, *arguments: str, ok: bool = True) -> str:
-        """Run snakemake with the project's Slurm profile."""
+        """Runs snakemake with the project's Slurm profile."""
         return self.snakemake(*SUBMIT, *arguments, ok=ok)
 
 
@@ -40,14 +40,14 @@ def slurm(tmp_path_factory):
             with PrivateSlurm(directory) as running:
                 yield running
         except UnavailableError as reason:
-            pytest.skip(f"no Slurm here: {reason}")
-    left = [*processes_of(directory), *_daemons_since(started)]
-    assert not left and not (CONFIGURATION / "slurm.conf").exists() and not (CONFIGURATION / "gres.conf").exists()
+            pytest.skip(f"Slurm cannot run here: {reason}")
+    leftovers = [*processes_of(directory), *_daemons_since(started)]
+    assert not leftovers and not (CONFIGURATION / "slurm.conf").exists() and not (CONFIGURATION / "gres.conf").exists()
 
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory):
-    """The smoke study, computed without Slurm. Not to be changed: ask for `project`."""
+    """The smoke study, computed without Slurm. Tests must not change it; `project` is a copy to change."""
     project = Project.create(tmp_path_factory.mktemp("reference") / "project")
     shutil.copy2(ROOT / "config.yaml", project.path / "config.yaml")
     project.snakemake("--cores", "all", *SMOKE)
@@ -56,7 +56,7 @@ def reference(tmp_path_factory):
 
 @pytest.fixture
 def project(reference, tmp_path):
-    """The same project with nothing computed."""
+    """A copy of the reference project without results."""
     shutil.copytree(reference.path, tmp_path / "project", ignore=shutil.ignore_patterns("results", ".snakemake"))
     return ClusterProject(tmp_path / "project")
 
@@ -71,7 +71,7 @@ def _nothing_outlives_its_test(request):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Times that tests have measured, each with its bound."""
+    """Prints the times that tests measured, each with its bound."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, (seconds, bound) in report.user_properties:
             verdict = "within" if seconds <= bound else "over"
@@ -80,11 +80,12 @@ def pytest_terminal_summary(terminalreporter):
 
 @contextlib.contextmanager
 def _ending_on_sigterm():
-    """SIGTERM ends the session as Ctrl-C does, with all that is to be undone; by default nothing would be."""
+    """Makes SIGTERM end the session as Ctrl-C does, with all clean-up; by default there would be none."""
 
     def end(*_):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the end is not to be disturbed
-        pytest.exit("SIGTERM", returncode=128 + signal.SIGTERM)  # pytest takes a SystemExit for one test's failure
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not disturb the clean-up
+        # pytest would count a SystemExit as the failure of one test.
+        pytest.exit("SIGTERM", returncode=128 + signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
@@ -94,7 +95,9 @@ def _ending_on_sigterm():
 
 
 def _daemons_since(started):
-    """Daemons of a Slurm, whoever's; none but ours can have started while the configuration was ours."""
-    processes = [each for each in psutil.process_iter(["name", "create_time", "status"]) if each.info["name"] in DAEMONS]
-    alive = [each for each in processes if each.info["status"] != psutil.STATUS_ZOMBIE]
-    return [each for each in alive if each.info["create_time"] >= started]
+    """Slurm's daemons that started since; only those of this Slurm can, while its configuration is in place."""
+    processes = [
+        process for process in psutil.process_iter(["name", "create_time", "status"]) if process.info["name"] in DAEMONS
+    ]
+    alive = [process for process in processes if process.info["status"] != psutil.STATUS_ZOMBIE]
+    return [process for process in alive if process.info["create_time"] >= started]

@@ -1,4 +1,4 @@
-"""Debian's Slurm, installed where it is missing; what is installed starts no daemons by itself."""
+"""Installs Debian's Slurm if it is missing; the packages start no daemons by themselves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
-_POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's packages whether their daemons may be started
+_POLICY = Path("/usr/sbin/policy-rc.d")  # Debian's packages ask it whether to start their daemons
 
 
 class UnavailableError(Exception):
-    """Why there can be no Slurm here."""
+    """Slurm cannot run on this machine; the message says why."""
 
 
 def install() -> None:
-    """Install what is missing. Raises UnavailableError, with the reason, where that cannot be done or would be of no use."""
+    """Installs missing programs. Raises UnavailableError, with the reason, if that is impossible or of no use."""
     _check_allowed()
     needed = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
     missing = [name for name in needed if not shutil.which(name, path=search_path())]
@@ -30,9 +30,9 @@ def install() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_daemons():
         for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-            done = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
-            if done.returncode:
-                raise UnavailableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
+            process = subprocess.run(["apt-get", "--quiet", *command], env=environment, capture_output=True, text=True)
+            if process.returncode:
+                raise UnavailableError(f"apt-get {command[0]} failed: {process.stderr.strip()[-300:]}")
 
 
 def search_path() -> str:
@@ -42,14 +42,14 @@ def search_path() -> str:
 
 def _check_allowed() -> None:
     if sys.platform != "linux":
-        raise UnavailableError(f"Slurm needs Linux, this is {sys.platform}")
+        raise UnavailableError(f"Slurm needs Linux; this is {sys.platform}")
     if os.geteuid() != 0:
-        raise UnavailableError("this is not root, and Slurm's daemons must be")
+        raise UnavailableError("Slurm's daemons must run as root, and this process does not")
 
 
 @contextlib.contextmanager
 def _no_daemons() -> Iterator[None]:
-    """Packages that are installed in the block do not start their daemons. A policy of the machine's own is left alone."""
+    """Packages installed within the block do not start their daemons. An existing policy of the machine is kept."""
     if _POLICY.exists():
         yield
         return

@@ -1,11 +1,11 @@
-"""A Slurm of its own on this machine: two nodes and a fake GPU, gone when the block ends.
+"""A private Slurm on this machine, with two nodes and a fake GPU; it is removed when its block ends.
 
-Debian's daemons are installed where they are missing, which needs root. They are started from here and stopped by their
-pids; nothing outside the given directory is touched but /etc/slurm, where the executor makes every client look. What was
-made there is removed: a `slurm.conf` that is left behind makes every later `snakemake` wait for a controller.
+Debian's daemons are installed if they are missing, which needs root. This module starts them and stops them by their
+pids. Outside its own directory it touches only /etc/slurm, where the executor makes every client look, and removes what
+it made there: a leftover `slurm.conf` makes every later `snakemake` wait for a controller.
 
-Slurm hands out cores here but binds nothing to them (TaskPlugin=task/none): what a job does with cores that it is bound to
-is tested in tests/runtime/test_runtime.py.
+This Slurm hands out cores but binds no process to them (TaskPlugin=task/none); tests/runtime/test_runtime.py tests what
+a job does with cores that it is bound to.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _OWNER = "# of a test, process {process}, in {directory}"
 class PrivateSlurm:
     """Controller and nodes; a context manager.
 
-    Raises UnavailableError, with the reason, where there can be none, and RuntimeError, with the end of the daemons' logs,
-    where it is installed but does not start.
+    Raises UnavailableError, with the reason, if Slurm cannot run on this machine, and RuntimeError, with the end of the
+    daemons' logs, if it is installed but does not start.
     """
 
     def __init__(self, directory: Path) -> None:
-        """`directory`: for logs, state and the fake GPU."""
+        """`directory` holds logs, state and the fake GPU."""
         self._directory = directory
         self._daemons: dict[str, subprocess.Popen] = {}
         self._undo = contextlib.ExitStack()
@@ -51,7 +51,7 @@ class PrivateSlurm:
     def __enter__(self) -> PrivateSlurm:
         install()
         _remove_stale()
-        with contextlib.ExitStack() as self._undo:  # last in, first out, and all of it whatever one of them raises
+        with contextlib.ExitStack() as self._undo:  # undoes everything in reverse order, even if a step raises
             self._configure()
             self._undo.callback(kill_all_of, self._directory)
             self._undo.callback(self._stop_daemons)
@@ -66,53 +66,53 @@ class PrivateSlurm:
         self._undo.close()
 
     def start_node(self, node: str) -> None:
-        """Start the slurmd of a node where it is not running."""
+        """Starts the slurmd of a node if it is not running."""
         if node not in self._daemons:
             self._start(node, "slurmd", "-D", "-N", node)
 
     def kill_node(self, node: str) -> None:
-        """SIGKILL to a node's slurmd; the jobs that it has started live on."""
+        """Kills a node's slurmd with SIGKILL; the jobs that it started keep running."""
         daemon = self._daemons.pop(node)
         daemon.kill()
         daemon.wait()
 
     def states(self) -> dict[str, str]:
-        """What sinfo says of each node: idle, mixed, allocated, down, … (with * where it does not answer)."""
+        """The state of each node by sinfo: idle, mixed, allocated, down, … (with * if it does not answer)."""
         return dict(line.split() for line in _ask("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines())
 
     def jobs(self) -> list[dict[str, str]]:
-        """What scontrol says of every job so far, in the order of their numbers (JobId, JobState, TimeLimit, …)."""
+        """The fields of every job so far by scontrol (JobId, JobState, TimeLimit, …), in the order of their numbers."""
         output = subprocess.check_output(["scontrol", "--oneliner", "show", "jobs"], text=True)
-        found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in output.splitlines() if line.startswith("JobId=")]
-        return sorted(found, key=lambda job: int(job["JobId"]))
+        jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in output.splitlines() if line.startswith("JobId=")]
+        return sorted(jobs, key=lambda job: int(job["JobId"]))
 
     def start_now(self, job: str) -> None:
-        """Start a job that was requeued without Slurm's wait of two minutes."""
+        """Starts a requeued job without Slurm's wait of two minutes."""
         subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
 
     def cancel_jobs(self) -> None:
-        """End all jobs; returns when none is left, or after 10 s."""
+        """Ends all jobs; returns when none is left, or after 10 s."""
         deadline = time.monotonic() + 10
         _ask("scancel", "--user=root")
         while _ask("squeue", "--noheader") and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def recover(self) -> None:
-        """Nothing runs, and all nodes do."""
+        """Cancels all jobs and waits until all nodes are idle."""
         self.cancel_jobs()
         for node in NODES:
             self.start_node(node)
         self.wait_until(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60, "not all nodes are idle")
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-        """Raises RuntimeError, with the end of the daemons' logs, where `condition` does not come true or a daemon ends."""
+        """Waits for `condition`; raises RuntimeError, with the daemons' logs, after `seconds` or if a daemon ends."""
         started = time.monotonic()
         while not condition():
             ended = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
             if ended or time.monotonic() > started + seconds:
-                found = f"after {time.monotonic() - started:.0f} s {otherwise}; nodes: {self.states()}, ended: {ended}"
+                state = f"after {time.monotonic() - started:.0f} s {otherwise}; nodes: {self.states()}, ended: {ended}"
                 logs = [f"{log.name}:\n{log.read_text()[-1500:]}" for log in sorted(self._directory.glob("*.log"))]
-                raise RuntimeError("\n".join([f"Slurm: {found}", *logs]))
+                raise RuntimeError("\n".join([f"Slurm: {state}", *logs]))
             time.sleep(0.2)
 
     def _start(self, name: str, *command: str) -> None:
@@ -121,18 +121,18 @@ class PrivateSlurm:
             self._daemons[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self._directory)
 
     def _stop_daemons(self) -> None:
-        with contextlib.ExitStack() as each:
+        with contextlib.ExitStack() as daemons:
             for daemon in self._daemons.values():
-                each.callback(_stop, daemon)
+                daemons.callback(_stop, daemon)
         self._daemons = {}
 
     def _start_munge(self) -> None:
-        """A munge with a key and a socket of its own: one that runs already is none of our business."""
+        """Starts a munge with a key and a socket of its own, apart from any munge that runs already."""
         key = self._directory / "munge.key"
         key.touch(mode=0o400, exist_ok=False)
-        key.write_bytes(secrets.token_bytes(128))  # root may
-        own = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "messages.log", "seed-file": "seed"}
-        options = [f"--{option}={self._directory}/munge.{name}" for option, name in own.items()]
+        key.write_bytes(secrets.token_bytes(128))  # root may write it although its mode is 0400
+        names = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "messages.log", "seed-file": "seed"}
+        options = [f"--{option}={self._directory}/munge.{name}" for option, name in names.items()]
         self._start("munge", "munged", "--foreground", "--force", *options)  # --force: as root, in root's directory
         answers = ["munge", "--no-input", f"--socket={self._directory}/munge.socket"]
         self.wait_until(lambda: subprocess.run(answers, capture_output=True).returncode == 0, 20, "munge does not answer")
@@ -142,7 +142,7 @@ class PrivateSlurm:
         try:
             os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         except PermissionError as error:
-            raise UnavailableError(f"a device cannot be made here ({error})") from None
+            raise UnavailableError(f"this machine does not allow making a device ({error})") from None
         self._undo.callback(gpu.unlink, missing_ok=True)
         for name in ("state", "spool"):
             (self._directory / name).mkdir()
@@ -161,24 +161,24 @@ class PrivateSlurm:
 
 
 def processes_of(directory: Path) -> list[psutil.Process]:
-    """What runs in `directory` or names it, as a Slurm's daemons do, with all that these have started."""
-    found: dict[int, psutil.Process] = {}
+    """Processes that run in `directory` or name it, as this Slurm's daemons do, and all that these started."""
+    by_pid: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             names = [process.cwd(), *process.cmdline(), *process.environ().values()]
             if any(name.startswith(f"{directory}/") or f"={directory}/" in name for name in [f"{names[0]}/", *names[1:]]):
-                found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+                by_pid |= {member.pid: member for member in (process, *process.children(recursive=True))}
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [process for pid, process in found.items() if pid not in spared]
+    return [process for pid, process in by_pid.items() if pid not in spared]
 
 
 def kill_all_of(directory: Path) -> None:
-    """SIGKILL to what is left of the Slurm in `directory`."""
-    left = processes_of(directory)
-    for process in left:
+    """Kills the remaining processes of the Slurm in `directory` with SIGKILL."""
+    leftovers = processes_of(directory)
+    for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=10)
+    psutil.wait_procs(leftovers, timeout=10)
 
 
 def _configuration(directory: Path) -> list[str]:
@@ -205,7 +205,7 @@ def _configuration(directory: Path) -> list[str]:
         "SelectTypeParameters=CR_Core_Memory",
         "SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer=0",
         "SlurmdParameters=config_overrides",
-        "JobAcctGatherType=jobacct_gather/linux",  # there are no cgroups to hold a job to its memory, so Slurm looks
+        "JobAcctGatherType=jobacct_gather/linux",  # without cgroups to limit a job's memory, Slurm polls it
         "JobAcctGatherFrequency=task=1",
         "JobAcctGatherParams=OverMemoryKill",
         "AccountingStorageType=accounting_storage/none",
@@ -224,17 +224,17 @@ def _configuration(directory: Path) -> list[str]:
 
 
 def _remove_stale() -> None:
-    """Remove what a test that was killed has left in /etc/slurm and running. Raises UnavailableError for all others'."""
+    """Removes files in /etc/slurm and processes of a killed test; raises UnavailableError if they belong to others."""
     mark = re.compile(_OWNER.format(process=r"(\d+)", directory=r"(/.+)"))
     for path in (CONFIGURATION / name for name in ("slurm.conf", "gres.conf", "cgroup.conf")):
         if not path.exists():
             continue
         owner = mark.match(path.read_text())
         if not owner:
-            raise UnavailableError(f"{path} belongs to another Slurm; remove it to test with one of our own")
-        with contextlib.suppress(psutil.NoSuchProcess):  # its number may have been given to another since
+            raise UnavailableError(f"{path} belongs to another Slurm; remove it to test with a private one")
+        with contextlib.suppress(psutil.NoSuchProcess):  # another process may have that number now
             if psutil.Process(int(owner[1])).create_time() <= path.stat().st_mtime:
-                raise UnavailableError(f"{path} belongs to a test that runs, process {owner[1]}; wait for its end")
+                raise UnavailableError(f"{path} belongs to a running test, process {owner[1]}; wait until it ends")
         kill_all_of(Path(owner[2]))
         path.unlink()
 
@@ -245,7 +245,7 @@ def _remove_empty(directory: Path) -> None:
 
 
 def _ask(*command: str) -> str:
-    """What a client prints; nothing where the controller does not answer."""
+    """What a client of Slurm prints; empty if the controller does not answer."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
     except subprocess.TimeoutExpired:
@@ -255,19 +255,19 @@ def _ask(*command: str) -> str:
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for unbound in sockets:
+            unbound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """End a daemon and what it started: SIGTERM, then SIGKILL."""
+    """Ends a daemon and all that it started, with SIGTERM and then SIGKILL."""
     family = []
     with contextlib.suppress(psutil.NoSuchProcess):
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(family, timeout=10)
-    for each in alive:
+    for member in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
+            member.kill()
     process.wait(10)

@@ -1,4 +1,4 @@
-"""The smoke study on a real Slurm: the same numbers, requests that hold, and what is killed starts again."""
+"""The smoke study on a real Slurm: equal numbers, sufficient resource requests, and recovery from killed daemons."""
 
 import contextlib
 import re
@@ -14,7 +14,7 @@ JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
 
 
 def jobs_of(slurm, project):
-    """Jobs of a project: whoever else submits jobs on this machine meanwhile has them run here too."""
+    """The jobs of a project; jobs that others submit on this machine meanwhile run on this Slurm, too."""
     return [job for job in slurm.jobs() if Path(job["WorkDir"]) == project.path]
 
 
@@ -32,7 +32,7 @@ def test_the_smoke_study_gives_what_a_local_run_gives(slurm, reference, project,
     jobs = jobs_of(slurm, project)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     computed = re.findall(r"^ *rule \w+:$", project.submit("--dry-run", "--forceall", *SMOKE), re.MULTILINE)
-    assert len(computed) > 20 and len(jobs) < len(computed) / 3, "small ones share a job"
+    assert len(computed) > 20 and len(jobs) < len(computed) / 3, "small jobs share a Slurm job"
     assert all(megabytes(job) >= 500 and job["TimeLimit"] != "UNLIMITED" for job in jobs)
     assert "Nothing to be done" in project.submit(*SMOKE)
 
@@ -48,27 +48,27 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
     assert {rule for rule, _ in planned} == {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY
     for rule, resources in planned:
         folder = "figures" if rule.endswith("figure") else {"table": "tables"}.get(rule, rule)
-        asked = int(re.search(r"mem_mb=(\d+)", resources)[1])
-        assert used[folder] < asked <= 20 * used[folder], rule
+        requested = int(re.search(r"mem_mb=(\d+)", resources)[1])
+        assert used[folder] < requested <= 20 * used[folder], rule
         assert re.search(r"runtime=\d+", resources), rule
 
 
 def test_a_job_that_needs_more_memory_than_it_asked_for_gets_it(slurm, reference, project):
-    project.edit("study/resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake, not for the job
+    project.edit("study/resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake but not for the job
     project.submit(*SMOKE, "--", ROLLOUT)
     jobs = jobs_of(slurm, project)
     states = [job["JobState"] for job in jobs]
     assert len(jobs) in (2, 3) and states[-1] == "COMPLETED" and "COMPLETED" not in states[:-1]
     assert [megabytes(job) for job in jobs] == [400 * 2**attempt for attempt in range(len(jobs))]
     limits = [job["TimeLimit"] for job in jobs]
-    assert limits == sorted(limits) and len(set(limits)) == len(limits), "and more time"
+    assert limits == sorted(limits) and len(set(limits)) == len(limits), "every attempt asks for more time"
     names = [name for name in project.fingerprint() if name.startswith(ROLLOUT)]
     assert names and {name: project.fingerprint()[name] for name in names}.items() <= reference.fingerprint().items()
 
 
 @contextlib.contextmanager
 def held_job(slurm, project, *arguments):
-    """A jacobians job whose store has all but its name, until the end of the block: snakemake, job, node."""
+    """A jacobians job that waits before renaming its store until the block ends; yields snakemake, job and node."""
     hold = project.path / "hold"
     hold.touch()
     project.edit("stores/writing.py", HELD_WRITES.replace("SHARD_BYTES = 1\n", "").replace("+ 120", "+ 300"))
@@ -84,20 +84,20 @@ def held_job(slurm, project, *arguments):
 
 
 def partial_of(project):
-    """Where the store is written before it has its name."""
+    """The path under which the store is written before it is renamed."""
     store = project.path / JACOBIAN
     return store.with_name(f".{store.name}.partial")
 
 
 def check_result(project, reference):
-    """The store is there with the reference's numbers, and nothing half-written beside it."""
-    made = project.fingerprint()
-    assert any(name.startswith(JACOBIAN) for name in made) and made.items() <= reference.fingerprint().items()
+    """The store has the reference's numbers, and no partial file is left."""
+    fingerprint = project.fingerprint()
+    assert any(name.startswith(JACOBIAN) for name in fingerprint) and fingerprint.items() <= reference.fingerprint().items()
     assert not list((project.path / "results").rglob("*partial*"))
 
 
 def test_a_killed_slurmd_that_comes_back_loses_nothing(slurm, reference, project):
-    with held_job(slurm, project) as (process, held, node):
+    with held_job(slurm, project) as (process, held_id, node):
         slurm.kill_node(node)
         time.sleep(2)
         assert process.poll() is None
@@ -105,23 +105,23 @@ def test_a_killed_slurmd_that_comes_back_loses_nothing(slurm, reference, project
     output = process.communicate()[0]
     assert process.returncode == 0, output[-3000:]
     first, second = jobs_of(slurm, project)
-    assert "rollouts" in first["StdOut"] and "jacobians" in second["StdOut"] and second["JobId"] == held
+    assert "rollouts" in first["StdOut"] and "jacobians" in second["StdOut"] and second["JobId"] == held_id
     assert {(job["JobState"], job["Restarts"]) for job in (first, second)} == {("COMPLETED", "0")}
     check_result(project, reference)
 
 
 def test_a_slurmd_that_stays_away_costs_its_job_and_no_more(slurm, reference, project):
-    with held_job(slurm, project, "--retries", "0") as (process, held, node):
+    with held_job(slurm, project, "--retries", "0") as (process, held_id, node):
         slurm.kill_node(node)
         slurm.wait_until(lambda: slurm.states()[node].startswith("down"), 4 * SLURMD_TIMEOUT, "its node is not down")
         assert process.poll() is None
-        slurm.start_now(held)  # on the other node, while what it started here lives on
+        slurm.start_now(held_id)  # on the other node, while the first attempt still runs
         output = process.communicate()[0]
     assert process.returncode != 0 and "another process is writing" in output, output[-3000:]
     job = jobs_of(slurm, project)[-1]
-    assert (job["JobId"], job["JobState"], job["Restarts"]) == (held, "FAILED", "1") and job["NodeList"] != node
-    slurm.wait_until(lambda: not processes_of(project.path), 60, "the first job's processes live on")
-    assert not (project.path / JACOBIAN).exists(), "kept though nobody waits for it"
+    assert (job["JobId"], job["JobState"], job["Restarts"]) == (held_id, "FAILED", "1") and job["NodeList"] != node
+    slurm.wait_until(lambda: not processes_of(project.path), 60, "the first attempt's processes still run")
+    assert not (project.path / JACOBIAN).exists(), "a store that no snakemake waits for was kept"
     slurm.start_node(node)
     project.submit(*SMOKE, "--", JACOBIAN)
     check_result(project, reference)
@@ -136,7 +136,7 @@ def _claim_fake_device():
     os.environ["JAX_PLATFORMS"] = "cpu"
 jax_setup.claim_device = _claim_fake_device
 """
-"""Edits the package of stages, not `jax_setup`, whose code rollouts name in their proof that they replay."""
+"""An edit of the package of stages and not of `jax_setup`, whose code is part of the proof that rollouts replay."""
 
 
 def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project, monkeypatch):
@@ -150,11 +150,11 @@ def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project,
         True
     ] * 3
     first, second = sorted(jobs[1:], key=lambda job: job["StartTime"])
-    assert first["EndTime"] <= second["StartTime"], "one after the other: there is one device"
+    assert first["EndTime"] <= second["StartTime"], "they run one after the other, as there is one device"
     logs = {log.name: log.read_text() for log in (project.path / "results/logs").rglob("*.log")}
-    said = {name: re.findall(r"device (\S+) of job (\S+)", text) for name, text in logs.items()}
-    claimed = [found for name, found in said.items() if "exact" in name]
-    assert [[device for device, _ in found] for found in claimed] == [["0"], ["0"]]
-    assert {job for found in claimed for _, job in found} == {first["JobId"], second["JobId"]}
-    assert not any(found for name, found in said.items() if "exact" not in name)
+    devices = {name: re.findall(r"device (\S+) of job (\S+)", text) for name, text in logs.items()}
+    claimed = [pairs for name, pairs in devices.items() if "exact" in name]
+    assert [[device for device, _ in pairs] for pairs in claimed] == [["0"], ["0"]]
+    assert {job for pairs in claimed for _, job in pairs} == {first["JobId"], second["JobId"]}
+    assert not any(pairs for name, pairs in devices.items() if "exact" not in name)
     assert project.fingerprint().items() <= reference.fingerprint().items()

@@ -1,4 +1,4 @@
-"""Policy files: what is written is read, and everything that is wrong with one is said."""
+"""Expert files: what is written is read, and everything that is wrong with a file is reported."""
 
 import hashlib
 import json
@@ -11,24 +11,24 @@ import pytest
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts.expert import RETRAIN, check_finished, check_sizes, read_expert, write_expert
-from tests.helpers.experts import FINISHED, SHIPPED, SUMS, TASK, made
+from tests.helpers.experts import FINISHED, SHIPPED, SUMS, TASK, make_expert
 
 WITHOUT_COMMIT = ("BallInCup-0", "CartpoleBalance-0", "CheetahRun-0", "FingerSpin-0", "WalkerRun-0")
-"""Shipped experts that were trained before this was recorded."""
+"""Shipped experts that were trained before the commit was recorded."""
 
 
 @pytest.fixture
 def path(tmp_path):
-    write_expert(tmp_path / "a/expert.safetensors", made())
+    write_expert(tmp_path / "a/expert.safetensors", make_expert())
     return tmp_path / "a/expert.safetensors"
 
 
 def test_what_is_written_is_read(path):
-    expert, wanted = read_expert(path, TASK), made()
+    expert, original = read_expert(path, TASK), make_expert()
     assert read_expert(path).provenance == expert.provenance, "whatever its task"
-    assert expert.provenance == {**wanted.provenance, "schema_version": 1}
-    assert expert.tensors.keys() == wanted.tensors.keys()
-    for name, array in wanted.tensors.items():
+    assert expert.provenance == {**original.provenance, "schema_version": 1}
+    assert expert.tensors.keys() == original.tensors.keys()
+    for name, array in original.tensors.items():
         np.testing.assert_array_equal(expert.tensors[name], array)
     assert expert.observation_size == 5
     assert [kernel.shape for kernel, _ in expert.layers] == [(5, 7), (7, 3), (3, 4)]
@@ -36,7 +36,7 @@ def test_what_is_written_is_read(path):
 
 
 def test_the_format_is_open(path):
-    """As the safetensors specification says: a length, a JSON header, then the arrays."""
+    """The file has a length, a JSON header and then the arrays, as the safetensors specification says."""
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
@@ -48,7 +48,7 @@ def test_the_format_is_open(path):
 def test_a_failed_write_leaves_what_was_there(path):
     before = path.read_bytes()
     with pytest.raises(TypeError):
-        write_expert(path, made(settings={1, 2}))
+        write_expert(path, make_expert(settings={1, 2}))
     assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
 
 
@@ -63,16 +63,16 @@ def flip(path):
 
 
 def bfloat16(path):
-    """A data type that the format has and numpy has not."""
+    """Writes a data type that the format has and numpy lacks."""
     header = json.dumps({"observation_mean": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
 
 
 def rewrite(change):
-    """A damage: a file whose checksum is right and whose content is not."""
+    """A damage that leaves a correct checksum over wrong content."""
 
     def damage(path):
-        expert = made()
+        expert = make_expert()
         change(expert)
         write_expert(path, expert)
 
@@ -98,7 +98,7 @@ def foreign(path):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message_part"),
     [
         (Path.unlink, "there is no such expert"),
         (truncate, "not a complete safetensors file"),
@@ -107,13 +107,13 @@ def foreign(path):
         (flip, "altered"),
         (relabel, "altered"),
         (foreign, "not an expert"),
-        (lambda path: write_expert(path, made(task="FishSwim")), "an expert for FishSwim, not for CartpoleBalance"),
-        (lambda path: write_expert(path, made(network="transformer")), "'transformer'; known networks are swish-mlp"),
-        (lambda path: write_expert(path, made(action_size=3)), "do not fit"),
+        (lambda path: write_expert(path, make_expert(task="FishSwim")), "an expert for FishSwim, not for CartpoleBalance"),
+        (lambda path: write_expert(path, make_expert(network="transformer")), "'transformer'; known networks are swish-mlp"),
+        (lambda path: write_expert(path, make_expert(action_size=3)), "do not fit"),
         (rewrite(lambda expert: expert.provenance.pop("observation_clip")), "does not say observation_clip"),
-        (lambda path: write_expert(path, made(observation_clip="5")), "observation_clip '5'"),
-        (lambda path: write_expert(path, made(observation_clip=-1)), "observation_clip -1"),
-        (lambda path: write_expert(path, made(observation_clip=float("nan"))), "observation_clip nan"),
+        (lambda path: write_expert(path, make_expert(observation_clip="5")), "observation_clip '5'"),
+        (lambda path: write_expert(path, make_expert(observation_clip=-1)), "observation_clip -1"),
+        (lambda path: write_expert(path, make_expert(observation_clip=float("nan"))), "observation_clip nan"),
         (rewrite(lambda expert: expert.tensors.pop("policy/1/bias")), "lacks policy/1/bias"),
         (rewrite(lambda expert: expert.tensors.pop("observation_std")), "lacks observation_std"),
         (rewrite(lambda expert: [expert.tensors.pop(n) for n in list(expert.tensors) if "policy" in n]), "lacks policy/0"),
@@ -126,16 +126,16 @@ def foreign(path):
         (bfloat16, "not an expert"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_with_a_remedy(path, damage, said):
+def test_a_file_that_is_wrong_is_named_with_a_remedy(path, damage, message_part):
     damage(path)
     with pytest.raises(UserError) as caught:
         read_expert(path, TASK)
     message = str(caught.value)
-    assert said in message and str(path) in message and "expert: train" in message and "\n" not in message
+    assert message_part in message and str(path) in message and "expert: train" in message and "\n" not in message
 
 
 def test_sizes_that_are_not_the_tasks_are_named(path):
-    expert = made(**FINISHED)
+    expert = make_expert(**FINISHED)
     check_sizes(path, expert, 5, 2)
     with pytest.raises(UserError, match=r"5 observations, but CartpoleBalance has 6 .*git checkout"):
         check_sizes(path, expert, 6, 2)
@@ -144,7 +144,7 @@ def test_sizes_that_are_not_the_tasks_are_named(path):
 
 
 def test_a_checkpoint_is_no_finished_expert(path):
-    check_finished(path, made(**FINISHED))
+    check_finished(path, make_expert(**FINISHED))
     with pytest.raises(UserError, match=r"does not say .*returns.*checkpoint"):
         check_finished(path, read_expert(path, TASK))
 
@@ -161,17 +161,17 @@ def test_a_shipped_expert_is_whole_and_says_where_it_comes_from(name):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == SUMS[name]
     task, _, seed = path.stem.partition("-")
     expert = read_expert(path, task)
-    about = expert.provenance
-    assert about["seed"] == int(seed) and about["steps"] >= 100_000
-    assert {"settings", "versions", "hardware", "returns", "git_commit", "history"} <= about.keys()
-    assert path.stem in WITHOUT_COMMIT or re.fullmatch("[0-9a-f]{40}", about["git_commit"]), "not from a commit"
-    returns = about["returns"]
+    provenance = expert.provenance
+    assert provenance["seed"] == int(seed) and provenance["steps"] >= 100_000
+    assert {"settings", "versions", "hardware", "returns", "git_commit", "history"} <= provenance.keys()
+    assert path.stem in WITHOUT_COMMIT or re.fullmatch("[0-9a-f]{40}", provenance["git_commit"]), "not from a commit"
+    returns = provenance["returns"]
     assert returns["episodes"] >= 32
     for policy in ("stochastic", "deterministic", "coloured", "noise", "zero"):
-        each = np.array(returns[policy]["each"])
-        assert len(each) == returns["episodes"]
-        assert returns[policy]["mean"] == pytest.approx(each.mean(), abs=0.01)
-        assert returns[policy]["std"] == pytest.approx(each.std(ddof=1), abs=0.01)
+        values = np.array(returns[policy]["each"])
+        assert len(values) == returns["episodes"]
+        assert returns[policy]["mean"] == pytest.approx(values.mean(), abs=0.01)
+        assert returns[policy]["std"] == pytest.approx(values.std(ddof=1), abs=0.01)
     assert not any(name.startswith("value/") for name in expert.tensors)
 
 
@@ -180,9 +180,9 @@ def test_a_shipped_expert_was_made_with_the_recipe_of_its_task(name):
     from dynamic_sparsity.settings.training import TrainingSettings
     from dynamic_sparsity.simulation.recipes import ppo_settings
 
-    about = read_expert(SHIPPED / name).provenance
-    made_with = {"shortest_episode": 0, **about["settings"]}  # some are older than this setting; 0 is without it
-    recipe = ppo_settings(about["task"], TrainingSettings())
-    # Some were asked for up to 2 % more steps, before the recipe asked for whole batches.
+    provenance = read_expert(SHIPPED / name).provenance
+    made_with = {"shortest_episode": 0, **provenance["settings"]}  # some are older than this setting; 0 means none
+    recipe = ppo_settings(provenance["task"], TrainingSettings())
+    # Some were trained for up to 2 % more steps, before the recipe asked for whole batches.
     assert made_with.pop("num_timesteps") == pytest.approx(recipe.pop("num_timesteps"), rel=0.02)
     assert made_with == recipe

@@ -1,6 +1,6 @@
-"""Experts that lie: whatever a file holds, reading it gives a sound expert or one UserError.
+"""Hostile expert files: whatever a file holds, reading it gives a sound expert or one UserError.
 
-Whoever wrote the file can compute its checksums, so that all that is damaged here is sealed again.
+An attacker can compute checksums, so damaged files get correct checksums here.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.experts import expert as experts
 from dynamic_sparsity.experts import shipped as shipped_experts
-from tests.helpers.experts import FINISHED, TASK, made
+from tests.helpers.experts import FINISHED, TASK, make_expert
 from tests.helpers.hostile import (
     ANYTHING,
     GONE,
@@ -39,7 +39,7 @@ REPORTED = ROOT / "resources/paper/playground_returns.csv"
 
 
 def read_all_ways(path):
-    """Reads one expert in every way there is, and computes with it where it is said to be sound."""
+    """Reads one expert in every way there is, and computes with it if it passes as sound."""
     expert = answer(path, lambda: experts.read_expert(path))
     assert (command(path, "inspect", str(path)) is None) == (expert is not None)
     assert (command(path, "verify", str(path)) is None) == (expert is not None)
@@ -60,14 +60,14 @@ def read_all_ways(path):
 
 
 def finished():
-    return made(**copy.deepcopy(FINISHED))
+    return make_expert(**copy.deepcopy(FINISHED))
 
 
 def written(content):
     @contextlib.contextmanager
     def place():
-        with directory() as here:
-            path = here / "a.safetensors"
+        with directory() as folder:
+            path = folder / "a.safetensors"
             path.write_bytes(content)
             yield path
 
@@ -75,9 +75,9 @@ def written(content):
 
 
 def as_file(expert):
-    with directory() as here:
-        experts.write_expert(here / "a.safetensors", expert)
-        return (here / "a.safetensors").read_bytes()
+    with directory() as folder:
+        experts.write_expert(folder / "a.safetensors", expert)
+        return (folder / "a.safetensors").read_bytes()
 
 
 WHOLE = as_file(finished())
@@ -132,19 +132,19 @@ def test_a_header_that_announces_anything(entries, length, body, claims):
 @example([(0, GONE)])
 def test_provenance_that_says_anything(mutations):
     expert = finished()
-    about_it = mutated(expert.provenance, mutations)
-    with directory() as here:
-        path = here / "a.safetensors"
-        experts.write_expert(path, experts.Expert(expert.tensors, about_it))
+    provenance = mutated(expert.provenance, mutations)
+    with directory() as folder:
+        path = folder / "a.safetensors"
+        experts.write_expert(path, experts.Expert(expert.tensors, provenance))
         read_all_ways(path)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=quoted)
 @pytest.mark.parametrize("key", ["task", "seed", "network", "action_size", "observation_clip"])
 def test_a_value_of_another_kind_is_one_message(key, value, tmp_path):
-    """`2 * "5"` is "55", `True` is 1, and 10⁴⁰⁰ has no float."""
+    """Such values must not pass: `2 * "5"` is "55", `True` is 1, and 10⁴⁰⁰ has no float."""
     path = tmp_path / "a.safetensors"
-    experts.write_expert(path, made(**{**FINISHED, key: value}))
+    experts.write_expert(path, make_expert(**{**FINISHED, key: value}))
     assert (read_all_ways(path) is not None) == (key == "observation_clip" and value == 1.5)
 
 
@@ -163,20 +163,20 @@ def test_a_value_of_another_kind_is_one_message(key, value, tmp_path):
 )
 def test_returns_that_are_none_are_one_message(returns, tmp_path):
     path = tmp_path / "a.safetensors"
-    experts.write_expert(path, made(**{**FINISHED, "returns": returns}))
+    experts.write_expert(path, make_expert(**{**FINISHED, "returns": returns}))
     expert = read_all_ways(path)
     with pytest.raises(UserError, match=r"a\.safetensors .*returns"):
         experts.check_finished(path, expert)
 
 
 def provenance_of(expert):
-    """Its text, with the checksum."""
+    """The JSON text of an expert's provenance, with the checksum."""
     provenance = {**expert.provenance, "schema_version": experts.SCHEMA_VERSION}
     return json.dumps({**provenance, "sha256": experts._checksum(expert.tensors, provenance)})
 
 
 def sealed(expert, text=None):
-    """An expert's file as somebody else may write it: with any text for its provenance, and scalars among its arrays."""
+    """An expert's file as an attacker may write it: with any text as provenance, and scalars among its arrays."""
     return save(expert.tensors, metadata={"expert": provenance_of(expert) if text is None else text})
 
 
@@ -189,7 +189,7 @@ def test_provenance_that_is_no_shallow_mapping(text):
 
 
 def test_of_two_equal_keys_the_last_one_counts_and_is_checked():
-    lying = made(**{**FINISHED, "action_size": True})
+    lying = make_expert(**{**FINISHED, "action_size": True})
     text = provenance_of(lying)
     with written(sealed(lying, '{"action_size": 2, ' + text[1:])) as path:
         assert read_all_ways(path) is None
@@ -248,7 +248,7 @@ def test_tensors_of_any_name_rank_and_type(changes):
 def test_an_expert_of_absurd_size_is_not_read(tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes(WHOLE)
-    os.truncate(path, 2**40)  # sparse: it takes no room
+    os.truncate(path, 2**40)  # a sparse file, which takes no disk space
     with pytest.raises(UserError, match=r"1099511627776 bytes"):
         experts.read_expert(path)
 
@@ -266,7 +266,7 @@ def test_the_list_of_shipped_experts_leads_nowhere_else(name, tmp_path):
 
 @given(st.binary(max_size=80) | st.text(st.characters(), max_size=80).map(lambda text: text.encode(errors="surrogatepass")))
 def test_any_list_of_shipped_experts(content):
-    with directory() as here:
-        (here / shipped_experts.LIST).write_bytes(content)
+    with directory() as folder:
+        (folder / shipped_experts.LIST).write_bytes(content)
         with contextlib.suppress(UserError):
-            shipped_experts.of_tasks(here, ["FishSwim"])
+            shipped_experts.of_tasks(folder, ["FishSwim"])

@@ -1,4 +1,4 @@
-"""The list of shipped experts: read in order, held against the files."""
+"""The list of shipped experts: read in order and compared with the files."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import pytest
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts.expert import write_expert
 from dynamic_sparsity.experts.shipped import LIST, of_tasks
-from tests.helpers.experts import FINISHED, made
+from tests.helpers.experts import FINISHED, make_expert
 
 
 def list_them(directory):
@@ -19,7 +19,7 @@ def list_them(directory):
 def directory(tmp_path):
     for task in ("FishSwim", "HopperHop"):
         for seed in (10, 2):
-            write_expert(tmp_path / f"{task}-{seed}.safetensors", made(task=task, seed=seed, **FINISHED))
+            write_expert(tmp_path / f"{task}-{seed}.safetensors", make_expert(task=task, seed=seed, **FINISHED))
     list_them(tmp_path)
     return tmp_path
 
@@ -38,11 +38,11 @@ def test_what_is_wrong_is_named_with_a_remedy(directory):
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors does not match its checksum in SHA256SUMS"):
         of_tasks(directory, ["FishSwim"])
     of_tasks(directory, ["HopperHop"])
-    write_expert(directory / "FishSwim-2.safetensors", made(task="HopperHop"))
+    write_expert(directory / "FishSwim-2.safetensors", make_expert(task="HopperHop"))
     list_them(directory)
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors is an expert for HopperHop, not for FishSwim: restore it"):
         of_tasks(directory, ["FishSwim"])
-    write_expert(directory / "FishSwim-2.safetensors", made(task="FishSwim"))
+    write_expert(directory / "FishSwim-2.safetensors", make_expert(task="FishSwim"))
     list_them(directory)
     with pytest.raises(UserError, match=r"FishSwim-2\.safetensors does not say hardware, returns, .*is it a checkpoint"):
         of_tasks(directory, ["FishSwim"])
@@ -52,7 +52,9 @@ def test_what_is_wrong_is_named_with_a_remedy(directory):
 
 
 def test_the_sizes_of_an_expert_are_those_of_its_task(directory):
-    write_expert(directory / "CheetahRun-0.safetensors", made(observations=18, actions=6, task="CheetahRun", **FINISHED))
+    write_expert(
+        directory / "CheetahRun-0.safetensors", make_expert(observations=18, actions=6, task="CheetahRun", **FINISHED)
+    )
     list_them(directory)
     with pytest.raises(UserError, match=r"CheetahRun-0\.safetensors is for 18 observations, but CheetahRun has 17"):
         of_tasks(directory, ["CheetahRun"])

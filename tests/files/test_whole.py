@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, and what a disk refuses is one message."""
+"""Files are written completely or not at all, and an error of the disk is one message."""
 
 import errno
 import os
@@ -24,8 +24,8 @@ def test_files_take_their_names_together_at_the_end(tmp_path):
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), whole(path) as (beside,):
-        beside.write_text("half")
+    with pytest.raises(ZeroDivisionError), whole(path) as (partial,):
+        partial.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
@@ -34,26 +34,26 @@ def test_what_a_killed_job_left_is_cleared(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as killed:
         killed.wait()
     runs = os.getppid()
-    others = [f".a[b].csv.{runs}.partial", f".ab.csv.{killed.pid}.partial", f".c.a[b].csv.{killed.pid}.partial"]
-    for name in (*others, f".a[b].csv.{killed.pid}.partial", f".a[b].csv.{10**30}.partial"):
+    unrelated = [f".a[b].csv.{runs}.partial", f".ab.csv.{killed.pid}.partial", f".c.a[b].csv.{killed.pid}.partial"]
+    for name in (*unrelated, f".a[b].csv.{killed.pid}.partial", f".a[b].csv.{10**30}.partial"):
         (tmp_path / name).write_text("half")
-    with whole(tmp_path / "a[b].csv") as (beside,):
-        beside.write_text("whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a[b].csv"])
+    with whole(tmp_path / "a[b].csv") as (partial,):
+        partial.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*unrelated, "a[b].csv"])
 
 
 def test_a_writer_that_runs_keeps_what_it_has_written(tmp_path):
     path = tmp_path / "a.csv"
     code = (
         "import pathlib, sys; from dynamic_sparsity.files.whole import whole\n"
-        "with whole(pathlib.Path(sys.argv[1])) as (beside,):\n"
-        "    beside.write_text('first'); print(flush=True); input()"
+        "with whole(pathlib.Path(sys.argv[1])) as (partial,):\n"
+        "    partial.write_text('first'); print(flush=True); input()"
     )
     command = [sys.executable, "-c", code, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         first.stdout.readline()
-        with whole(path) as (beside,):
-            beside.write_text("second")
+        with whole(path) as (partial,):
+            partial.write_text("second")
         assert path.read_text() == "second"
         first.communicate("\n")
     assert first.returncode == 0 and path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
@@ -68,7 +68,7 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
 
 
 def stopped(monkeypatch, error):
-    """What a stage says when it ends with `error`."""
+    """The message of a stage that ends with `error`."""
 
     def main():
         raise error

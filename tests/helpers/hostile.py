@@ -1,4 +1,4 @@
-"""What hostile files are made of, and what reading one may do: give a sound object or one UserError of one line."""
+"""Parts of hostile files, and the check that reading one gives a sound object or one UserError of one line."""
 
 import contextlib
 import copy
@@ -13,8 +13,8 @@ from dynamic_sparsity import cli
 from dynamic_sparsity.errors import UserError
 
 SECRET = "secret-of-somebody-else"
-GONE = Ellipsis  # with a name that is the same in every process, as pytest-xdist wants
-"""Among mutations: the key is deleted."""
+GONE = Ellipsis  # its name is the same in every process, as pytest-xdist needs
+"""A mutation that deletes the key."""
 
 ODD = ["", "..", "/etc/passwd", f"../{SECRET}", "a\nb", "\x1b[2J", "\ud800", "x" * 5000, "NaN", "policy/0/kernel"]
 SCALARS = (
@@ -50,8 +50,8 @@ def places(document):
 def mutated(document, mutations):
     document = copy.deepcopy(document)
     for number, value in mutations:
-        if found := list(places(document)):
-            container, key = found[number % len(found)]
+        if values := list(places(document)):
+            container, key = values[number % len(values)]
             if value is GONE:
                 del container[key]
             else:
@@ -63,7 +63,7 @@ def nested(depth):
     return "[" * depth + "]" * depth
 
 
-# What was opened is asked of the interpreter itself; a hook cannot be taken away again, only told not to listen.
+# The interpreter itself reports the files that are opened. An audit hook cannot be removed, so it stays and is ignored.
 _opened: list[str] | None = None
 
 
@@ -92,18 +92,19 @@ def answer(path, action):
         try:
             return action()
         except UserError as error:
-            said(str(error), path)
+            check_message(str(error), path)
             return None
 
 
-def said(message, path):
+def check_message(message, path):
+    """The message names the file, is one short line and can be printed."""
     assert str(path) in message and len(message) < 3000
     assert "\n" not in message and "\x1b" not in message
     message.encode()
 
 
 def command(path, *arguments):
-    """The command line's exit message, None where it succeeds; what it prints can be printed anywhere."""
+    """The command line's exit message, or None if it succeeds; checks that its output can be encoded as UTF-8."""
     with nothing_secret_opened(), open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         try:
             cli.main([*arguments])
@@ -111,15 +112,15 @@ def command(path, *arguments):
             message = str(stop.code)
         else:
             return None
-    said(message, path)
+    check_message(message, path)
     return message
 
 
 @contextlib.contextmanager
 def directory():
-    """A place for one example: fixtures last for all of them."""
-    with tempfile.TemporaryDirectory() as place:
-        yield Path(place)
+    """A temporary directory for one example; a fixture would be shared by all examples."""
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
 
 
 VALUES = [

@@ -1,4 +1,4 @@
-"""Small models with what MuJoCo has, and the check that the closed-form stages differentiate them."""
+"""Small models of MuJoCo's features, and the check that the closed-form stages differentiate them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FREE = """
 
 
 def xml(body, option='timestep="0.005"', more=""):
-    """A model on a floor; Newton's method to convergence."""
+    """The XML of a model on a floor, whose Newton solver runs to convergence."""
     return f"""<mujoco><option iterations="50" ls_iterations="50" tolerance="1e-14" {option}/>
     <worldbody>
     <geom name="floor" type="plane" size="5 5 0.1" friction="0.8 0.02 0.01" contype="1" conaffinity="3" condim="1"/>
@@ -48,12 +48,12 @@ def xml(body, option='timestep="0.005"', more=""):
 
 
 NOWHERE = 'contype="0" conaffinity="0"'
-ON_THE_FLOOR = 'contype="2" conaffinity="0"'  # not with each other: compiles in half the time
+ON_THE_FLOOR = 'contype="2" conaffinity="0"'  # bodies do not touch each other, which compiles in half the time
 
 
-def body(height="0.05", contact='condim="3"', ball="", with_whom=ON_THE_FLOOR):
+def body(height="0.05", contact='condim="3"', ball="", collisions=ON_THE_FLOOR):
     """An arm with slide, hinge and ball joint, and a free body."""
-    contact = f"{contact} {with_whom}"
+    contact = f"{contact} {collisions}"
     return (ARM + FREE).format(height=height, contact=contact, ball=ball)
 
 
@@ -76,23 +76,23 @@ CURVED_ACTUATORS = """<tendon>
 
 
 def task_of(text, substeps=3):
-    """A task of a model of its own."""
+    """A task of the model with this XML."""
     model = mujoco.MjModel.from_xml_string(text)
     environment = SimpleNamespace(mj_model=model, mjx_model=mjx.put_model(model, impl="jax"), n_substeps=substeps)
     return Task("model", environment)
 
 
 def assert_stages_are_the_derivative_of_the_whole_step(task, *, loaded=True):
-    """At states along a rollout of the C engine; `loaded`: constraints must act there. Returns what the stages give."""
+    """Checks states along a rollout of the C engine; returns the stages' results. `loaded`: constraints must act."""
     assert obstacle(task.model) is None
     start = Recorded(*map(jnp.asarray, warmed_up(task, 60, keep=60)))
     start = jax.tree.map(lambda array: array[4::5], start)
     stages = jax.jit(jax.vmap(stagewise_jacobian(task)))(start)
-    whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, implicit_step))))(start)
-    np.testing.assert_array_equal(stages.activity.loaded, whole.activity.loaded)
+    automatic = jax.jit(jax.vmap(transition_jacobian(Transition(task, implicit_step))))(start)
+    np.testing.assert_array_equal(stages.activity.loaded, automatic.activity.loaded)
     assert np.asarray(stages.activity.loaded).any() or not loaded
-    largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, atol=1e-10)
-    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
+    largest = np.abs(automatic.jacobian).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(stages.jacobian / largest, automatic.jacobian / largest, atol=1e-10)
+    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, automatic)]
     np.testing.assert_array_equal(*zeros)
     return stages

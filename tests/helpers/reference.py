@@ -1,4 +1,4 @@
-"""References for Jacobians: MuJoCo's C engine, and central differences of our own step."""
+"""References for Jacobians: MuJoCo's C engine, and central differences of this package's step."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from dynamic_sparsity.simulation.transition import Recorded
 
 
 def warmed_up(task, steps, seed=0, keep=6, scale=0.7):
-    """States along a rollout of the C engine under random controls, as `Recorded` (time first).
+    """The last `keep` of `steps` control steps of a rollout of the C engine, as `Recorded` (time first).
 
-    Smooth random controls from a random start; the last `keep` control steps of `steps`.
+    The rollout starts at random velocities and has smooth random controls.
     """
     rng = np.random.default_rng(seed)
     model, data = task.model, mujoco.MjData(task.model)
     mujoco.mj_resetData(model, data)
     data.qvel[:] = 0.5 * rng.normal(size=model.nv)
     ctrl = np.zeros(model.nu)
-    kept = []
+    records = []
     for step in range(steps):
         ctrl = np.clip(0.7 * ctrl + scale * rng.normal(size=model.nu), -0.99, 0.99)
         data.ctrl[:] = ctrl
         if step >= steps - keep:
-            kept.append([data.qpos.copy(), data.qvel.copy(), data.act.copy(), data.qacc_warmstart.copy(), ctrl.copy()])
+            records.append([data.qpos.copy(), data.qvel.copy(), data.act.copy(), data.qacc_warmstart.copy(), ctrl.copy()])
         for _ in range(task.substeps):
             mujoco.mj_step(model, data)
-    return Recorded(*(np.stack(column) for column in zip(*kept, strict=True)))
+    return Recorded(*(np.stack(column) for column in zip(*records, strict=True)))
 
 
 def set_state(data, qpos, qvel, act, warmstart, ctrl):
-    """Put one recorded step into the C engine's data."""
+    """Sets the C engine's data to the start of one recorded step."""
     data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act
     data.qacc_warmstart[:], data.ctrl[:] = warmstart, ctrl
 
 
 def chained_transition_fd(task, step):
-    """Jacobian of one control step from MuJoCo's finite differences."""
+    """The Jacobian of one control step from MuJoCo's finite differences."""
     return FiniteDifferences(task)(Recorded(*(np.asarray(part)[None] for part in step)))[0][0]
 
 
 def moved(model, step, column, eps):
-    """`step` with input number `column` moved by `eps`, along the tangent for positions."""
+    """`step` with input number `column` changed by `eps`; a position moves along its tangent."""
     qpos, qvel, act, warmstart, ctrl = (array.copy() for array in step)
     nv, na = model.nv, model.na
     if column < nv:
@@ -59,7 +59,7 @@ def moved(model, step, column, eps):
 
 
 def central_differences(task, step, replay, eps=1e-6):
-    """Jacobian of `replay` (our own step in float64: Recorded -> next state, time first) by central differences."""
+    """The Jacobian of `replay` (a step in float64: Recorded -> next state, time first) by central differences."""
     model = task.model
     inputs = 2 * model.nv + model.na + model.nu
     sides = [[moved(model, step, column, sign * eps) for column in range(inputs)] for sign in (1, -1)]

@@ -1,4 +1,4 @@
-"""Where the package's source is."""
+"""The place of the package's source."""
 
 from pathlib import Path
 

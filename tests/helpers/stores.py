@@ -42,7 +42,7 @@ def chunk_of(path):
 
 
 def change(path, key, value):
-    """Set one entry, by its dotted place, of a `zarr.json`."""
+    """Sets or deletes (GONE) one entry of a `zarr.json`, named by its dotted path."""
     document = json.loads(path.read_text())
     *outer, last = key.split(".")
     inner = document

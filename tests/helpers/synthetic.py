@@ -13,7 +13,7 @@ CONSTRAINTS = ["contact:floor/foot", "joint_limit:a"]
 
 
 def jacobian_episode(rng, steps, touching, length=None):
-    """Column qpos:a is zero but for itself, except while the limit is loaded; J_a is never zero."""
+    """In column qpos:a only the diagonal is not zero, except while the limit is loaded; J_a is never zero."""
     values = rng.uniform(0.5, 1.5, (steps, 4, 6))
     values[:, 1:, 0] = np.where(touching[:, None], values[:, 1:, 0], 0.0)
     length = steps if length is None else length

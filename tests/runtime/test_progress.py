@@ -1,4 +1,4 @@
-"""Progress: sparse lines where there is no terminal."""
+"""Progress prints occasional lines if there is no terminal."""
 
 import sys
 

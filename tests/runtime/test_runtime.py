@@ -15,6 +15,7 @@ ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") 
 
 
 def python(code, affinity=None, **environment):
+    """A process that runs `code` bound to the cores `affinity` (default: all)."""
     env = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_PLATFORMS")}
     bound = f"import os; os.sched_setaffinity(0, {affinity or set(range(os.cpu_count()))})\n{code}"
     command = [sys.executable, "-c", bound]
@@ -26,11 +27,11 @@ CLAIM = "import os; from dynamic_sparsity.runtime import cores; print(sorted(cor
 
 @pytest.fixture
 def cores():
-    """All cores of the machine, though the suite's own process is pinned to one."""
-    every = set(range(os.cpu_count()))
-    if len(every) < 2:
+    """All cores of the machine, although the suite's own process is pinned to one."""
+    all_cores = set(range(os.cpu_count()))
+    if len(all_cores) < 2:
         pytest.skip("one core")
-    return every
+    return all_cores
 
 
 def test_processes_that_claim_a_core_get_different_ones_and_let_go(cores, monkeypatch, tmp_path):
@@ -39,7 +40,7 @@ def test_processes_that_claim_a_core_get_different_ones_and_let_go(cores, monkey
     claimed = [first.stdout.readline(), second.stdout.readline()]
     assert sorted(claimed) == ["[0]\n", "[1]\n"]
     third = python(CLAIM, {0, 1})
-    assert third.stdout.readline() in claimed, "with none free a core is shared, not waited for"
+    assert third.stdout.readline() in claimed, "if no core is free, a process shares one and does not wait"
     first.kill()
     first.wait()
     fourth = python(CLAIM, {0, 1})
@@ -56,21 +57,21 @@ def test_a_schedulers_binding_is_respected(cores, monkeypatch, tmp_path):
 
 def test_one_job_per_device(tmp_path):
     claim = CLAIM.replace("sorted(cores.claim_cores(1))", "cores.claim_device(), os.environ['CUDA_VISIBLE_DEVICES']")
-    given = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0, GPU-5a ,-1,1"}
-    first, second, third = python(claim, **given), python(claim, **given), python(claim, **given)
-    other = python(claim, **given, SLURM_JOB_ID="17")
-    assert other.stdout.readline() == "0 0\n", "a scheduler's jobs have devices of their own, whatever their names"
+    environment = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0, GPU-5a ,-1,1"}
+    first, second, third = python(claim, **environment), python(claim, **environment), python(claim, **environment)
+    of_slurm_job = python(claim, **environment, SLURM_JOB_ID="17")
+    assert of_slurm_job.stdout.readline() == "0 0\n", "a scheduler's jobs have devices of their own, whatever their names"
     waiting, names = {process.stdout: process for process in (first, second, third)}, {}
     while waiting:
         for output in select.select(list(waiting), [], [])[0]:
             names[output.readline()] = waiting.pop(output)
-    says = "waiting for a device: other processes of this study use 0, GPU-5a\n"
-    assert sorted(names) == ["0 0\n", "GPU-5a GPU-5a\n", says]
-    output = names[says].stdout
-    assert not select.select([output], [], [], 2)[0], "the third waits, and says so once"
+    message = "waiting for a device: other processes of this study use 0, GPU-5a\n"
+    assert sorted(names) == ["0 0\n", "GPU-5a GPU-5a\n", message]
+    output = names[message].stdout
+    assert not select.select([output], [], [], 2)[0], "the third waits and prints that once"
     names["0 0\n"].kill()
     assert output.readline() == "0 0\n"
-    for process in (names["GPU-5a GPU-5a\n"], names[says], other):
+    for process in (names["GPU-5a GPU-5a\n"], names[message], of_slurm_job):
         process.communicate("\n")
 
 
@@ -94,8 +95,8 @@ def test_the_users_own_switch_wins():
         "import os; from dynamic_sparsity.runtime import jax_setup\n"
         "jax_setup._set_xla_flags(False); print(os.environ.get('XLA_FLAGS'))"
     )
-    own = "--xla_cpu_use_fusion_emitters=true"
-    assert python(code, XLA_FLAGS=own).communicate()[0] == f"{own}\n"
+    flag = "--xla_cpu_use_fusion_emitters=true"
+    assert python(code, XLA_FLAGS=flag).communicate()[0] == f"{flag}\n"
     assert python(code, JAX_PLATFORMS="cuda").communicate()[0] == "None\n"
 
 
@@ -123,8 +124,8 @@ def test_an_accelerator_multiplies_in_full_precision(tmp_path, platform, precisi
         "from dynamic_sparsity.runtime import jax_setup; jax_setup.configure_jax(accelerator=True)\n"
         "import jax; print(jax.config.jax_default_matmul_precision)"
     )
-    given = {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(tmp_path)}
-    assert python(code, **given).communicate()[0] == f"{precision}\n"
+    environment = {"JAX_PLATFORMS": platform, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(tmp_path)}
+    assert python(code, **environment).communicate()[0] == f"{precision}\n"
 
 
 @pytest.mark.parametrize("newer", [False, True])

@@ -68,13 +68,13 @@ def test_moving_is_integration_to_first_order(model):
 def test_differences_undo_moves_and_are_mujocos(model):
     coordinates, rng = Coordinates.of(model), np.random.default_rng(1)
     qpos = random_qpos(model, rng)
-    there_and_back = jax.jacfwd(lambda v: coordinates.difference(coordinates.moved(jnp.asarray(qpos), v), jnp.asarray(qpos)))
-    np.testing.assert_allclose(there_and_back(jnp.zeros(model.nv)), np.eye(model.nv), atol=1e-14)
-    small, other, theirs = 1e-7 * rng.normal(size=model.nv), qpos.copy(), np.zeros(model.nv)
-    mujoco.mj_integratePos(model, other, small, 1.0)
-    mujoco.mj_differentiatePos(model, theirs, 1.0, qpos, other)
-    ours = coordinates.difference(jnp.asarray(other), jnp.asarray(qpos))
-    np.testing.assert_allclose(ours, theirs, atol=1e-13)
+    round_trip = jax.jacfwd(lambda v: coordinates.difference(coordinates.moved(jnp.asarray(qpos), v), jnp.asarray(qpos)))
+    np.testing.assert_allclose(round_trip(jnp.zeros(model.nv)), np.eye(model.nv), atol=1e-14)
+    small, moved_qpos, reference = 1e-7 * rng.normal(size=model.nv), qpos.copy(), np.zeros(model.nv)
+    mujoco.mj_integratePos(model, moved_qpos, small, 1.0)
+    mujoco.mj_differentiatePos(model, reference, 1.0, qpos, moved_qpos)
+    tangent = coordinates.difference(jnp.asarray(moved_qpos), jnp.asarray(qpos))
+    np.testing.assert_allclose(tangent, reference, atol=1e-13)
 
 
 def test_slides_and_hinges_are_their_own_tangent():

@@ -1,4 +1,4 @@
-"""Shipped experts earn what their files say."""
+"""Shipped experts reach the returns that their files record."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ EPISODES = 4
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SUMS))
 def test_a_shipped_experts_return_reproduces(name):
-    """The same episodes earn the same; on another kind of processor, where rounding differs, one of them may not."""
+    """Equal episodes have equal returns; one may differ on another kind of processor, where rounding differs."""
     task = name.partition("-")[0]
     expert = read_expert(SHIPPED / name, task)
     recorded = expert.provenance["returns"]
@@ -28,5 +28,5 @@ def test_a_shipped_experts_return_reproduces(name):
         assert OBSERVATIONS[task] == loaded.environment.observation_size
         assert DM_CONTROL_SUITE[task].nu == loaded.environment.action_size
         returns = episode_returns(loaded, policy, EPISODES, recorded["steps"])
-    same = np.abs(returns - recorded["stochastic"]["each"][:EPISODES]) <= 0.1 * recorded["steps"]
-    assert same.sum() >= EPISODES - 1, f"{returns} instead of {recorded['stochastic']['each'][:EPISODES]}"
+    reproduced = np.abs(returns - recorded["stochastic"]["each"][:EPISODES]) <= 0.1 * recorded["steps"]
+    assert reproduced.sum() >= EPISODES - 1, f"{returns} instead of {recorded['stochastic']['each'][:EPISODES]}"

@@ -1,4 +1,4 @@
-"""Method `exact`: the derivative of the step as implemented, whether the constraint solver has converged or not."""
+"""Method `exact`: the derivative of the step as implemented, whether the constraint solver converges or not."""
 
 import jax
 import jax.numpy as jnp
@@ -38,44 +38,44 @@ OPTIONS = {
 
 
 def states_of(task, count=60):
-    """Steps along rollouts of the C engine, and the same kicked so hard that the solver does not converge."""
+    """Steps along rollouts of the C engine, and the same at velocities at which the solver does not converge."""
     calm = warmed_up(task, count, keep=count)
     kick = np.random.default_rng(1).normal(size=calm.qvel.shape) * [[3.0]]
     kicked = calm._replace(qvel=calm.qvel + kick)
-    # Not the first: tendons' springs are at rest there, where automatic differentiation alone finds no slope.
+    # Leaves out the first step: tendons' springs are at rest there, where automatic differentiation finds no slope.
     return Recorded(*(jnp.asarray(np.concatenate([a[1::5], b[1::5]])) for a, b in zip(calm, kicked, strict=True)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_closed_form_is_automatic_differentiation_of_the_same_choice(name):
-    """Of `exact_step`: of the solution in the substeps that converged, of MJX's own iterations in the others."""
+    """Both differentiate the solution in substeps that converged, and MJX's own iterations in the others."""
     task = task_of(HOPPER.format(option=OPTIONS[name]))
     converged = assert_the_closed_form_is_automatic_differentiation(task)
-    assert converged.any() and not converged.all(), "both kinds are there"
+    assert converged.any() and not converged.all(), "the steps are of both kinds"
 
 
 def assert_the_closed_form_is_automatic_differentiation(task):
-    """With the same zeros; returns in which steps the solver converged: not in all of them."""
+    """Asserts equal Jacobians and zeros; returns in which steps the solver converged, which must not be all."""
     assert in_closed_form(task, "exact")
     start = states_of(task)
     stages = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(start)
-    whole = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start)
+    automatic = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(start)
     converged = np.asarray(stages.activity.converged)
     assert not converged.all()
-    largest = np.abs(whole.jacobian).max(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(stages.jacobian / largest, whole.jacobian / largest, rtol=0, atol=1e-10)
-    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, whole)]
+    largest = np.abs(automatic.jacobian).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(stages.jacobian / largest, automatic.jacobian / largest, rtol=0, atol=1e-10)
+    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, automatic)]
     np.testing.assert_array_equal(*zeros)
     return converged
 
 
 def mjx_step(task):
-    """The control step from `mjx.step` alone, none of our code: time first."""
+    """The control step (time first) from `mjx.step` alone, without any code of this package."""
     blank = mjx.make_data(task.model, impl="jax")
-    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # come back as int64, which a loop refuses
+    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # MJX returns them as int64, which a loop refuses
 
-    def one(recorded):
+    def control_step(recorded):
         data = blank.replace(**recorded._asdict())
 
         def substep(_, data):
@@ -87,12 +87,12 @@ def mjx_step(task):
         after = jax.lax.fori_loop(0, task.substeps, substep, data)
         return Recorded(after.qpos, after.qvel, after.act, recorded.qacc_warmstart, recorded.ctrl)
 
-    step = jax.jit(jax.vmap(one))
+    step = jax.jit(jax.vmap(control_step))
     return lambda start: jax.tree.map(np.asarray, step(Recorded(*map(jnp.asarray, start))))
 
 
 def steps_of(name):
-    """Recorded-like steps; in half of FingerSpin's the spinner is at rest, held by its friction."""
+    """Steps like recorded ones; in half of those of FingerSpin the spinner is at rest, held by its friction."""
     start = warmed_up(load_task(name), 120, keep=40)
     if name != "FingerSpin":
         return start
@@ -103,14 +103,14 @@ def steps_of(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "old"), [("FingerSpin", "unrolled"), ("BallInCup", "implicit")])
 def test_exact_is_the_derivative_of_the_step_where_an_old_method_is_not(name, old):
-    """The published measure: at smooth steps, the largest error over the largest entry, against central differences."""
+    """Measures the largest error over the largest entry, against central differences, at smooth steps."""
     task, start = load_task(name), steps_of(name)
     results = {method: Differentiator(task, method)(start) for method in ("exact", old)}
     step = mjx_step(task)
     errors = {method: [] for method in results}
     for k in range(len(start.qpos)):
-        one = [part[k] for part in start]
-        narrow, wide = (central_differences(task, one, step, width) for width in (1e-6, 1e-5))
+        recorded = [part[k] for part in start]
+        narrow, wide = (central_differences(task, recorded, step, width) for width in (1e-6, 1e-5))
         if np.abs(narrow - wide).max() < 1e-3 * np.abs(narrow).max():
             for method, result in results.items():
                 errors[method].append(np.abs(result.jacobian[k] - narrow).max() / np.abs(narrow).max())
@@ -134,23 +134,25 @@ def test_differences_say_which_steps_are_rough_and_are_what_the_test_says():
 
 @pytest.mark.slow
 def test_a_step_is_differentiated_alike_whatever_its_neighbours_need():
-    """Steps whose solver did not converge are gathered and done again: in any company they come out the same."""
+    """Steps whose solver did not converge are differentiated again together; results do not depend on the others."""
     task = load_task("FingerSpin")
     start = warmed_up(task, 120, keep=60)
     differentiate = Differentiator(task, "exact")
-    whole = differentiate(start)
-    unfinished = np.flatnonzero(~whole.activity.converged)
-    assert 2 <= len(unfinished) < 60
-    one = unfinished[1]
-    alone = differentiate(Recorded(*(part[one : one + 1] for part in start)))
-    np.testing.assert_array_equal(alone.jacobian[0], whole.jacobian[one])
+    together = differentiate(start)
+    unconverged = np.flatnonzero(~together.activity.converged)
+    assert 2 <= len(unconverged) < 60
+    step = unconverged[1]
+    alone = differentiate(Recorded(*(part[step : step + 1] for part in start)))
+    np.testing.assert_array_equal(alone.jacobian[0], together.jacobian[step])
     implicit = Differentiator(task, "implicit")(start)
-    np.testing.assert_array_equal(whole.jacobian[whole.activity.converged], implicit.jacobian[whole.activity.converged])
-    assert not np.array_equal(whole.jacobian[one], implicit.jacobian[one])
+    np.testing.assert_array_equal(
+        together.jacobian[together.activity.converged], implicit.jacobian[together.activity.converged]
+    )
+    assert not np.array_equal(together.jacobian[step], implicit.jacobian[step])
 
 
 RESTING = xml(
-    body(height="0.5", with_whom=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'),
+    body(height="0.5", collisions=NOWHERE).replace('type="ball"', 'type="ball" stiffness="3"'),
     more='<tendon><fixed stiffness="2"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed></tendon>',
 )
 
@@ -162,7 +164,7 @@ def at_rest(model, speed=0.0):
 
 @pytest.mark.slow
 def test_rotations_at_rest_have_a_slope():
-    """MJX loses those of rotations below 1e-8 (free and ball joints, springs of the latter) and of springs of tendons."""
+    """MJX loses the slopes of rotations below 1e-8 (free and ball joints, their springs) and of tendon springs."""
     task = task_of(RESTING)
     start = Recorded(*map(np.concatenate, zip(at_rest(task.model), at_rest(task.model, 1e-9), strict=True)))
     slopes = jax.jit(jax.vmap(stagewise_jacobian(task, iterations=True)))(Recorded(*map(jnp.asarray, start))).jacobian
@@ -174,7 +176,7 @@ def test_rotations_at_rest_have_a_slope():
 
 @pytest.mark.slow
 def test_rotations_at_rest_have_a_slope_where_the_step_is_differentiated_as_a_whole():
-    """RK4 is unknown to the closed form; the truth is that of Euler's first step at rest and without forces: dq = h dv."""
+    """The closed form lacks RK4; at rest and without forces the truth is that of Euler's first step: dq = h dv."""
     free = """<mujoco><option timestep="0.01" integrator="RK4" gravity="0 0 0"/><worldbody>
     <body><freejoint name="free"/><geom size="0.1"/></body></worldbody></mujoco>"""
     task = task_of(free, substeps=1)
@@ -188,21 +190,22 @@ def test_rotations_at_rest_have_a_slope_where_the_step_is_differentiated_as_a_wh
 @pytest.mark.slow
 def test_rk4_makes_the_choice_in_each_of_its_stages():
     """A hinge at rest, held by friction: each of four solves runs no iteration, and its warm start is no derivative."""
-    held = """<mujoco><option timestep="0.01" integrator="RK4" iterations="2" ls_iterations="4"/><worldbody>
+    hinge = """<mujoco><option timestep="0.01" integrator="RK4" iterations="2" ls_iterations="4"/><worldbody>
     <body><joint name="hinge" axis="0 0 1" frictionloss="0.5" damping="0.1"/><geom size="0.1"/></body></worldbody>
     <actuator><motor joint="hinge"/></actuator></mujoco>"""
-    task = task_of(held, substeps=1)
+    task = task_of(hinge, substeps=1)
     start = at_rest(task.model)
-    # Wide differences: those of 1e-6 reach later stages as 1e-8, where the solver does not stir. All is linear here.
+    # Wide differences, as all is linear here: differences of 1e-6 reach later stages as 1e-8, where the solver runs no
+    # iteration.
     truth = central_differences(task, [part[0] for part in start], mjx_step(task), 1e-3)
     slopes = jax.jit(jax.vmap(transition_jacobian(Transition(task, exact_step))))(Recorded(*map(jnp.asarray, start)))
     np.testing.assert_allclose(slopes.jacobian[0], truth, atol=1e-6)
-    assert truth[1, 1] < 0.9, "friction holds it, which a solver without iterations does not say"
+    assert truth[1, 1] < 0.9, "friction holds it, which a solver without iterations does not show"
 
 
 @pytest.mark.slow
 def test_the_iterations_of_curved_rows_and_a_ball_joint():
-    """Equality, friction loss and limit of tendons: what the small model lacks. Longer time steps make it unstable."""
+    """Tendons with equality, friction loss and limit, which the small model lacks; longer steps make it unstable."""
     arm = ARM.format(height="0.3", contact=NOWHERE, ball="")
     more = CURVED_ACTUATORS.replace('"loose"', '"elbow"') + '<equality><connect site1="tip" site2="world"/></equality>'
     stopped = xml(arm, 'timestep="0.002"', more).replace(
@@ -213,7 +216,7 @@ def test_the_iterations_of_curved_rows_and_a_ball_joint():
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 9e-3, 1.1e-2, 0.7, 3.0])
 def test_slopes_of_rotations_are_those_of_the_exponential(angle):
-    """By central differences of rotations as matrices, in scipy."""
+    """The reference is central differences of scipy's rotations."""
     from scipy.spatial.transform import Rotation
 
     turn = angle * np.array([0.48, -0.6, 0.64])

@@ -17,12 +17,12 @@ SETTINGS = FrameSettings(count=3, size=32)
 
 @pytest.fixture
 def working(monkeypatch):
-    """Set which back ends render here."""
+    """Sets which back ends can render and returns the chosen one."""
     monkeypatch.delitem(sys.modules, "mujoco")
 
-    def only(*names, own=None):
+    def only(*names, users_choice=None):
         monkeypatch.setattr(rendering, "_renders", lambda name: name in names)
-        monkeypatch.setenv("MUJOCO_GL", own) if own else monkeypatch.delenv("MUJOCO_GL", raising=False)
+        monkeypatch.setenv("MUJOCO_GL", users_choice) if users_choice else monkeypatch.delenv("MUJOCO_GL", raising=False)
         return rendering.choose_back_end()
 
     return only
@@ -31,8 +31,8 @@ def working(monkeypatch):
 def test_the_first_back_end_that_renders_is_chosen_and_the_users_own_comes_first(working):
     assert working("egl", "osmesa") == "egl"
     assert working("osmesa") == "osmesa"
-    assert working("egl", "glfw", own="glfw") == "glfw"
-    assert working("egl", own="glfw") == "egl"
+    assert working("egl", "glfw", users_choice="glfw") == "glfw"
+    assert working("egl", users_choice="glfw") == "egl"
     assert working() is None
 
 
@@ -55,7 +55,7 @@ def test_without_a_back_end_there_are_no_frames():
 
 @pytest.fixture(scope="module")
 def renderer():
-    """Skip where nothing renders: neither EGL nor OSMesa."""
+    """Skips the test if nothing can render."""
     if BACK_END is None:
         pytest.skip("nothing renders here: neither EGL nor OSMesa")
 
@@ -70,5 +70,5 @@ def test_frames_are_those_of_the_sequence(renderer):
 
 def test_targets_are_drawn_where_the_episode_had_them(renderer):
     task = load_task("FingerTurnEasy")
-    here, there = (render(task, np.zeros((1, 3)), np.array([[x, 0.0, 0.4]]), 64) for x in (0.0, 0.2))
-    assert (here != there).any()
+    first, second = (render(task, np.zeros((1, 3)), np.array([[x, 0.0, 0.4]]), 64) for x in (0.0, 0.2))
+    assert (first != second).any()

@@ -27,14 +27,14 @@ TRUTH_TASKS = ["CheetahRun", "FingerSpin", "BallInCup", "FishSwim", "HumanoidWal
 
 @cache
 def differentiated(name):
-    """Twelve steps early and late in a rollout of the C engine, and our Jacobians there."""
+    """Twelve steps early and late in a rollout of the C engine, and their Jacobians by `unrolled`."""
     task = load_task(name)
     start = Recorded(*(np.concatenate(parts) for parts in zip(warmed_up(task, 30), warmed_up(task, 120), strict=True)))
     return task, start, Differentiator(task, "unrolled")(start)
 
 
 def stepper(task):
-    """Our own step in float64, without derivatives."""
+    """This package's step in float64, without derivatives."""
     transition = Transition(task)
 
     def build():
@@ -47,9 +47,9 @@ def stepper(task):
     return lambda start: NextState(*join_chunks([program(*c) for c in recorded_chunks(start)], len(start.qpos)))
 
 
-def relative_error(ours, reference):
+def relative_error(jacobian, reference):
     """Largest error of any entry, relative to 1 + the largest entry of its row."""
-    return (np.abs(ours - reference) / (1 + np.abs(ours).max(1, keepdims=True))).max()
+    return (np.abs(jacobian - reference) / (1 + np.abs(jacobian).max(1, keepdims=True))).max()
 
 
 def test_the_states_are_where_it_matters():
@@ -79,7 +79,7 @@ def test_central_differences_of_the_same_step(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRUTH_TASKS)
 def test_chained_differences_of_the_c_engine(name):
-    """FingerSpin's two solver iterations do not converge, and C's two are not MJX's: there only free steps compare."""
+    """Of FingerSpin only free steps compare: its two solver iterations do not converge and differ between C and MJX."""
     task, start, result = differentiated(name)
     compared = 0
     for k in range(len(start.qpos)):
@@ -94,12 +94,12 @@ def test_chained_differences_of_the_c_engine(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["CartpoleBalance", "FingerSpin", "BallInCup"])
 def test_implicit_is_the_derivative_of_the_converged_step(name):
-    """Joint limits, contacts, a tendon limit; on FingerSpin `unrolled` fails here, the iterations being superfluous."""
+    """Joint limits, contacts and a tendon limit; `unrolled` would fail on FingerSpin, which needs no iterations."""
     task = with_converged_solver(load_task(name))
     start = warmed_up(task, 30)
     result = Differentiator(load_task(name), "implicit", "converged")(start)
     plain = Transition(task)
-    repeat = jax.jit(lambda steps: jax.lax.map(lambda one: plain(one)[0], steps))
+    repeat = jax.jit(lambda steps: jax.lax.map(lambda recorded: plain(recorded)[0], steps))
     for k in range(len(start.qpos)):
         reference = central_differences(task, [array[k] for array in start], lambda steps: repeat(Recorded(*steps)))
         assert relative_error(np.asarray(result.jacobian[k]), reference) < 1e-6, f"step {k}"
@@ -122,7 +122,7 @@ def test_implicit_is_unrolled_where_the_solver_converges(name, solver):
 
 @pytest.mark.slow
 def test_at_rest_the_stopped_solver_has_a_slope_that_no_finite_step_sees():
-    """FingerSpin's spinner, held by friction loss: the solver stops at once within 1e-11 of rest (docs/method.md)."""
+    """Friction loss holds FingerSpin's spinner: within 1e-11 of rest the solver stops at once (docs/method.md)."""
     task = load_task("FingerSpin")
     start = warmed_up(task, 30)
     hinge = task.coordinates.state_labels.index("qvel:hinge")
@@ -144,14 +144,14 @@ def test_finite_gives_what_the_other_methods_give():
     finite = Differentiator(task, "finite")(start)
     for k in range(len(start.qpos)):
         assert relative_error(finite.jacobian[k], unrolled.jacobian[k]) < DEFAULT_TOLERANCE, f"step {k}"
-    for ours, theirs in zip(finite.next_state, unrolled.next_state, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    for state, reference in zip(finite.next_state, unrolled.next_state, strict=True):
+        np.testing.assert_allclose(state, reference, atol=1e-9)
     np.testing.assert_array_equal(finite.activity.loaded, unrolled.activity.loaded)
 
 
 @pytest.mark.slow
 def test_fingers_contacts_against_the_c_engine_with_a_converged_solver():
-    """MJX finds the fingertip's contact 1e-4 beside C's (its own capsule routines): so far the Jacobians agree."""
+    """MJX's capsule routines place the fingertip's contact 1e-4 from C's; the Jacobians agree to that extent."""
     task = with_converged_solver(load_task("FingerSpin"))
     start = warmed_up(task, 30)
     result = jax.jit(jax.vmap(transition_jacobian(Transition(task))))(Recorded(*map(jnp.asarray, start)))
@@ -209,9 +209,9 @@ def test_activity_is_that_of_the_c_engine(name):
 
 
 def test_a_step_is_differentiated_alike_wherever_it_stands():
-    task, start, whole = differentiated("BallInCup")
+    task, start, together = differentiated("BallInCup")
     part = Differentiator(task, "unrolled")(Recorded(*(array[7:10] for array in start)))
-    np.testing.assert_array_equal(part.jacobian, whole.jacobian[7:10])
+    np.testing.assert_array_equal(part.jacobian, together.jacobian[7:10])
 
 
 @pytest.mark.parametrize("method", ["unrolled", "implicit", "finite"])
@@ -227,7 +227,7 @@ def test_what_is_not_a_number_gives_no_zeros_and_no_crash(method, field):
 
 
 def test_large_batches_give_the_same():
-    """An accelerator takes more steps at once than a chunk of the CPU's."""
+    """An accelerator takes more steps at once than a CPU's chunk has."""
     task = load_task("CartpoleBalance")
     start = Recorded(*(np.concatenate([part] * 3) for part in warmed_up(task, 60, keep=50)))
     small = Differentiator(task, "implicit")(start)

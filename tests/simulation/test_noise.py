@@ -1,4 +1,4 @@
-"""Coloured noise: spectrum, variance, independence, and that it does not depend on its length."""
+"""Coloured noise: spectrum, variance and independence; a longer series begins with the shorter one."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +13,12 @@ BETAS = [0.0, 0.5, 1.0, 2.0]
 
 
 def fourier_noise(rng, steps, channels, beta):
-    """Reference: periodic noise, its spectrum 1 / f^beta over `steps`, by one Fourier transform (Timmer & Koenig 1995)."""
+    """Reference: periodic noise of spectrum 1 / f^beta, by one Fourier transform (Timmer & Koenig 1995)."""
     frequency = np.fft.rfftfreq(steps)
     frequency[0] = frequency[1]
     real, imaginary = rng.standard_normal((2, channels, len(frequency)))
     spectrum = frequency ** (-beta / 2) * (real + 1j * imaginary)
-    edges = [0, -1] if steps % 2 == 0 else [0]  # real: all their power is in the real part
+    edges = [0, -1] if steps % 2 == 0 else [0]  # these are real: all their power is in the real part
     spectrum[:, edges] = np.sqrt(2) * spectrum[:, edges].real
     samples = np.fft.irfft(spectrum, n=steps, axis=1).T
     return samples / np.sqrt(np.mean(samples**2))
@@ -27,7 +27,7 @@ def fourier_noise(rng, steps, channels, beta):
 def spectrum_of(samples):
     """Mean power over the channels, from the fourth frequency to the last but one.
 
-    Under a Hann window: noise that is not periodic leaks into high frequencies without.
+    A Hann window keeps noise that is not periodic from leaking into high frequencies.
     """
     window = np.hanning(len(samples))[:, np.newaxis]
     power = (np.abs(np.fft.rfft(window * samples, axis=0)) ** 2).mean(1)
@@ -46,13 +46,13 @@ def test_spectrum_and_variance(beta):
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_within_an_episode_it_is_what_a_fourier_transform_of_the_episode_makes(beta):
-    """But for the share of the variance that is slower than an episode, which one transform of it cannot have."""
+    """The two differ by variance slower than an episode, which a single transform of an episode cannot have."""
     samples = coloured_noise(np.random.default_rng(0), 1000, 1000, beta)
     reference = fourier_noise(np.random.default_rng(1), 1000, 1000, beta)
     _, power = spectrum_of(samples)
     _, expected = spectrum_of(reference)
     ratio = (power / power.sum()) / (expected / expected.sum())
-    np.testing.assert_allclose(ratio, 1, atol=0.25)  # each is the mean of 1000 draws: 3 % of noise, two times
+    np.testing.assert_allclose(ratio, 1, atol=0.25)  # both are means of 1000 draws, each with 3 % of noise
     assert np.exp(np.log(ratio[50:]).mean()) == pytest.approx(np.exp(np.log(ratio[:50]).mean()), rel=0.03)
     inside, expected_inside = (array.var(axis=0).mean() for array in (samples, reference))
     assert inside == pytest.approx(expected_inside, rel=0.02 if beta < 2 else 0.12)
@@ -62,8 +62,8 @@ def test_within_an_episode_it_is_what_a_fourier_transform_of_the_episode_makes(b
 def test_the_filter_passes_each_frequency_as_it_says(beta):
     taps, fine = filter_taps(beta), 2**17
     passed = np.abs(np.fft.rfft(taps, n=fine)) ** 2
-    wanted = (np.fft.rfftfreq(fine) ** 2 + MEMORY_STEPS**-2) ** (-beta / 2)
-    np.testing.assert_allclose(passed / passed.mean(), wanted / wanted.mean(), rtol=5e-3)
+    expected = (np.fft.rfftfreq(fine) ** 2 + MEMORY_STEPS**-2) ** (-beta / 2)
+    np.testing.assert_allclose(passed / passed.mean(), expected / expected.mean(), rtol=5e-3)
     assert np.sum(taps**2) == pytest.approx(1, abs=1e-12)
 
 
@@ -78,19 +78,20 @@ def test_a_longer_episode_goes_on_where_a_shorter_one_ends(beta, channels):
 
 @pytest.mark.parametrize("beta", [0.5, 2.0])
 def test_no_seam_between_blocks(beta):
-    """The correlation of two steps is a matter of their distance, wherever they are; it is that of the spectrum."""
+    """The correlation of two steps depends on their distance only and follows from the spectrum."""
     samples = np.concatenate([coloured_noise(np.random.default_rng(seed), TAPS + 200, 500, beta) for seed in range(6)], 1)
     fine = 2**16
     power = (np.fft.rfftfreq(fine) ** 2 + MEMORY_STEPS**-2) ** (-beta / 2)
     covariance = np.fft.irfft(power)
     for lag in (1, 150):
         for first in (5, TAPS - lag - 1, TAPS - lag // 2 - 1, TAPS):
-            seen = np.mean(samples[first] * samples[first + lag])
-            assert seen == pytest.approx(covariance[lag] / covariance[0], abs=0.1), (lag, first)  # four standard deviations
+            measured = np.mean(samples[first] * samples[first + lag])
+            expected = covariance[lag] / covariance[0]
+            assert measured == pytest.approx(expected, abs=0.1), (lag, first)  # four standard deviations
 
 
 def test_every_step_has_unit_variance():
-    """Those of a shorter episode too: they are the same."""
+    """This holds for shorter episodes as well, because their steps are the same."""
     squares = [(coloured_noise(np.random.default_rng(seed), 50, 1000, 0.5) ** 2).mean(axis=1) for seed in range(8)]
     np.testing.assert_allclose(np.mean(squares, axis=0), 1.0, atol=0.05)
 

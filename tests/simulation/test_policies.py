@@ -1,4 +1,4 @@
-"""Who acts: the shipped form of a policy is the trainer's, and its noise is what it says."""
+"""Policies: an expert file acts as the trainer's network does, and noise has the spectrum of its settings."""
 
 import functools
 import importlib
@@ -15,7 +15,7 @@ from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.policies.base import ACTION_LIMIT, Policy
 from dynamic_sparsity.simulation.policies.expert import TrainedExpert
-from tests.helpers.experts import made
+from tests.helpers.experts import make_expert
 from tests.helpers.source import PACKAGE
 
 
@@ -39,7 +39,7 @@ def test_an_expert_acts_as_braxs_networks_do(scale):
     """The clip of observations matters at the larger scale."""
     from brax.training.agents.ppo import networks
 
-    expert = made()
+    expert = make_expert()
     policy = TrainedExpert(expert)
     network, parameters = brax_networks(expert)
     rng = np.random.default_rng(0)
@@ -48,15 +48,15 @@ def test_an_expert_acts_as_braxs_networks_do(scale):
     for observation in (scale * rng.normal(size=(11, 5))).astype(np.float32):
         key = jax.random.key(rng.integers(1000))
         limited = functools.partial(np.clip, a_min=-ACTION_LIMIT, a_max=ACTION_LIMIT)
-        ours = policy.act(policy.parameters, observation, jnp.zeros(2))
-        np.testing.assert_allclose(ours, limited(mode(observation, key)[0]), atol=2e-6)
+        action = policy.act(policy.parameters, observation, jnp.zeros(2))
+        np.testing.assert_allclose(action, limited(mode(observation, key)[0]), atol=2e-6)
         draw = jax.random.normal(key, (2,))  # as brax draws (distribution._NormalDistribution.sample)
-        ours = policy.act(policy.parameters, observation, draw)
-        np.testing.assert_allclose(ours, limited(act(observation, key)[0]), atol=2e-6)
+        action = policy.act(policy.parameters, observation, draw)
+        np.testing.assert_allclose(action, limited(act(observation, key)[0]), atol=2e-6)
 
 
 def test_white_draws_are_standard_normal():
-    policy = TrainedExpert(made(), beta=0.0)
+    policy = TrainedExpert(make_expert(), beta=0.0)
     draws = policy.draws(np.random.default_rng(3), 4000, 2)
     assert draws.shape == (4000, 2)
     for column in draws.T:
@@ -65,7 +65,7 @@ def test_white_draws_are_standard_normal():
 
 
 def test_coloured_draws_have_unit_variance_a_slope_and_independent_dimensions():
-    policy = TrainedExpert(made(), beta=0.5)
+    policy = TrainedExpert(make_expert(), beta=0.5)
     draws = np.array([policy.draws(np.random.default_rng(seed), 1000, 2) for seed in range(200)])
     assert draws.var() == pytest.approx(1, abs=0.05)
     power = (np.abs(np.fft.rfft(draws, axis=1)) ** 2).mean((0, 2))[1:-1]
@@ -75,25 +75,25 @@ def test_coloured_draws_have_unit_variance_a_slope_and_independent_dimensions():
 
 
 def test_the_mode_draws_nothing():
-    policy = TrainedExpert(made(), deterministic=True)
+    policy = TrainedExpert(make_expert(), deterministic=True)
     assert not policy.draws(np.random.default_rng(0), 9, 2).any()
 
 
 def test_actions_stay_inside_the_range():
-    policy = TrainedExpert(made())
+    policy = TrainedExpert(make_expert())
     action = policy.act(policy.parameters, jnp.ones(5), jnp.array([1e6, -1e6]))
     np.testing.assert_allclose(action, [ACTION_LIMIT, -ACTION_LIMIT])
 
 
 def test_seeds_share_a_program_and_other_networks_do_not():
-    same, other = (TrainedExpert(made(hidden=hidden)) for hidden in ((7, 3), (7, 4)))
-    assert TrainedExpert(made(seed=5), beta=0.0).acts == same.acts != other.acts
-    assert TrainedExpert(made(observation_clip=0.0)).acts != same.acts
+    expert, wider = (TrainedExpert(make_expert(hidden=hidden)) for hidden in ((7, 3), (7, 4)))
+    assert TrainedExpert(make_expert(seed=5), beta=0.0).acts == expert.acts != wider.acts
+    assert TrainedExpert(make_expert(observation_clip=0.0)).acts != expert.acts
 
 
 def test_no_clip_means_none():
-    policy = TrainedExpert(made(observation_clip=0.0))
-    clipped = TrainedExpert(made(observation_clip=5.0))
+    policy = TrainedExpert(make_expert(observation_clip=0.0))
+    clipped = TrainedExpert(make_expert(observation_clip=5.0))
     far = jnp.full(5, 100.0)
     assert (
         np.abs(policy.act(policy.parameters, far, jnp.zeros(2)) - clipped.act(clipped.parameters, far, jnp.zeros(2))).max()
@@ -116,7 +116,7 @@ def test_every_policy_is_a_module_with_a_row():
 
 
 def test_an_expert_acts_with_its_section():
-    expert = made()
+    expert = make_expert()
     policy = make_policy("expert", PolicySettings.model_validate({"expert": {"beta": 2.0}}), expert)
     assert policy == TrainedExpert(expert, beta=2.0)
     with pytest.raises(ValueError, match="needs an expert's file"):

@@ -1,4 +1,4 @@
-"""Traced programs: made once, keyed by what they depend on, rebuilt when damaged."""
+"""Traced programs: traced once, keyed by what they depend on, traced again when damaged."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 
 
 class Build:
-    """Counts how often it is asked to build x -> factor * cholesky(x)."""
+    """Builds x -> factor * cholesky(x) and counts how often."""
 
     def __init__(self, factor=2.0):
         self.times, self.factor = 0, factor
@@ -41,7 +41,7 @@ class Build:
 
 
 def load(build, **identity):
-    """As a new process would."""
+    """Loads the program as a new process would."""
     programs._LOADED.clear()
     return programs.load_program("double", build, owner="dynamic_sparsity.simulation.noise", **identity)
 
@@ -105,7 +105,7 @@ def entries_of(cache):
 
 
 def cut(entry, age=120):
-    """As a job leaves it that was killed `age` seconds ago."""
+    """Cuts an entry as a job leaves it that was killed `age` seconds ago."""
     entry.write_bytes(entry.read_bytes()[:-20])
     os.utime(entry, (time.time() - age,) * 2)
 
@@ -122,22 +122,22 @@ def test_damaged_compiled_programs_are_compiled_again_and_replaced(tmp_path):
 
 
 def test_a_cache_that_moves_keeps_what_it_has(tmp_path):
-    first, _ = (process(tmp_path / "here").communicate()[0] for _ in range(2))  # traced, then read
-    there = (tmp_path / "here").rename(tmp_path / "there")
-    entries = entries_of(there)
-    assert process(there).communicate()[0].splitlines()[-1] == first.splitlines()[-1]
-    assert entries_of(there) == entries, "nothing was compiled again"
+    first, _ = (process(tmp_path / "old").communicate()[0] for _ in range(2))  # traced, then read
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+    entries = entries_of(moved)
+    assert process(moved).communicate()[0].splitlines()[-1] == first.splitlines()[-1]
+    assert entries_of(moved) == entries, "nothing was compiled again"
 
 
 def test_the_cache_is_one_for_all_studies_of_a_user(tmp_path, monkeypatch):
     monkeypatch.delenv("DYNAMIC_SPARSITY_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for given, expected in (
+    for xdg_cache, expected in (
         ("", tmp_path / ".cache/dynamic-sparsity"),
         ("relative", tmp_path / ".cache/dynamic-sparsity"),
         (str(tmp_path / "mine"), tmp_path / "mine/dynamic-sparsity"),
     ):
-        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        monkeypatch.setenv("XDG_CACHE_HOME", xdg_cache)
         assert cache_directory() == expected
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_directory() == tmp_path / ".cache/dynamic-sparsity"
@@ -148,28 +148,35 @@ def test_the_cache_is_one_for_all_studies_of_a_user(tmp_path, monkeypatch):
 
 
 def warn(text):
-    """As jax does, in a job."""
+    """Warns as jax does in a job."""
     mend_compile_cache()
     warnings.warn(text, stacklevel=1)
 
 
 def test_only_old_entries_that_are_damaged_go(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
-    place, content = compiled_directory(), bytes(range(256)) * 40
-    place.mkdir(parents=True)
-    whole, zstd = zlib.compress(content), Zstd().encode(content)
-    written = {"whole": whole, "zstd": zstd, "cut": whole[:-5], "cutzstd": zstd[:-5], "empty": b"", "young": whole[:-5]}
+    directory, content = compiled_directory(), bytes(range(256)) * 40
+    directory.mkdir(parents=True)
+    complete, zstd = zlib.compress(content), Zstd().encode(content)
+    written = {
+        "whole": complete,
+        "zstd": zstd,
+        "cut": complete[:-5],
+        "cutzstd": zstd[:-5],
+        "empty": b"",
+        "young": complete[:-5],
+    }
     for name, entry in written.items():
-        path = place / f"jit_call-{name}-cache"
+        path = directory / f"jit_call-{name}-cache"
         path.write_bytes(entry)
         age = 5 if name == "young" else 120
         os.utime(path, (time.time() - age,) * 2)
-    (place / "jit_other-cut-cache").write_bytes(b"")
-    os.utime(place / "jit_other-cut-cache", (0, 0))
+    (directory / "jit_other-cut-cache").write_bytes(b"")
+    os.utime(directory / "jit_other-cut-cache", (0, 0))
     with warnings.catch_warnings():
         warn("Error reading persistent compilation cache entry for 'jit_call': error: incomplete or truncated stream")
-    assert {path.name.split("-")[1] for path in place.glob("jit_call-*")} == {"whole", "zstd", "young"}
-    assert (place / "jit_other-cut-cache").exists()
+    assert {path.name.split("-")[1] for path in directory.glob("jit_call-*")} == {"whole", "zstd", "young"}
+    assert (directory / "jit_other-cut-cache").exists()
     assert "is damaged: compiling jit_call again" in capsys.readouterr().out
 
 
@@ -181,41 +188,41 @@ def test_another_warning_is_shown(tmp_path, monkeypatch):
 
 def test_concurrent_jobs_and_a_killed_one_do_not_corrupt_the_cache(tmp_path):
     process(tmp_path).communicate()
-    half, *others = entries_of(tmp_path)
-    cut(half)
-    for entry in others:  # to be written by several at once
+    damaged, *deleted = entries_of(tmp_path)
+    cut(damaged)
+    for entry in deleted:  # several processes write them at once
         entry.unlink()
     several = [process(tmp_path) for _ in range(3)]
     killed = process(tmp_path)
     deadline = time.monotonic() + 120
-    while not set(entries_of(tmp_path)) - {half}:
+    while not set(entries_of(tmp_path)) - {damaged}:
         assert time.monotonic() < deadline, "nobody writes an entry"
         time.sleep(0.01)
     killed.kill()
     killed.communicate()
-    outputs = [each.communicate()[0] for each in several]
-    assert not any(each.returncode for each in several)
+    outputs = [job.communicate()[0] for job in several]
+    assert not any(job.returncode for job in several)
     assert any("is damaged: compiling" in output for output in outputs)
     for entry in entries_of(tmp_path):
         os.utime(entry, (time.time() - 120,) * 2)
-    process(tmp_path).communicate()  # mends what the killed one left, if it did
+    process(tmp_path).communicate()  # replaces what the killed job left, if anything
     last = process(tmp_path).communicate()[0]
     assert "damaged" not in last and "traced" not in last
     assert {output.splitlines()[-1] for output in [*outputs, last]} == {last.splitlines()[-1]}
 
 
 def test_kinds_of_machines_share_no_compiled_programs(monkeypatch):
-    """By the model and what it can do, not by how many cores it has or how fast they run just now."""
+    """A kind is the processor's model and features, not its number of cores or their current speed."""
 
     def directory(text):
         monkeypatch.setattr(Path, "read_text", lambda path: text if path == Path("/proc/cpuinfo") else None)
         return compiled_directory()
 
     core = "processor: {}\nmodel name: {}\ncpu MHz: {}\nflags: fpu {}\n"
-    one = directory(core.format(0, "A", 2000, "avx2"))
-    assert directory(core.format(0, "A", 2500, "avx2") + core.format(1, "A", 2100, "avx2")) == one
-    others = {directory(core.format(0, "B", 2000, "avx2")), directory(core.format(0, "A", 2000, "avx2 avx512f"))}
-    assert len(others | {one}) == 3
+    machine = directory(core.format(0, "A", 2000, "avx2"))
+    assert directory(core.format(0, "A", 2500, "avx2") + core.format(1, "A", 2100, "avx2")) == machine
+    other_machines = {directory(core.format(0, "B", 2000, "avx2")), directory(core.format(0, "A", 2000, "avx2 avx512f"))}
+    assert len(other_machines | {machine}) == 3
 
 
 def test_the_least_recently_used_files_go_when_the_cache_is_full(tmp_path):

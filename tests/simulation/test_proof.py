@@ -1,4 +1,4 @@
-"""Whose proof of the replay holds: that of the same code and versions, for a store of which every file is whole."""
+"""A store's proof that it replays holds if code and versions are the same and all files are as they were written."""
 
 import json
 import os
@@ -26,7 +26,7 @@ STUDY = {"policies": {"noise": {}}, "rollouts": {"episodes": 2, "steps": 20}}
 
 
 def stage(name, *arguments, **section):
-    """Run a stage in a process of its own."""
+    """Runs a stage in a process of its own."""
     command = [
         sys.executable,
         "-m",
@@ -43,14 +43,14 @@ def recorded(tmp_path_factory):
     """A rollout store as its stage makes it."""
     path = tmp_path_factory.mktemp("proof") / "0.zarr"
     section = RolloutStage(**STUDY).model_dump()
-    done = stage("rollouts", "--task", TASK, "--policy", "noise", "--seed", 0, "--output", path, **section)
-    assert done.returncode == 0, done.stderr
+    process = stage("rollouts", "--task", TASK, "--policy", "noise", "--seed", 0, "--output", path, **section)
+    assert process.returncode == 0, process.stderr
     return path
 
 
 @pytest.fixture
 def store(recorded, tmp_path):
-    """A copy of it."""
+    """A copy of the recorded store."""
     return shutil.copytree(recorded, tmp_path / "0.zarr")
 
 
@@ -93,13 +93,13 @@ def test_any_other_is_made_again_and_the_reason_said(store, damage, reason):
 def test_a_proof_of_another_version_of_the_simulator_is_made_again(store, package, version):
     attributes = json.loads(json.loads((store / "zarr.json").read_text())["attributes"]["versions"])
 
-    def say(versions):
+    def write_versions(versions):
         change(store / "zarr.json", "attributes.versions", json.dumps(versions))
 
-    say({**attributes, "numpy": "0.0.1"})
+    write_versions({**attributes, "numpy": "0.0.1"})
     assert doubt(store) is None, "numpy decides nothing"
-    left = {name: text for name, text in attributes.items() if name != package}
-    say(left if version is GONE else {**left, package: version})
+    without = {name: text for name, text in attributes.items() if name != package}
+    write_versions(without if version is GONE else {**without, package: version})
     reason = doubt(store)
     assert reason.startswith(f"its proof was made with {package} ") and reason.isprintable()
 
@@ -137,15 +137,21 @@ def differentiated(store):
     """What a Jacobian job prints, and its store."""
     output = store.parent / "jacobians.zarr"
     section = JacobianStage(**STUDY, jacobians={"method": "implicit"}).model_dump()
-    done = stage("jacobians", "--rollout", store, "--output", output, **section)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, open_store(output, "jacobians").load()
+    process = stage("jacobians", "--rollout", store, "--output", output, **section)
+    assert process.returncode == 0, process.stderr
+    return process.stdout, open_store(output, "jacobians").load()
 
 
 def test_a_job_that_takes_the_proof_loads_no_program_for_it_and_computes_the_same(store):
-    taken, jacobians = differentiated(store)
-    assert f"{TASK}: every recorded step replays, as was proved when it was recorded\n" in taken and "replay:" not in taken
+    trusting, jacobians = differentiated(store)
+    assert (
+        f"{TASK}: every recorded step replays, as was proved when it was recorded\n" in trusting
+        and "replay:" not in trusting
+    )
     change(store / "zarr.json", "attributes.replay_proof", GONE)
-    made, same = differentiated(store)
-    assert f"{TASK}: proving again that every recorded step replays: the store has no proof\n" in made and "replay:" in made
-    assert jacobians.drop_attrs().equals(same.drop_attrs())
+    proving, jacobians_again = differentiated(store)
+    assert (
+        f"{TASK}: proving again that every recorded step replays: the store has no proof\n" in proving
+        and "replay:" in proving
+    )
+    assert jacobians.drop_attrs().equals(jacobians_again.drop_attrs())

@@ -1,4 +1,4 @@
-"""The proof that a record replays: rounding that a step amplifies is allowed for, anything larger is named."""
+"""The proof that recorded steps replay: it allows for amplified rounding and names any larger difference."""
 
 import re
 
@@ -29,7 +29,7 @@ def steps(count):
 
 
 def recorded(replay, start, off):
-    """What `replay` gives, but for the velocity of the hinge in step 2."""
+    """The replay's own next states, with the velocity of the hinge in step 2 changed by `off`."""
     after = replay(start)
     after.qvel[2, 1] += off
     return after
@@ -52,7 +52,7 @@ def test_a_value_that_is_not_finite_is_not_explained_by_rounding():
 
 
 def spread_of_all(replay, start, step):
-    """Of the hinge's velocity: the slow, obvious twin, by itself."""
+    """The spread of the hinge's velocity over all perturbed replays of one step: a slow, obvious twin."""
     rng = np.random.default_rng(0)
     moved = []
     for part in start:
@@ -62,7 +62,7 @@ def spread_of_all(replay, start, step):
 
 
 def verdict(replay, start, record):
-    """The step that is refused, or None."""
+    """The step that fails the proof, or None."""
     try:
         replay.prove(start, record, 0)
     except UserError as error:
@@ -71,13 +71,13 @@ def verdict(replay, start, record):
 
 
 def test_the_verdict_on_a_step_is_that_of_all_perturbed_replays_whatever_stands_beside_it():
-    """Records off by 0.5 to 6 times the spread: some are explained by one perturbed replay, some by all, some by none."""
+    """Records differ by 0.5 to 6 times the spread: one perturbed replay explains some, all together explain more."""
     replay, start = Amplifying(300.0), steps(60)
     record, off = replay(start), np.random.default_rng(1).uniform(0.5, 6, 60)
     spreads = np.array([spread_of_all(replay, start, step) for step in range(60)])
     record.qvel[:, 1] += (off * spreads.max(1)).astype(np.float32)
-    room = np.stack([spreads[:, 0], spreads.max(1)]) * 4 + TOLERANCE * (1 + np.abs(record.qvel[:, 1]))
-    by_one, by_all = np.abs(record.qvel[:, 1] - replay(start).qvel[:, 1]) <= room
+    allowance = np.stack([spreads[:, 0], spreads.max(1)]) * 4 + TOLERANCE * (1 + np.abs(record.qvel[:, 1]))
+    by_one, by_all = np.abs(record.qvel[:, 1] - replay(start).qvel[:, 1]) <= allowance
     assert 5 < by_one.sum() < by_all.sum() < 55
     alone = [verdict(replay, *at(slice(step, step + 1), start, record)) is None for step in range(60)]
     np.testing.assert_array_equal(alone, by_all)

@@ -1,4 +1,4 @@
-"""Rollouts: episodes as functions of their seed, cut where they end, labelled and padded."""
+"""Rollouts: episodes depend on their seed only, are cut where they end, labelled and padded."""
 
 import jax
 import numpy as np
@@ -25,15 +25,15 @@ def roller():
 
 
 def test_an_episode_is_a_function_of_seed_and_number(roller):
-    first, again, other = roller.episode(0, 0, 60), roller.episode(0, 0, 60), roller.episode(0, 1, 60)
+    first, again, second = roller.episode(0, 0, 60), roller.episode(0, 0, 60), roller.episode(0, 1, 60)
     np.testing.assert_array_equal(first.start.qpos, again.start.qpos)
-    assert np.abs(first.start.qpos - other.start.qpos).max() > 0
+    assert np.abs(first.start.qpos - second.start.qpos).max() > 0
     assert first.start.qpos.dtype == np.float32 and len(first.start.qpos) == 60
 
 
 @pytest.mark.parametrize(("policy", "beta"), [("noise", 0.5), ("noise", 2.0), ("zero", None)])
 def test_a_longer_episode_extends_a_shorter_one(roller, policy, beta):
-    """Bit for bit, and whether or not the shorter one fills its last chunk."""
+    """It does so bit for bit, whether or not the shorter episode fills its last chunk."""
     settings = PolicySettings.model_validate({"noise": {"beta": beta or 0.0}, "zero": {}})
     roller = Roller(roller._task, make_policy(policy, settings))
     long = roller.episode(0, 2, 70)
@@ -68,26 +68,26 @@ def test_every_step_replays_and_an_altered_one_is_named(roller):
 
 
 def test_the_replay_of_a_step_does_not_depend_on_its_place():
-    """WalkerRun: with contacts, a program that takes steps side by side rounds them by their place in the batch."""
+    """A program that takes WalkerRun's steps side by side would round contacts by a step's place in the batch."""
     start = warmed_up(load_task("WalkerRun"), 80, keep=50)
     start = Recorded(*(array.astype(np.float32) for array in start))
     replayer, order = Replayer("WalkerRun"), np.random.default_rng(0).permutation(50)
     replayed, shuffled = replayer(start), replayer(Recorded(*(array[order] for array in start)))
-    jax.tree.map(lambda array, other: np.testing.assert_array_equal(array[order], other), replayed, shuffled)
+    jax.tree.map(lambda array, moved: np.testing.assert_array_equal(array[order], moved), replayed, shuffled)
 
 
 def test_infinities_are_no_excuse():
     from dynamic_sparsity.simulation.replay import _apart, step_difference
 
-    one, infinite = np.array([1.0]), np.array([np.inf])
-    assert _apart(one, infinite, np.array([np.inf])).all() and _apart(infinite, one, np.array([np.inf])).all()
+    finite, infinite = np.array([1.0]), np.array([np.inf])
+    assert _apart(finite, infinite, np.array([np.inf])).all() and _apart(infinite, finite, np.array([np.inf])).all()
     assert not _apart(infinite, infinite, np.array([0.0])).any()
     states = [NextState(np.array([[1.0], [2.0]]), np.full((2, 1), value), np.zeros((2, 0))) for value in (0.0, 0.5)]
     np.testing.assert_allclose(step_difference(states[0], states[1]), 0.5 / 1.5)
 
 
 def test_hidden_state_would_be_found(roller):
-    """A control that is not the one recorded is what hidden state looks like: the step does not replay."""
+    """A changed control has the effect of hidden state: the step does not replay."""
     episode = roller.episode(0, 0, 60)
     with pytest.raises(UserError, match="step 0"):
         Replayer(TASK).prove(episode.start._replace(ctrl=episode.start.ctrl + 0.05), episode.next_state, 0)

@@ -1,4 +1,4 @@
-"""The closed-form stages against automatic differentiation of the whole step: equal to rounding, with the same zeros."""
+"""Closed-form stages against automatic differentiation of the whole step: equal up to rounding, with equal zeros."""
 
 import mujoco
 import numpy as np
@@ -17,10 +17,10 @@ from tests.helpers.models import (
 )
 
 MODELS = {
-    "fluid": xml(body(height="0.5", with_whom=NOWHERE), 'timestep="0.005" density="500" viscosity="0.5"'),
+    "fluid": xml(body(height="0.5", collisions=NOWHERE), 'timestep="0.005" density="500" viscosity="0.5"'),
     "tendons and sites": xml(body(), more=CURVED_ACTUATORS),
     "tendons and sites, implicitfast": xml(
-        body(with_whom=NOWHERE), 'timestep="0.005" integrator="implicitfast"', CURVED_ACTUATORS
+        body(collisions=NOWHERE), 'timestep="0.005" integrator="implicitfast"', CURVED_ACTUATORS
     ),
     "equality": xml(
         body(),
@@ -28,27 +28,27 @@ MODELS = {
         </equality>""",
     ),
     "weld, fixed tendon": xml(
-        body(height="0.3", with_whom=NOWHERE),
+        body(height="0.3", collisions=NOWHERE),
         more="""<tendon><fixed name="pair"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed></tendon>
         <equality><weld site1="tip" site2="loose" torquescale="0.7"/>
         <tendon tendon1="pair" polycoef="0.1 0 0 0 0"/></equality>""",
     ),
     "two tendons": xml(
-        body(height="0.3", with_whom=NOWHERE),
+        body(height="0.3", collisions=NOWHERE),
         more="""<tendon>
         <spatial name="long"><site site="world"/><site site="tip"/></spatial>
         <spatial name="short"><site site="elbow"/><site site="loose"/></spatial>
         </tendon>
         <equality><tendon tendon1="long" tendon2="short" polycoef="0.1 0.5 0.2 0 0"/></equality>""",
     ),
-    "gravity compensation": xml(body(with_whom=NOWHERE).replace('<body name="free"', '<body name="free" gravcomp="0.6"')),
+    "gravity compensation": xml(body(collisions=NOWHERE).replace('<body name="free"', '<body name="free" gravcomp="0.6"')),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_stages_are_the_derivative_of_the_whole_step(name):
-    """Most without contacts, which compile in a third of the time."""
+    """Most models have no contacts, so that they compile in a third of the time."""
     assert_stages_are_the_derivative_of_the_whole_step(task_of(MODELS[name]), loaded="fluid" not in name)
 
 

@@ -1,4 +1,4 @@
-"""The closed-form stages against automatic differentiation of the whole step: contacts of all dimensions, both cones."""
+"""Closed-form stages against automatic differentiation of the whole step: contacts of all dimensions, both cones."""
 
 import numpy as np
 import pytest
@@ -39,4 +39,4 @@ def test_contacts_of_all_dimensions(name):
 
 @pytest.mark.slow
 def test_bodies_that_touch_each_other():
-    assert_stages_are_the_derivative_of_the_whole_step(task_of(xml(body(with_whom=""), more=ACTUATORS)))
+    assert_stages_are_the_derivative_of_the_whole_step(task_of(xml(body(collisions=""), more=ACTUATORS)))

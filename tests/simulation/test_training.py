@@ -1,4 +1,4 @@
-"""Training: it learns from where it stopped, and a run that diverges leaves what was good."""
+"""Training resumes where it stopped, and a training that diverges keeps its last good checkpoint."""
 
 import os
 import subprocess
@@ -42,9 +42,9 @@ def ppo(**changes):
 def test_recipes_stand_on_playgrounds_settings(task):
     from mujoco_playground.config import dm_control_suite_params
 
-    theirs = dm_control_suite_params.brax_ppo_config(task).to_dict()
+    playground = dm_control_suite_params.brax_ppo_config(task).to_dict()
     full = recipes.ppo_settings(task, TrainingSettings(recipe="playground"))
-    assert theirs.items() <= full.items() and full["observation_clip"] == 0 and not full["staggered_starts"]
+    assert playground.items() <= full.items() and full["observation_clip"] == 0 and not full["staggered_starts"]
     small = recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 64}))
     assert small.keys() >= full.keys() and small["num_envs"] == 64
     small = recipes.ppo_settings(task, TrainingSettings())
@@ -78,7 +78,7 @@ def task():
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """A run that was killed after its second checkpoint, and how it went on."""
+    """A training that was killed after its second checkpoint, and its resumption."""
     directory = tmp_path_factory.mktemp("checkpoints")
     with in_precision(double=False):  # as the stage trains
         first = training.Trainer(task(), 3, ppo(), directory)
@@ -106,18 +106,22 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(interrupted):
     assert [steps for steps, _ in last.provenance["history"]] == [160, 320, 480]
     assert last.provenance["history"][:2] == stopped.provenance["history"]
     counts = [int(expert.tensors["observation_count"][1]) for expert in (stopped, last)]
-    assert counts == [320, 480], "the observation statistics go on as well"
+    assert counts == [320, 480], "the observation statistics are resumed as well"
     kernels = [expert.tensors["policy/0/kernel"] for expert in (stopped, last)]
-    assert 0 < np.abs(kernels[1] - kernels[0]).max() < 0.1, "it goes on from the weights that were there"
-    about = best.provenance
-    assert about["history"] == last.provenance["history"] and about["trained_steps"] == 480 and about["settings"] == ppo()
-    assert dict(map(tuple, about["history"]))[about["steps"]] == max(value for _, value in about["history"])
-    assert stopped.provenance["minutes"] <= last.provenance["minutes"] == about["minutes"]
+    assert 0 < np.abs(kernels[1] - kernels[0]).max() < 0.1, "it resumes from the checkpoint's weights"
+    provenance = best.provenance
+    assert (
+        provenance["history"] == last.provenance["history"]
+        and provenance["trained_steps"] == 480
+        and provenance["settings"] == ppo()
+    )
+    assert dict(map(tuple, provenance["history"]))[provenance["steps"]] == max(value for _, value in provenance["history"])
+    assert stopped.provenance["minutes"] <= last.provenance["minutes"] == provenance["minutes"]
 
 
 @pytest.mark.slow
 def test_a_kill_between_the_two_writes_loses_nothing(interrupted):
-    """The best checkpoint is written first: then it is the newer one."""
+    """The best checkpoint is written first and is then the newer one."""
     stopped, last, _, trainer = interrupted
     training.write_expert(trainer.best, last)
     for older in (stopped, None):
@@ -128,15 +132,17 @@ def test_a_kill_between_the_two_writes_loses_nothing(interrupted):
 
 
 def test_two_trainings_do_not_share_checkpoints(tmp_path):
-    held = locks.lock(tmp_path, "the first")
+    lock = locks.lock(tmp_path, "the first")
     options = ["--task", TASK, "--seed", "0", "--checkpoints", tmp_path, "--output", tmp_path / "x.safetensors"]
     command = [sys.executable, "-m", "dynamic_sparsity.stages.policies", "--settings", '{"training":{}}', *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.startswith("error: another process is writing")
-    assert "x.safetensors: wait until it ends" in done.stderr and [path.name for path in tmp_path.iterdir()] == [".refused"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 1 and process.stderr.startswith("error: another process is writing")
+    assert "x.safetensors: wait until it ends" in process.stderr and [path.name for path in tmp_path.iterdir()] == [
+        ".refused"
+    ]
     with pytest.raises(UserError, match="the first is not kept"):
         locks.check_not_refused(tmp_path, "the first")
-    os.close(held)
+    os.close(lock)
     os.close(locks.lock(tmp_path, "the next"))
     locks.check_not_refused(tmp_path, "the next")
 
@@ -175,14 +181,14 @@ def test_other_settings_start_anew_and_a_damaged_checkpoint_is_named(interrupted
     shorter = training.Trainer(trainer._task, 3, ppo(num_timesteps=600), trainer.last.parent)
     assert shorter._resume() is not None and shorter._done == 480, "or stopped earlier than was planned"
     training.write_expert(trainer.last, last)
-    both = {file: file.read_bytes() for file in (trainer.last, trainer.best)}
-    for file, content in both.items():
+    checkpoints = {file: file.read_bytes() for file in (trainer.last, trainer.best)}
+    for file, content in checkpoints.items():
         file.write_bytes(content[:-9])
         with pytest.raises(UserError, match="to start anew"):
             training.Trainer(trainer._task, 3, ppo(), trainer.last.parent)._resume()
         file.write_bytes(content)
     for seed, settings in ((4, ppo()), (3, ppo(num_timesteps=160))):
-        other = training.Trainer(trainer._task, seed, settings, trainer.last.parent)
-        assert other._resume() is None and not trainer.last.exists() and "started anew" in capsys.readouterr().out
-        for file, content in both.items():
+        changed = training.Trainer(trainer._task, seed, settings, trainer.last.parent)
+        assert changed._resume() is None and not trainer.last.exists() and "started anew" in capsys.readouterr().out
+        for file, content in checkpoints.items():
             file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Ways to differentiate, held against the truth, on Jacobians written by hand."""
+"""Ways of differentiating compared with their references, on Jacobians written by hand."""
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ ROUGHNESS = [[1e-9, 2e-4, 0.5], [1e-8, np.nan, np.nan]]
 def store(roughness=ROUGHNESS, length=(3, 1), **ways):
     """Two episodes of three steps, the second one step long; one row and three columns."""
     names = [way.replace("_", "-") for way in ways]
-    known = [np.array(roughness) if name.startswith("differences") else np.full((2, 3), np.nan) for name in names]
-    apart = np.array([[1e-8, 3e-8, 9e-8], [6e-8, np.nan, np.nan]])
+    roughnesses = [np.array(roughness) if name.startswith("differences") else np.full((2, 3), np.nan) for name in names]
+    differences = np.array([[1e-8, 3e-8, 9e-8], [6e-8, np.nan, np.nan]])
     arrays = {
         "jacobian": (("episode", "way", "time", "out_dim", "in_dim"), np.stack(list(ways.values()), 1)[:, :, :, None]),
-        "step_difference": (("episode", "way", "time"), np.stack([apart] * len(names), 1)),
-        "roughness": (("episode", "way", "time"), np.stack(known, 1)),
+        "step_difference": (("episode", "way", "time"), np.stack([differences] * len(names), 1)),
+        "roughness": (("episode", "way", "time"), np.stack(roughnesses, 1)),
         "constraint_active": (("episode", "time", "constraint"), np.array([[[0], [1], [1]], [[0], [0], [0]]], bool)),
         "solver_converged": (("episode", "time"), np.array([[1, 1, 0], [1, 0, 0]], bool)),
         "length": (("episode",), np.array(length)),
@@ -36,6 +36,7 @@ def store(roughness=ROUGHNESS, length=(3, 1), **ways):
 
 
 def compared(**ways):
+    """The comparison of one store with these ways, at two thresholds."""
     settings = AblationSettings(thresholds=[1e-12, 1e-8])
     arrays = {way: np.array(jacobian, float) for way, jacobian in ways.items()}
     result = ablation.compare([store(**arrays)], settings, ResamplingSettings(resamples=200))
@@ -55,7 +56,7 @@ def test_what_differs_is_counted_in_the_smooth_steps_of_every_episode(finite):
     np.testing.assert_allclose(
         strict.nonfinite, np.mean([0, 1]), err_msg="the other episode has an entry that is not finite"
     )
-    # so all that follows is of the first episode
+    # Its only step is left out, so the measures below are those of the first episode.
     np.testing.assert_allclose(strict.error_median, np.median([1e-9 / 4, 0.25]))
     np.testing.assert_allclose(strict.error_99, 0.25 * 0.99, rtol=1e-6)
     np.testing.assert_allclose([strict.off_1, strict.off_10], [1 / 2, 1 / 2])
@@ -69,10 +70,10 @@ def test_what_differs_is_counted_in_the_smooth_steps_of_every_episode(finite):
 
 
 def test_errors_between_one_and_ten_percent_are_told_apart():
-    off = np.array(TRUTH)
-    off[0, 1, 0] *= 1.05
-    measured = compared(differences=TRUTH, exact=off).isel(pair=0, threshold=0)
-    np.testing.assert_allclose([measured.off_1, measured.off_10], [np.mean([1 / 2, 0]), 0])
+    scaled = np.array(TRUTH)
+    scaled[0, 1, 0] *= 1.05
+    result = compared(differences=TRUTH, exact=scaled).isel(pair=0, threshold=0)
+    np.testing.assert_allclose([result.off_1, result.off_10], [np.mean([1 / 2, 0]), 0])
 
 
 def test_equal_jacobians_agree():
@@ -143,8 +144,8 @@ def test_roughness_is_told_with_and_without_constraints(finite):
 
 
 def test_the_figure_of_roughness_draws_a_line_per_policy(finite):
-    other = finite.assign_attrs(policy="noise")
-    (axes,) = [axes for axes in roughness_figure.draw([finite, other], RoughnessFigure()).axes if axes.get_visible()]
+    noise = finite.assign_attrs(policy="noise")
+    (axes,) = [axes for axes in roughness_figure.draw([finite, noise], RoughnessFigure()).axes if axes.get_visible()]
     assert axes.get_title() == "T"
     drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
     np.testing.assert_allclose(drawn[0].get_xdata(), [1e-9, 1e-8, 2e-4, 0.5])
@@ -153,9 +154,9 @@ def test_the_figure_of_roughness_draws_a_line_per_policy(finite):
 
 def test_the_figure_draws_every_way():
     result = compared(differences=TRUTH, differences_converged=TRUTH, exact=TRUTH, finite_converged=OTHER)
-    sparsity, same, errors = figure.draw([result], MethodAblationFigure()).axes
+    sparsity, same_pattern, errors = figure.draw([result], MethodAblationFigure()).axes
     assert [line.get_label() for line in sparsity.lines] == ["differences", "exact", "finite-converged"]
-    assert len(same.lines) == 2
+    assert len(same_pattern.lines) == 2
     names = [text.get_text() for text in errors.get_yticklabels()]
     assert names == ["exact (0% off by 1 %)", "finite-converged (50% off by 1 %)"]
     low, high = errors.lines[3].get_xdata()

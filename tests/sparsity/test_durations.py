@@ -1,4 +1,4 @@
-"""Durations against a twin that walks along time."""
+"""Durations against a slow twin that walks along time."""
 
 import numpy as np
 from hypothesis import given
@@ -29,7 +29,7 @@ def slow_runs(zero, finite):
 
 def as_tuples(runs):
     names = ["run_out", "run_in", "run_start", "run_length", "run_zero", "run_start_censored", "run_end_censored"]
-    return sorted(tuple(item) for item in zip(*(runs[name].values.tolist() for name in names), strict=True))
+    return sorted(tuple(run) for run in zip(*(runs[name].values.tolist() for name in names), strict=True))
 
 
 @given(masks())
@@ -75,6 +75,6 @@ def test_a_nonfinite_step_cuts_runs_and_belongs_to_none():
     zero, finite = np.ones((5, 4, 6), bool), np.ones((5, 4, 6), bool)
     finite[2, 0, 0] = False
     runs = durations.durations(entries(zero), entries(finite))
-    here = runs.where((runs.run_out == 0) & (runs.run_in == 0), drop=True)
-    assert here.run_length.values.tolist() == [2, 2]
-    assert here.run_start_censored.values.all() and here.run_end_censored.values.all()
+    of_entry = runs.where((runs.run_out == 0) & (runs.run_in == 0), drop=True)
+    assert of_entry.run_length.values.tolist() == [2, 2]
+    assert of_entry.run_start_censored.values.all() and of_entry.run_end_censored.values.all()

@@ -13,6 +13,7 @@ from tests.helpers.arrays import entries, masks
 
 
 def keys(zero, finite):
+    """The mask of each step as bytes, None where an entry is not finite."""
     return [z.tobytes() if f.all() else None for z, f in zip(zero.values, finite.values, strict=True)]
 
 
@@ -59,9 +60,9 @@ def slow_autocorrelation(zero, finite, max_lag):
     centred = {}
     for r in range(rows):
         for c in range(columns):
-            known = finite[:, r, c]
-            if known.any():
-                z = zero[:, r, c][known].astype(float)
+            is_finite = finite[:, r, c]
+            if is_finite.any():
+                z = zero[:, r, c][is_finite].astype(float)
                 if z.min() != z.max():
                     centred[r, c] = z.mean()
     result = []
@@ -106,9 +107,9 @@ def test_expected_coincidence_is_the_mean_over_all_circular_shifts(episodes):
     if total == 0:
         assert np.isnan(result.observed) and result.switches == 0
         return
-    met = sum((s[1:] & e[1:]).sum() for s, e in episodes)
+    coincident = sum((s[1:] & e[1:]).sum() for s, e in episodes)
     by_shift = [np.mean([(s[1:] & np.roll(e[1:], k)).sum() for k in range(len(s) - 1)]) for s, e in episodes]
-    np.testing.assert_allclose(result.observed, met / total)
+    np.testing.assert_allclose(result.observed, coincident / total)
     np.testing.assert_allclose(result.expected, sum(by_shift) / total)
 
 
@@ -125,8 +126,8 @@ def test_coincidence_tells_a_cause_from_a_bystander():
     caused = ev.coincidence(event, event, 500, 0.95, 1)
     assert caused.observed == 1 and caused.p_value < 0.01 and caused.expected < 0.2
     bystander = [rng.random(500) < 0.1 for _ in range(4)]
-    apart = ev.coincidence(bystander, event, 500, 0.95, 1)
-    assert apart.low <= apart.observed <= apart.high and apart.p_value > 0.05
+    unrelated = ev.coincidence(bystander, event, 500, 0.95, 1)
+    assert unrelated.low <= unrelated.observed <= unrelated.high and unrelated.p_value > 0.05
 
 
 def test_p_values_are_uniform_when_nothing_is_there():

@@ -25,7 +25,7 @@ def test_mean_and_interval_match_explicit_resampling():
 
 
 def test_seeds_are_strata():
-    """Two seeds that differ, episodes within each alike: nothing to resample, no width."""
+    """Two study seeds differ and the episodes within each are equal, so that the interval has no width."""
     result = stratified_mean([per_episode(1.0, 1.0), per_episode(3.0, 3.0)], resamples=100, confidence=0.95, seed=0)
     assert result["mean"] == result.low == result.high == 2
 

@@ -29,9 +29,9 @@ def test_product_limit(ended, cut):
 
 @given(COUNTS, COUNTS)
 def test_the_bootstraps_product_limit_is_the_librarys(ended, cut):
-    both = survival.product_limit(np.stack([ended, cut]), np.stack([cut, ended]))
-    np.testing.assert_allclose(both[0], survival.kaplan_meier(ended, cut), atol=1e-12)
-    np.testing.assert_allclose(both[1], survival.kaplan_meier(cut, ended), atol=1e-12)
+    curves = survival.product_limit(np.stack([ended, cut]), np.stack([cut, ended]))
+    np.testing.assert_allclose(curves[0], survival.kaplan_meier(ended, cut), atol=1e-12)
+    np.testing.assert_allclose(curves[1], survival.kaplan_meier(cut, ended), atol=1e-12)
 
 
 def test_without_censoring_it_is_the_empirical_share_of_longer_runs():
@@ -46,9 +46,9 @@ def test_without_runs_nothing_is_known():
 def test_censoring_is_corrected_where_dropping_would_be_biased():
     rng = np.random.default_rng(3)
     true, limit = rng.geometric(0.1, 20_000), rng.integers(1, 20, 20_000)
-    seen, whole = np.minimum(true, limit), true <= limit
-    ended = np.bincount(seen[whole], minlength=21)[1:]
-    cut = np.bincount(seen[~whole], minlength=21)[1:]
+    observed, complete = np.minimum(true, limit), true <= limit
+    ended = np.bincount(observed[complete], minlength=21)[1:]
+    cut = np.bincount(observed[~complete], minlength=21)[1:]
     curve = survival.kaplan_meier(ended, cut)
     theory = 0.9 ** np.arange(1, 21)
     assert np.abs(curve[:15] - theory[:15]).max() < 0.02
@@ -61,9 +61,9 @@ def counts(ended, cut, spanning=0, episodes=3):
     span = np.zeros_like(ended)
     span[-1] = spanning
     arrays = {"ended": ended, "cut": cut, "unseen_start": zero, "spanning": span, "paper": ended + cut}
-    data = {name: (("value", "duration"), np.stack([array, 0 * array])) for name, array in arrays.items()}
-    one = xr.Dataset(data, {"value": ["zero", "non-zero"], "duration": np.arange(1, len(ended) + 1)})
-    return xr.concat([one] * episodes, dim="episode")
+    variables = {name: (("value", "duration"), np.stack([array, 0 * array])) for name, array in arrays.items()}
+    episode = xr.Dataset(variables, {"value": ["zero", "non-zero"], "duration": np.arange(1, len(ended) + 1)})
+    return xr.concat([episode] * episodes, dim="episode")
 
 
 def test_summary_has_both_conventions_and_says_what_each_leaves_out():
@@ -78,21 +78,23 @@ def test_summary_has_both_conventions_and_says_what_each_leaves_out():
 
 def test_a_median_has_an_interval_where_enough_runs_ended():
     settled = counts(np.array([0, 4, 0, 0]), np.array([0, 0, 0, 0]))
-    found = survival.summarise([settled], 50, 0.9, 0).sel(value="zero")
-    assert found["median"] == found.median_low == found.median_high == 2
-    lonely = xr.concat([settled.isel(episode=[0])] + [counts(np.zeros(4, int), np.array([0, 0, 0, 1]))] * 2, dim="episode")
-    lonely = lonely.isel(episode=slice(0, 4))
-    found = survival.summarise([lonely], 200, 0.9, 0).sel(value="zero")
-    assert found["median"] == 2 and found.median_low == 2 and np.isnan(found.median_high), "not all resamples have it"
+    result = survival.summarise([settled], 50, 0.9, 0).sel(value="zero")
+    assert result["median"] == result.median_low == result.median_high == 2
+    single = xr.concat([settled.isel(episode=[0])] + [counts(np.zeros(4, int), np.array([0, 0, 0, 1]))] * 2, dim="episode")
+    single = single.isel(episode=slice(0, 4))
+    result = survival.summarise([single], 200, 0.9, 0).sel(value="zero")
+    assert result["median"] == 2 and result.median_low == 2 and np.isnan(result.median_high), (
+        "the curve of some resamples never reaches 1/2"
+    )
     curves = np.array([[0.6, 0.5, 0.1], [0.9, 0.8, 0.7], [np.nan] * 3])
     np.testing.assert_array_equal(survival._medians(curves, np.arange(1, 4)), [2, np.inf, np.inf])
 
 
 def test_bands_close_when_all_episodes_are_alike_and_open_when_they_differ():
     alike = counts(np.array([2, 1, 1]), np.array([0, 0, 0]))
-    same = survival.summarise([alike], 50, 0.9, 0).sel(value="zero")
-    np.testing.assert_allclose(same.survival_low, same.survival)
-    np.testing.assert_allclose(same.survival_high, same.survival)
+    result = survival.summarise([alike], 50, 0.9, 0).sel(value="zero")
+    np.testing.assert_allclose(result.survival_low, result.survival)
+    np.testing.assert_allclose(result.survival_high, result.survival)
     different = alike.copy(deep=True)
     different.ended[0] = 0
     different.ended[0, :, 0] = 9
@@ -115,8 +117,8 @@ def test_the_restricted_mean_does_not_depend_on_durations_that_nothing_reached()
 
 
 def test_one_episode_that_switches_among_three_still_gives_a_band():
-    data = counts(np.array([3, 2, 1]), np.array([0, 0, 0]))
-    for name in data:
-        data[name][1:] = 0
-    result = survival.summarise([data], 400, 0.9, 0).sel(value="zero")
+    one_switches = counts(np.array([3, 2, 1]), np.array([0, 0, 0]))
+    for name in one_switches:
+        one_switches[name][1:] = 0
+    result = survival.summarise([one_switches], 400, 0.9, 0).sel(value="zero")
     assert result.survival_low.notnull().all() and result.survival_high.notnull().all()

@@ -1,4 +1,4 @@
-"""Zeros against slow, obvious twins."""
+"""Zero masks, sparsity and counts against slow, obvious twins."""
 
 import math
 
@@ -69,13 +69,13 @@ def test_counts_pool_to_fractions_and_global_zeros(jacobian):
 
 
 def test_identities():
-    ones = entries(np.ones((3, 4, 6)))
-    none = zeros.summarise_episode(episode(ones), 1e-12, [1e-12])
-    assert (none.sparsity == 0).all() and not zeros.always_zero(none.expand_dims("episode"), 1e-12).any()
-    all_zero = zeros.summarise_episode(episode(0 * ones), 1e-12, [1e-12])
+    dense = entries(np.ones((3, 4, 6)))
+    summary = zeros.summarise_episode(episode(dense), 1e-12, [1e-12])
+    assert (summary.sparsity == 0).all() and not zeros.always_zero(summary.expand_dims("episode"), 1e-12).any()
+    all_zero = zeros.summarise_episode(episode(0 * dense), 1e-12, [1e-12])
     assert (all_zero.sparsity == 1).all() and zeros.always_zero(all_zero.expand_dims("episode"), 1e-12).all()
-    assert not zeros.zero_mask(0 * ones, 0.0).any(), "nothing is below a threshold of 0"
-    shuffled = ones.copy(data=np.random.default_rng(0).normal(size=(3, 4, 6)) ** 9)
+    assert not zeros.zero_mask(0 * dense, 0.0).any(), "nothing is below a threshold of 0"
+    shuffled = dense.copy(data=np.random.default_rng(0).normal(size=(3, 4, 6)) ** 9)
     swapped = shuffled.isel(out_dim=[2, 0, 3, 1])
     np.testing.assert_array_equal(
         zeros.sparsity(zeros.zero_mask(shuffled, 1e-3), zeros.finite_mask(shuffled)),
