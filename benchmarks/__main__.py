@@ -1,20 +1,17 @@
 """Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m benchmarks NAME`.
 
-jacobians: time per Jacobian of one pinned core, beside other methods and MuJoCo's finite differences.
-newcomer: the same of plain jax, `jit(vmap(jacfwd))`.
-scaling: how the time per Jacobian grows with the number of inputs, and its total over the tasks, from the last run of
-    `jacobians`, and of `newcomer` if there is one; draws docs/scaling.svg.
-batches: time per Jacobian against the number of steps differentiated side by side.
-truth: how far the methods are from central differences of the same step, on all tasks of the suite.
-cores: Jacobians per second of two jobs side by side against one.
-replay: time of the proof that a step replays, beside that of its Jacobian.
-accelerator: Jacobians per second and training on a GPU, where jax has one, else on two cores.
-training: an epoch of the paper's MLP against its matrix products, with losses on the Jacobian, and two seeds at once.
-masks: masked models beside the plain MLP on systems whose masks are known.
-memory: peak memory of the jacobians stage against the number of episodes.
-resources: memory and time that jobs ask a scheduler for beside what they used.
-scale: what a full study of 54 tasks costs, from measured unit costs, and how long it takes to plan one.
-study: the default study beside its bounds: times (cold, warm, nothing to do, first figure), processes, disk, models.
+jacobians: time per Jacobian on one pinned core, by every method and by MuJoCo's finite differences. newcomer: time per
+Jacobian of plain jax, `jit(vmap(jacfwd))`. scaling: how the time per Jacobian grows with the number of inputs, and its
+total over the tasks, from the last run of `jacobians` and of `newcomer`, if there is one; draws docs/scaling.svg.
+batches: time per Jacobian by the number of steps differentiated side by side. truth: errors of the methods against
+central differences of the same step, on all tasks of the suite. cores: Jacobians per second of two jobs side by side,
+compared with one. replay: time of the proof that a step replays, compared with that of its Jacobian. accelerator:
+Jacobians per second and training on a GPU if jax has one, otherwise on two cores. training: time of an epoch of the
+paper's MLP, compared with its matrix products alone, with losses on the Jacobian, and of two seeds at once. masks:
+masked models compared with the plain MLP on systems whose masks are known. memory: peak memory of every stage by the
+number of episodes. resources: memory and time that jobs request from a scheduler, compared with what they used. scale:
+the cost of a full study of 54 tasks from measured unit costs, and the time to plan it. study: the default study and its
+bounds: times (cold, warm, nothing to do, first figure), processes, disk, models.
 """
 
 from __future__ import annotations
@@ -60,7 +57,7 @@ RESULTS = Path("results/bench")
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Runs the named benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHMARKS)}; default: all")
     names = parser.parse_args().names or list(BENCHMARKS)

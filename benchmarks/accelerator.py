@@ -1,6 +1,6 @@
-"""Jacobians per second and training on an accelerator, in large batches; on two CPU cores where jax finds none.
+"""Jacobians per second and training on an accelerator, in large batches, or on two CPU cores if jax finds none.
 
-Needs jax's plug-in for the device (`pip install "jax[cuda12]==…"`). Programs compile side by side first.
+It needs jax's plug-in for the device (`pip install "jax[cuda12]==…"`). All programs compile first, side by side.
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ TASKS = ("CheetahRun", "HumanoidWalk")
 METHODS = ("exact", "implicit")
 STEPS = {"cuda": 8000, "cpu": 960}
 TRAINED = ("none", "mae")
-"""Losses on the Jacobian beside that on the next state."""
+"""Losses on the Jacobian, added to the loss on the next state."""
 
 
 def measure() -> list[dict[str, object]]:
-    """A row per task, precision and method: Jacobians per second (median of 5); a row per loss: seconds of an epoch.
+    """A row per task, precision and method: Jacobians per second (median of 5). A row per loss: seconds of an epoch.
 
-    On a CPU two processes of one core each: their Jacobians together, and the epochs of two trainings side by side.
+    On a CPU there are two processes of one core each: the sum of their Jacobians, and the slower of two trainings.
     """
-    look = [sys.executable, "-c", "import jax; print(jax.devices()[0].device_kind)"]
-    found = subprocess.run(look, env={**os.environ, "JAX_PLATFORMS": "cuda"}, capture_output=True, text=True)
-    platform = "cpu" if found.returncode else "cuda"
-    device = f"{len(ALL_CORES[:2])} CPU cores, no accelerator found" if found.returncode else found.stdout.strip()
+    probe = [sys.executable, "-c", "import jax; print(jax.devices()[0].device_kind)"]
+    probed = subprocess.run(probe, env={**os.environ, "JAX_PLATFORMS": "cuda"}, capture_output=True, text=True)
+    platform = "cpu" if probed.returncode else "cuda"
+    device = f"{len(ALL_CORES[:2])} CPU cores, no accelerator found" if probed.returncode else probed.stdout.strip()
     if platform == "cuda":
         _compile_all()
     rows = []
-    for what in [*(("jacobians", task, bits) for task in TASKS for bits in (32, 64)), ("training",)]:
+    for program in [*(("jacobians", task, bits) for task in TASKS for bits in (32, 64)), ("training",)]:
         cores = [ALL_CORES] if platform == "cuda" else [[core] for core in ALL_CORES[:2]]
-        measured = [result(process) for process in [_started("measure", platform, *what, cores=each) for each in cores]]
+        measured = [
+            result(process) for process in [_started("measure", platform, *program, cores=core_list) for core_list in cores]
+        ]
         for name in measured[0]:
             values = [by_process[name] for by_process in measured]
-            row = {"device": device, "what": " ".join(map(str, (*what, name)))}
-            trained = what == ("training",)
+            row = {"device": device, "what": " ".join(map(str, (*program, name)))}
+            trained = program == ("training",)
             row |= {"per_s": None if trained else sum(values), "epoch_s": max(values) if trained else None}
             rows.append(row)
             print(" ".join(f"{column}={value}" for column, value in row.items()), flush=True)
@@ -48,23 +50,23 @@ def measure() -> list[dict[str, object]]:
 
 
 def _compile_all() -> None:
-    """Trace and compile everything, a process for each program, so that what is measured loads it."""
+    """Traces and compiles every program in a process of its own, so that the measurements only load them."""
     programs = [("jacobians", task, bits, method) for task in TASKS for bits in (32, 64) for method in METHODS]
     jobs = []
     for number, program in enumerate([*programs, ("training",)]):
-        # Another job for each, so that none waits for the device that the others claim.
+        # Each process has a Slurm job id of its own, so that none waits for the device that another claims.
         more = {"SLURM_JOB_ID": f"bench{number}", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
         jobs.append(_started("compile", "cuda", *program, cores=ALL_CORES, **more))
     for job in jobs:
         result(job)
 
 
-def _started(purpose: str, platform: str, *what: object, cores: list[int], **more: str) -> subprocess.Popen:
-    return start("accelerator", purpose, platform, *what, cores=cores, JAX_PLATFORMS=platform, **more)
+def _started(purpose: str, platform: str, *program: object, cores: list[int], **more: str) -> subprocess.Popen:
+    return start("accelerator", purpose, platform, *program, cores=cores, JAX_PLATFORMS=platform, **more)
 
 
 def _compiled(name: str, bits: int, method: Method) -> None:
-    """One program of a task. `exact` has two: its second one, and the one of `implicit`, which is compiled beside it."""
+    """Compiles one program of a task. `exact` has two: its own, and that of `implicit`, compiled by another process."""
     configure_jax(threads=1, double_precision=bits == 64, accelerator=True)
     from dynamic_sparsity.simulation.differentiate import Program
     from dynamic_sparsity.simulation.tasks import load_task
@@ -83,14 +85,14 @@ def _rates(name: str, bits: int, steps: int) -> dict[str, float]:
     from dynamic_sparsity.simulation.transition import Recorded
 
     task = load_task(name)
-    few = warmed_up(task, 400, keep=400)
-    many = Recorded(*(part.repeat(-(-steps // 400), axis=0)[:steps] for part in few))
-    calls = {method: functools.partial(Differentiator(task, method), many) for method in METHODS}
+    recorded = warmed_up(task, 400, keep=400)
+    repeated = Recorded(*(part.repeat(-(-steps // 400), axis=0)[:steps] for part in recorded))
+    calls = {method: functools.partial(Differentiator(task, method), repeated) for method in METHODS}
     return {method: 1e3 / median_ms(call, steps=steps) for method, call in calls.items()}
 
 
 def _epochs(*, once: bool) -> dict[str, float]:
-    """Seconds of an epoch by the loss of the Jacobian; nothing where one epoch `once` is all that is asked for."""
+    """Seconds of an epoch by the loss on the Jacobian; with `once`, runs one epoch per loss and measures nothing."""
     configure_jax(threads=1, large_batches=True, accelerator=True)
     from benchmarks.training import epoch, median_s, transitions
 
@@ -105,11 +107,11 @@ def _epochs(*, once: bool) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    purpose, platform, kind, *what = sys.argv[1:]
+    purpose, platform, kind, *program = sys.argv[1:]
     if kind == "training":
         print(json.dumps(_epochs(once=purpose == "compile")))
     elif purpose == "compile":
-        _compiled(what[0], int(what[1]), what[2])
+        _compiled(program[0], int(program[1]), program[2])
         print(json.dumps({}))
     else:
-        print(json.dumps(_rates(what[0], int(what[1]), STEPS[platform])))
+        print(json.dumps(_rates(program[0], int(program[1]), STEPS[platform])))

@@ -1,4 +1,4 @@
-"""Time per Jacobian against the number of steps differentiated side by side: where `differentiate._BATCHES` comes from."""
+"""Time per Jacobian by the number of steps differentiated side by side; the source of `differentiate._BATCHES`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two jobs side by side against one: what pinning is for."""
+"""Two jobs side by side compared with one, to show the effect of pinning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASK, SECONDS = "WalkerRun", 10.0
 
 
 def measure() -> list[dict[str, object]]:
-    """Jacobians per second of one job with the machine to itself, and of two at once."""
+    """Jacobians per second of one job that has the machine to itself, and of two jobs at once."""
     alone = result(start("cores", TASK, cores=ALL_CORES))["rate"]
     pair = [start("cores", TASK, cores=ALL_CORES) for _ in range(2)]
     rates = [result(process)["rate"] for process in pair]
@@ -20,7 +20,7 @@ def measure() -> list[dict[str, object]]:
 
 
 def _rate(name: str) -> float:
-    """Whole passes over 192 steps for some seconds, after a start that both jobs of a pair have reached."""
+    """Jacobians per second over whole passes of 192 steps; both jobs of a pair start at the same time."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=True)
@@ -33,11 +33,11 @@ def _rate(name: str) -> float:
     differentiate, states = Differentiator(task, "exact"), warmed_up(task, 192, keep=192)
     differentiate(states)
     time.sleep(5 - time.time() % 5)  # a common start
-    started, done = time.perf_counter(), 0
+    started, jacobians = time.perf_counter(), 0
     while time.perf_counter() - started < SECONDS:
         differentiate(states)
-        done += len(states.qpos)
-    return done / (time.perf_counter() - started)
+        jacobians += len(states.qpos)
+    return jacobians / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time per Jacobian of one control step on one pinned core: ours, plain jax, and MuJoCo's finite differences."""
+"""Time per Jacobian of one control step on one pinned core: this package, plain jax, MuJoCo's finite differences."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ REPEATS, LEAST_SECONDS = 5, 2.0
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task: milliseconds per Jacobian (median of 5 or more on one pinned core), ratios to `exact` in float64.
+    """One row per task: milliseconds per Jacobian (median of 5 or more, one pinned core), ratios to `exact` in float64.
 
-    At steps in the middle of rollouts, of experts where there are (else noise); unconverged: share of them in which
-    the solver stopped before it had converged, which `exact` differentiates twice. floor_ms: inputs x substeps x the
-    time of one physics step without derivative. first_s: from the start of a second job of the task to its first
-    Jacobian.
+    The steps come from rollouts of experts, or of policy `noise` for tasks without one. unconverged: share of steps in
+    which the solver stopped before it converged, which `exact` differentiates twice. floor_ms: inputs x substeps x the
+    time of one physics step without derivative. first_s: seconds from the start of a second job of the task to its
+    first Jacobian.
     """
     rows = []
     for task in TASKS:
@@ -69,7 +69,8 @@ def measure() -> list[dict[str, object]]:
 def newcomer() -> list[dict[str, object]]:
     """One row per task: milliseconds per Jacobian of a newcomer's `jit(vmap(jacfwd))`, and its ratio to `exact`.
 
-    No switches, as many processes as cores and none pinned; time per Jacobian of all of them together.
+    It runs without XLA switches, in as many processes as there are cores, none pinned; the time is that of all
+    together.
     """
     rows = []
     for task in TASKS:
@@ -83,21 +84,21 @@ def newcomer() -> list[dict[str, object]]:
 
 
 def policy_of(task: str) -> str:
-    """Whose steps are differentiated."""
+    """The policy whose steps are differentiated."""
     return "expert" if task in EXPERTS else "noise"
 
 
 def recorded_steps(task: str, count: int = STEPS) -> Recorded:
-    """Steps of the task's rollouts, at even distances, that `truth` has recorded."""
+    """Evenly spaced steps of the rollouts that `truth` recorded."""
     from dynamic_sparsity.simulation.transition import Recorded
 
     with np.load(FOLDER / f"{task}-{policy_of(task)}.npz") as arrays:
-        kept = np.linspace(0, len(arrays["qpos"]) - 1, count).astype(int)
-        return Recorded(*(arrays[field][kept].astype(float) for field in Recorded._fields))
+        chosen = np.linspace(0, len(arrays["qpos"]) - 1, count).astype(int)
+        return Recorded(*(arrays[field][chosen].astype(float) for field in Recorded._fields))
 
 
 def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int = STEPS) -> float:
-    """Median per step, in milliseconds, over `repeats` or as many as take two seconds; the first call warms up."""
+    """Median milliseconds per step over `repeats` calls, or more until two seconds pass; a first call warms up."""
     function()
     times: list[float] = []
     while len(times) < repeats or sum(times) < LEAST_SECONDS:
@@ -107,7 +108,8 @@ def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int
     return statistics.median(times) / steps * 1e3
 
 
-def _ours(name: str, method: str, bits: int) -> dict[str, object]:
+def _method(name: str, method: str, bits: int) -> dict[str, object]:
+    """A method of this package."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=bits == 64)
@@ -125,7 +127,7 @@ def _ours(name: str, method: str, bits: int) -> dict[str, object]:
 
 
 def _step(name: str) -> dict[str, object]:
-    """The control step without derivative, in batches."""
+    """The control step without its derivative, in batches."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=True)
@@ -153,7 +155,7 @@ def _plain(name: str) -> dict[str, object]:
 
     task = load_task(name)
     model, blank = task.model, mjx.make_data(task.model, impl="jax")
-    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # come back as int64 and break the scan otherwise
+    integers = ("ten_wrapadr", "ten_wrapnum", "wrap_obj")  # MJX returns them as int64, which would break the scan
     blank = blank.tree_replace({f"_impl.{field}": getattr(blank._impl, field).astype("int64") for field in integers})
     splits = [model.nq, model.nq + model.nv, model.nq + model.nv + model.na]
 
@@ -181,5 +183,5 @@ def _c_engine(name: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     way, task_name, width = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    others = {"plain": _plain, "c": _c_engine, "step": _step}
-    print(json.dumps(others[way](task_name) if way in others else _ours(task_name, way, width)))
+    references = {"plain": _plain, "c": _c_engine, "step": _step}
+    print(json.dumps(references[way](task_name) if way in references else _method(task_name, way, width)))

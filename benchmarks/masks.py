@@ -20,7 +20,7 @@ ZERO = 1e-6
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per system, model and basis: AUROC, skill within entries, F1 of exact zeros; mean and range of the seeds."""
+    """One row per system, model and basis: AUROC, skill within entries, F1 of exact zeros; mean, range over seeds."""
     return list(_rows())
 
 
@@ -38,18 +38,18 @@ def _rows() -> Iterator[dict[str, object]]:
     from dynamic_sparsity.world_models.training import Trainer
 
     masses = zip(*map(systems.colliding_masses, range(4)), strict=True)  # rollouts, Jacobians, sparsity
-    given = {
+    system_data = {
         "switched linear": (systems.switched(steps=2000), systems.SWITCHED),
         "colliding masses": (Transitions.of_stores(*masses, change=False), systems.MASSES),
     }
     training = WorldModelTraining(epochs=60, batch=32, patience=60, learning_rate=0.003)
-    for system, (data, tree) in given.items():
+    for system, (transitions, tree) in system_data.items():
         for name, model in MODELS.items():
-            found: dict[str, list[tuple[float, float, float]]] = {}
+            results: dict[str, list[tuple[float, float, float]]] = {}
             for seed in SEEDS:
-                parts, standardise, test = systems.parts_of(data, seed)
+                parts, standardise, test = systems.parts_of(transitions, seed)
                 trainer = Trainer(WorldModelSettings.model_validate(model), training, parts, tree, seed)
-                with contextlib.redirect_stdout(io.StringIO()):  # a line per epoch
+                with contextlib.redirect_stdout(io.StringIO()):  # training prints a line per epoch
                     network = trainer.run().network
                 evaluator = Evaluator(network, standardise, change=False)
                 scaled = np.abs(evaluator.jacobians(test)) * standardise.input_scale / standardise.output_scale[:, None]
@@ -58,8 +58,8 @@ def _rows() -> Iterator[dict[str, object]]:
                     if magnitude is not None:
                         by_entry = 2 * scores.auroc_by_entry(magnitude, test.zero) - 1
                         row = scores.auroc(magnitude, test.zero), by_entry, scores.zero_f1(magnitude, test.zero, ZERO)
-                        found.setdefault(basis, []).append(row)
-            for basis, rows in found.items():
+                        results.setdefault(basis, []).append(row)
+            for basis, rows in results.items():
                 row = {"system": system, "model": name, "basis": basis}
                 for label, values in zip(("auroc", "skill_by_entry", "f1_of_zeros"), np.array(rows).T, strict=True):
                     row |= {label: values.mean(), f"{label}_least": values.min(), f"{label}_most": values.max()}

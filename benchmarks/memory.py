@@ -1,4 +1,4 @@
-"""Peak memory of each stage against the number of episodes."""
+"""Peak memory of each stage by the number of episodes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 
-TASK, STEPS, FEW, MANY = "CheetahRun", 1000, 12, 48  # nine of its episodes make one shard
+TASK, STEPS, FEW, MANY = "CheetahRun", 1000, 12, 48  # one shard holds nine of its episodes
 
 
 def measure() -> list[dict[str, object]]:
-    """Peak resident memory of the stages of one seed, for few and for many episodes."""
+    """Peak resident memory of the stages of one study seed, for few and for many episodes."""
     peaks = {episodes: _stages(episodes) for episodes in (FEW, MANY)}
     return [
         {
@@ -47,15 +47,15 @@ def _stages(episodes: int) -> dict[str, float]:
         }
         peaks = {}
         for stage, arguments in inputs.items():
-            given = dependencies.stage_settings(study, stage, "noise")
-            peaks[stage] = _peak_mib(stage, ["--settings", given, "--output", store[stage], *arguments])
+            settings = dependencies.stage_settings(study, stage, "noise")
+            peaks[stage] = _peak_mib(stage, ["--settings", settings, "--output", store[stage], *arguments])
         return peaks
 
 
 def _peak_mib(stage: str, command: list[str]) -> float:
     arguments = [sys.executable, "-m", "benchmarks.memory", stage, *command]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True, env=os.environ)
-    return float(done.stdout.strip().splitlines()[-1])
+    process = subprocess.run(arguments, check=True, capture_output=True, text=True, env=os.environ)
+    return float(process.stdout.strip().splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One measurement per process: pinned, with its own XLA switches, its result as a line of JSON."""
+"""Runs each measurement in a process of its own, pinned and with its own XLA switches; its result is a line of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL_CORES = sorted(os.sched_getaffinity(0))
 
 
 def start(module: str, *arguments: object, cores: list[int], **environment: str) -> subprocess.Popen:
-    """Start `python -m benchmarks.MODULE` bound to `cores`."""
+    """Starts `python -m benchmarks.MODULE` bound to `cores`."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     return subprocess.Popen(
         command,
@@ -24,7 +24,7 @@ def start(module: str, *arguments: object, cores: list[int], **environment: str)
 
 
 def result(process: subprocess.Popen) -> dict[str, Any]:
-    """What it measured: the last line that it printed."""
+    """The measurement of a process: the last line that it prints. Raises RuntimeError if the process fails."""
     output = process.communicate()[0]
     if process.returncode:
         raise RuntimeError(f"{process.args} failed")
@@ -32,5 +32,5 @@ def result(process: subprocess.Popen) -> dict[str, Any]:
 
 
 def measured(module: str, *arguments: object, **environment: str) -> dict[str, Any]:
-    """Run one measurement on one core."""
+    """Runs one measurement on one core."""
     return result(start(module, *arguments, cores=ALL_CORES[-1:], **environment))

@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for beside what they used."""
+"""Resources that jobs request from a scheduler, compared with what they used."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _FOLDERS = {"figures": "figure", "tables": "table"}
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per rule, over its jobs: the least and largest ratio of memory and time asked for to those used."""
+    """One row per rule, over its jobs: least and largest ratio of requested to used memory, and least ratio of time."""
     study = studies.load_study(small_study.CONFIG)
     by_rule: dict[str, list[tuple[float, float, float]]] = {}
     for log in sorted((small_study.finished().path / "results/logs").rglob("*.log")):
         used = re.search(r"used ([\d.]+) s and at most (\d+) MB", log.read_text())
-        rule, task, method = _problem(log)
-        asked = job_resources.request(study, rule, task, "noise", method)
+        rule, task, method = _job(log)
+        requested = job_resources.request(study, rule, task, "noise", method)
         megabytes = int(used[2])
-        row = megabytes, asked.memory_mb / megabytes, 60 * asked.minutes / max(0.1, float(used[1]))
+        row = megabytes, requested.memory_mb / megabytes, 60 * requested.minutes / max(0.1, float(used[1]))
         by_rule.setdefault(rule, []).append(row)
     return [
         {
@@ -37,8 +37,8 @@ def measure() -> list[dict[str, object]]:
     ]
 
 
-def _problem(log: Path) -> tuple[str, str | None, str]:
-    """Rule, task and way to differentiate of the job that wrote a log: results/logs/FOLDER/WILDCARDS.log."""
+def _job(log: Path) -> tuple[str, str | None, str]:
+    """Rule, task and method of the job that wrote a log, results/logs/FOLDER/WILDCARDS.log."""
     parts = log.stem.split("-")
     task = next((part for part in parts if part in task_sizes.ALL), None)
     rule = _FOLDERS.get(log.parent.name, log.parent.name)

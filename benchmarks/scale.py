@@ -1,8 +1,9 @@
-"""What a full study costs, from measured unit costs, and how long it takes to plan one.
+"""The cost of a full study from measured unit costs, and the time to plan it.
 
-Seconds per unit of work and bytes are read off the seeds of a small study, without what programs took to compile.
-Jacobians and rollouts grow with the number of inputs by the power that leads from CheetahRun to HumanoidWalk. Sizes of
-tasks: `dynamic_sparsity.tasks.sizes`. Experts take what the shipped ones took, world models at most their time budget.
+Seconds per unit of work and bytes come from the seeds of a small study, without the time to compile programs. The times
+of Jacobians and rollouts grow with the number of inputs by the power that leads from CheetahRun to HumanoidWalk. Sizes
+of tasks are those of `dynamic_sparsity.tasks.sizes`. Experts take the time of the shipped ones, world models at most
+their time limit.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ WIDENED = '    "zero": PolicyKind("Zero controls: the passive system.", still=Tr
 
 
 def measure() -> list[dict[str, object]]:
-    """Rows: unit costs, then what they come to, then the plan of the whole study."""
+    """Rows of unit costs, then of total costs, then of the plan of the full study."""
     rows = costs(small_study.finished().path / "results")
     with tempfile.TemporaryDirectory() as directory:
         return rows + planned(Project.create(Path(directory) / "project"))
 
 
 def planned(project: Project) -> list[dict[str, object]]:
-    """Dry runs of the full study, in a copy whose registry has 54 tasks and whose settings have five policies.
+    """Dry runs of the full study, in a copy of the project that knows 54 tasks and five policies.
 
-    As config.yaml has it, survival curves and figures are those of the first policy; then of all five.
+    The first has survival curves and figures of the first policy only, as in config.yaml; the second those of all five.
     """
     widen(project)
     rows = _dry_run(project, "full study")
@@ -49,7 +50,7 @@ def planned(project: Project) -> list[dict[str, object]]:
     return rows + _dry_run(project, "figures of all policies")
 
 
-def _dry_run(project: Project, what: str) -> list[dict[str, object]]:
+def _dry_run(project: Project, label: str) -> list[dict[str, object]]:
     started = time.perf_counter()
     process = project.popen("--dry-run", "--quiet", "rules")
     output = process.stdout.read()
@@ -60,16 +61,16 @@ def _dry_run(project: Project, what: str) -> list[dict[str, object]]:
     counts = Counter({rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", output, re.M)})
     total = counts.pop("total")
     return [
-        _row(f"{what}: dry run (bound: 20)", seconds, "s"),
-        _row(f"{what}: peak memory of the dry run (bound: 2)", gigabytes, "GB"),
-        *(_row(f"{what}: jobs of {rule}", count, "") for rule, count in sorted(counts.items())),
-        _row(f"{what}: jobs", total, ""),
-        _row(f"{what}: jobs in Slurm", in_slurm(counts, project.path), ""),
+        _row(f"{label}: dry run (bound: 20)", seconds, "s"),
+        _row(f"{label}: peak memory of the dry run (bound: 2)", gigabytes, "GB"),
+        *(_row(f"{label}: jobs of {rule}", count, "") for rule, count in sorted(counts.items())),
+        _row(f"{label}: jobs", total, ""),
+        _row(f"{label}: jobs in Slurm", in_slurm(counts, project.path), ""),
     ]
 
 
 def widen(project: Project) -> None:
-    """Give a copy of the project the full study: all of Playground's tasks, two policies more, and its size."""
+    """Gives a copy of the project the full study: all of Playground's tasks, two more policies, and its size."""
     package = project.path / "src/dynamic_sparsity"
     names = package / "tasks/names.py"
     names.write_text(names.read_text().replace("tuple(sizes.DM_CONTROL_SUITE)", "tuple(sizes.ALL)"))
@@ -90,7 +91,7 @@ def widen(project: Project) -> None:
 
 
 def in_slurm(counts: Counter, project: Path) -> int:
-    """Slurm jobs that the groups of profiles/slurm make of these jobs; components of a group have one job of each rule."""
+    """How many Slurm jobs the groups of profiles/slurm make of these jobs; a component has one job of each rule."""
     profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
     group_of = dict(entry.split("=") for entry in profile["groups"])
     size = {name: int(number) for name, number in (entry.split("=") for entry in profile["group-components"])}
@@ -102,7 +103,7 @@ def in_slurm(counts: Counter, project: Path) -> int:
         "summary",
         "survival",
         "patterns",
-    }  # nothing connects them
+    }  # jobs of these rules do not depend on each other
     components: Counter = Counter()
     for rule, count in counts.items():
         group = group_of.get(rule, rule)
@@ -111,7 +112,7 @@ def in_slurm(counts: Counter, project: Path) -> int:
 
 
 def costs(results: Path) -> list[dict[str, object]]:
-    """Core hours, bytes and files of the full study from a small one that has run."""
+    """Core hours, bytes and files of the full study, from a small study's results."""
     units = {stage: _per_step(results, stage) for stage in ("rollouts", "jacobians/exact", "jacobians/implicit")}
     rows = [
         _row(f"{stage}: seconds per step and substep at 24 inputs", math.exp(intercept + slope * math.log(24)), "s")
@@ -145,12 +146,12 @@ def costs(results: Path) -> list[dict[str, object]]:
     return rows
 
 
-def _row(what: str, value: float, unit: str) -> dict[str, object]:
-    return {"what": what, "value": value, "unit": unit}
+def _row(label: str, value: float, unit: str) -> dict[str, object]:
+    return {"what": label, "value": value, "unit": unit}
 
 
 def _seconds_per_episode(log: Path) -> float:
-    """What the job's progress came to, without the programs that it loaded meanwhile."""
+    """Seconds per episode by the job's last progress line, without the time to load programs meanwhile."""
     text = log.read_text()
     loaded = sum(map(float, re.findall(r"(?:traced|compiled or loaded) in ([\d.]+) s", text.partition("0%|")[2])))
     rate, unit = re.findall(r"100%.* ([\d.]+)(episode/s|s/episode)", text)[-1]
@@ -159,10 +160,10 @@ def _seconds_per_episode(log: Path) -> float:
 
 
 def _per_step(results: Path, stage: str) -> tuple[float, float]:
-    """Slope and intercept of log(seconds per step and substep) against log(inputs): a line through the two larger tasks."""
+    """Slope and intercept of log(seconds per step and substep) over log(inputs), by a line through two larger tasks."""
     kind, _, method = stage.partition("/")  # rollouts have no method
     times, inputs = [], []
-    for task in small_study.TASKS[1:]:  # what CartpoleBalance takes is not the work
+    for task in small_study.TASKS[1:]:  # CartpoleBalance's time is mostly overhead
         name = "-".join(part for part in (task, "noise", method) if part)
         size = task_sizes.ALL[task]
         faster = min(_seconds_per_episode(results / f"logs/{kind}/{name}-{seed}.log") for seed in (0, 1))
@@ -194,7 +195,7 @@ def _bytes_per_entry(results: Path, stage: str) -> float:
 
 
 def _files(results: Path, stage: str) -> int:
-    """Of all stores of the full study: metadata and coordinates as in the small one, and an array's shards."""
+    """Number of files in all stores of the full study: metadata and coordinates as in the small one, and shards."""
     store = _largest(results, stage)[0]
     fixed = len(files_of(store))
     arrays = len(list(store.glob("*/c")))
@@ -207,4 +208,4 @@ def _files(results: Path, stage: str) -> int:
 
 
 _EPISODE_BYTES = {"rollouts": 0.1, "jacobians": 8, "sparsity": 2, "durations": 1}
-"""In memory, for each entry of an episode's Jacobians: what decides how many episodes share a shard."""
+"""Bytes in memory per entry of an episode's Jacobians, which decide how many episodes share a shard."""

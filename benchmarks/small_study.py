@@ -1,4 +1,4 @@
-"""A study of three tasks of very different size on one core, for what jobs use: run once for the benchmarks that look."""
+"""A study of three tasks of very different size on one core; it runs once for all benchmarks that read its results."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CONFIG = {
 
 @functools.cache
 def finished() -> Project:
-    """The study with its results; gone when this process ends."""
+    """The study with its results; it is deleted when this process ends."""
     directory = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     project = Project.create(directory / "project")
     project.configure(CONFIG)
     project.snakemake("--cores", "1")
-    others = [f"results/jacobians/{task}/noise/implicit/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
-    others += [f"results/durations/{task}/noise/exact/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
-    project.snakemake("--cores", "1", "--", *others)
+    targets = [f"results/jacobians/{task}/noise/implicit/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
+    targets += [f"results/durations/{task}/noise/exact/{seed}.zarr" for task in TASKS for seed in CONFIG["seeds"]]
+    project.snakemake("--cores", "1", "--", *targets)
     return project

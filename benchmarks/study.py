@@ -1,6 +1,6 @@
-"""The default study in a fresh copy: times (cold, warm, nothing to do, first figure), processes, disk, models; planning.
+"""The default study in a fresh copy: times (cold, warm, nothing to do, first figure), processes, disk, models, planning.
 
-Beside each number stands the bound that the project has set itself for two cores with nothing else running.
+Each number comes with the project's bound for it, on two cores with nothing else running.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
 
 
 def measure() -> list[dict[str, object]]:
-    """Rows of what was measured and its bound, with all cores."""
+    """Rows of measurements and their bounds, with all cores."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["DYNAMIC_SPARSITY_CACHE"] = str(Path(directory) / "cache")
         project = Project.create(Path(directory) / "project")
@@ -42,7 +42,7 @@ def measure() -> list[dict[str, object]]:
 
 
 def _of_models(project: Project) -> list[dict[str, object]]:
-    """Median errors of the next state over test episodes: of models over persistence, of the plain MLP over linear."""
+    """Ratios of median next-state errors over test episodes: models to persistence, the plain MLP to the linear fit."""
     scores = pd.read_csv(project.path / "results/tables/recovery.csv")
     scores = scores[(scores.condition == "all") & (scores.basis == "scaled")]
     rows = []
@@ -63,12 +63,12 @@ def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def _timed(what: str, project: Project, bound: float | None, *arguments: str) -> dict[str, object]:
+def _timed(label: str, project: Project, bound: float | None, *arguments: str) -> dict[str, object]:
     started = time.perf_counter()
     project.snakemake(*arguments)
-    return _row(what, time.perf_counter() - started, bound, "s")
+    return _row(label, time.perf_counter() - started, bound, "s")
 
 
-def _row(what: str, value: float, bound: float | None, unit: str) -> dict[str, object]:
-    print(f"{what}: {value:.3g} {unit}", flush=True)
-    return {"what": what, "value": value, "bound": bound, "unit": unit}
+def _row(label: str, value: float, bound: float | None, unit: str) -> dict[str, object]:
+    print(f"{label}: {value:.3g} {unit}", flush=True)
+    return {"what": label, "value": value, "bound": bound, "unit": unit}

@@ -1,4 +1,4 @@
-"""How far the methods are from the truth: central differences of the same step, on recorded steps of every task."""
+"""Errors of the methods against the truth, central differences of the same step, on recorded steps of every task."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ EXPERTS = (
     *("FingerSpin", "FingerTurnEasy", "WalkerRun", "SwimmerSwimmer6"),
 )
 FOLDER = Path("results/bench/truth")
-"""Where recorded steps are kept."""
+"""The folder of recorded steps."""
 METHODS = ("exact", "implicit", "unrolled")
 SEED, EPISODES, STEPS, SAMPLE = 3, 2, 1000, 300
-"""Of the rollouts, another seed than the studies have; and how many of all steps are held against the truth."""
+"""The rollouts' seed, which no study has, their number and length; and how many steps are compared with the truth."""
 
 
 def measure() -> list[dict[str, object]]:
-    """One row per task and policy: steps, the share of rough ones, and of the others the share that each method has off.
+    """One row per task and policy: the share of rough steps, and of the other steps the share that a method has wrong.
 
-    rough: central differences of widths 1e-6 and 1e-5 are more than 1e-3 of the largest entry apart; off_1, off_10:
-    largest error above 1 %, 10 % of the largest entry, and off_1 apart for the steps in which the solver converged
-    and did not; median: of that ratio; best_off_1: of the better of `unrolled` and `implicit` in each step. On all
-    recorded steps, not the sample: patterns, how many have other zeros at 1e-12 than `unrolled`. `unrolled` is
-    measured on the tasks that have experts; it compiles for minutes on others.
+    - rough: central differences of widths 1e-6 and 1e-5 differ by more than 1e-3 of the largest entry;
+    - off_1, off_10: the largest error is above 1 %, 10 % of the largest entry; off_1 also separately for steps in which
+      the solver converged and did not; median: the median of that ratio;
+    - best_off_1: off_1 of the better of `unrolled` and `implicit` in each step;
+    - patterns, other_patterns: of all recorded steps, how many have other zeros by `exact` than by `unrolled` at 1e-12.
+
+    `unrolled` is measured on the tasks that have experts; on others it compiles for minutes.
     """
     runs = [(task, "noise") for task in DM_CONTROL_SUITE] + [(task, "expert") for task in EXPERTS]
     rows = []
@@ -44,7 +46,7 @@ def measure() -> list[dict[str, object]]:
 
 
 def record(name: str, policy: str, path: Path) -> None:
-    """Roll out in single precision, as the study does."""
+    """Records rollouts in single precision, as the study does."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1)
@@ -66,7 +68,7 @@ def record(name: str, policy: str, path: Path) -> None:
 
 
 def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
-    """Shares of steps that each method has off."""
+    """The measures of each method on the steps in `path`."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=True)
@@ -84,7 +86,10 @@ def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
     row["unconverged"] = float(1 - converged.mean())
     jacobians = {method: Differentiator(task, method)(start).jacobian for method in methods}
     largest = np.abs(truth.jacobian).max(axis=(1, 2))
-    errors = {name: np.abs(each[chosen] - truth.jacobian).max(axis=(1, 2)) / largest for name, each in jacobians.items()}
+    errors = {
+        method: np.abs(jacobian[chosen] - truth.jacobian).max(axis=(1, 2)) / largest
+        for method, jacobian in jacobians.items()
+    }
     if "unrolled" in errors:
         errors["best"] = np.minimum(errors["unrolled"], errors["implicit"])
         zeros = {method: np.abs(jacobians[method]) < 1e-12 for method in ("exact", "unrolled")}
@@ -98,17 +103,17 @@ def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
 
 
 def _off(error: np.ndarray, limit: float) -> float:
-    """Share of errors that are not within the limit, those that are no number among them."""
+    """Share of errors that are above the limit or NaN."""
     return float((~(error <= limit)).mean()) if len(error) else np.nan
 
 
 if __name__ == "__main__":
-    task_name, policy_name, *asked = sys.argv[1:]
+    task_name, policy_name, *methods = sys.argv[1:]
     FOLDER.mkdir(parents=True, exist_ok=True)
     steps = FOLDER / f"{task_name}-{policy_name}.npz"
-    if not asked:
+    if not methods:
         record(task_name, policy_name, steps)
         print("{}")
     else:
         measured("truth", task_name, policy_name)
-        print(json.dumps(compare(task_name, steps, asked)))
+        print(json.dumps(compare(task_name, steps, methods)))
