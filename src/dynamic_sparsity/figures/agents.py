@@ -62,7 +62,7 @@ def _sparsity(summary: xr.Dataset, _: xr.Dataset, end: str) -> xr.DataArray:
     return summary[name].sel(threshold=summary.attrs["threshold"], block="[J_s J_a]")
 
 
-def _draw_policy(axes: Axes, policy: str, rows: list, estimate: _Estimate) -> None:
+def _draw_policy(axes: Axes, policy: str, rows: list[Any], estimate: _Estimate) -> None:
     present = [(height, pair) for height, pair in rows if pair is not None]
     middle, low, high = (np.array([estimate(*pair, end).item() for _, pair in present]) for end in ("mean", "low", "high"))
     reach = np.nan_to_num(np.abs(np.stack([middle - low, high - middle])))

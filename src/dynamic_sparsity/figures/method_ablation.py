@@ -98,7 +98,7 @@ def _ways(data: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     return [(str(data.way.values[number]), data.isel(pair=number)) for number in range(data.sizes["pair"])]
 
 
-def _legend(grid: np.ndarray) -> tuple[list, list]:
+def _legend(grid: np.ndarray) -> tuple[list[Any], list[Any]]:
     handles = {}
     for axes in grid[:, 0]:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -72,7 +73,7 @@ def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
         figure.savefig(second, format="svg", metadata={"Date": None})
 
 
-def title(figure: Figure, text: str, attrs: dict) -> None:
+def title(figure: Figure, text: str, attrs: dict[str, Any]) -> None:
     """A title over the whole figure: task and policy, then `text`."""
     figure.suptitle(f"{attrs['task']}, policy {attrs['policy']}\n{text}", x=0.01, ha="left")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -93,11 +94,11 @@ class Program:
         roughness = outputs[after + activity] if len(outputs) > after + activity else None
         return Differentiated(jacobian, NextState(*outputs[:after]), Activity(*outputs[after:][:activity]), roughness)
 
-    def _build(self) -> tuple[Callable, tuple]:
+    def _build(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         jacobian = jacobian_of(self._task, self._method)
         batch, chunk = self._batch, self._chunk
 
-        def program(*recorded: jax.Array) -> tuple:
+        def program(*recorded: jax.Array) -> tuple[Any, ...]:
             # Not lax.map(batch_size=…): it cannot batch arrays of width 0 (a task without activations).
             batches = [array.reshape(chunk // batch, batch, array.shape[1]) for array in recorded]
             result = jax.lax.map(jax.vmap(jacobian), Recorded(*batches))

@@ -75,7 +75,7 @@ def transition_jacobian(transition: Transition) -> Callable[[Recorded], Differen
     nv, na = task.model.nv, task.model.na
 
     def jacobian(recorded: Recorded) -> Differentiated:
-        def step(x: Float[Array, " in_dim"]) -> tuple[Float[Array, " out_dim"], tuple]:
+        def step(x: Float[Array, " in_dim"]) -> tuple[Float[Array, " out_dim"], tuple[Any, ...]]:
             tangent, qvel, act, ctrl = jnp.split(x, [nv, 2 * nv, 2 * nv + na])
             start = recorded._replace(qpos=coordinates.moved(recorded.qpos, tangent), qvel=qvel, act=act, ctrl=ctrl)
             after, activity = transition(start)

@@ -34,7 +34,7 @@ _LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a pro
 
 
 def load_program(
-    name: str, build: Callable[[], tuple[Callable, tuple]], *, owner: str, **identity: Any
+    name: str, build: Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]], *, owner: str, **identity: Any
 ) -> Callable[..., Any]:
     """The compiled program `name`; `build` is called to trace it only if no earlier process has done so.
 

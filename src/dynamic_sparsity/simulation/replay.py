@@ -97,10 +97,10 @@ class Replayer:
                 return f"next_{kind}:{names[worst]} (replayed {replay[worst]:.9g}, recorded {record[worst]:.9g})"
         raise ValueError("this step has no violation")
 
-    def _build(self) -> tuple[Callable, tuple]:
+    def _build(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         transition = Transition(self._task)
 
-        def program(*recorded: jax.Array) -> tuple:
+        def program(*recorded: jax.Array) -> tuple[Any, ...]:
             # One step after the other. Side by side would be faster, but rounding would depend on a step's place in the
             # batch, and the proof of a step must not depend on other steps (docs/performance.md).
             return tuple(jax.lax.map(lambda start: transition(start)[0], Recorded(*recorded)))

@@ -19,6 +19,9 @@ from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.simulation.transition import NextState, Recorded
 from dynamic_sparsity.stores.schema import TIME, labels, padded
 
+_Arrays = tuple[Any, ...]
+"""Leaves of a pytree."""
+
 
 class Episode(NamedTuple):
     """One recorded episode, time first in all arrays but `mocap_pos`, which the reset draws for the whole episode."""
@@ -51,7 +54,7 @@ class Roller:
         self._reset = load_program("reset", self._build_reset, owner=__name__, task=task.name)
 
     @functools.cached_property
-    def _advance(self) -> Callable:
+    def _advance(self) -> Callable[..., Any]:
         """The program that advances an episode; loaded late, so that a policy of the wrong size is reported first."""
         acts = self._policy.acts
         return load_program("advance", self._build_advance, owner=__name__, task=self._task.name, acts=acts)
@@ -77,20 +80,20 @@ class Roller:
         reward, done = joined[split[1] :]
         return Episode(start, after, reward, done.astype(bool), np.asarray(mocap_pos), number)
 
-    def _build_reset(self) -> tuple[Callable, tuple]:
+    def _build_reset(self) -> tuple[Callable[..., Any], _Arrays]:
         def reset(key: jax.Array) -> tuple[jax.Array, ...]:
             state = self._task.environment.reset(key)
             return state.data.mocap_pos, state.obs, *jax.tree.leaves(state)
 
         return reset, (reset_key(0),)
 
-    def _build_advance(self) -> tuple[Callable, tuple]:
+    def _build_advance(self) -> tuple[Callable[..., Any], _Arrays]:
         environment, policy = self._task.environment, self._policy
         state = jax.eval_shape(environment.reset, reset_key(0))
         shapes, structure = jax.tree.flatten(state)
         weights, weights_structure = jax.tree.flatten(policy.parameters)
 
-        def step(parameters: Any, leaves: tuple, draw: jax.Array) -> tuple[tuple, tuple]:
+        def step(parameters: Any, leaves: _Arrays, draw: jax.Array) -> tuple[_Arrays, _Arrays]:
             before = jax.tree.unflatten(structure, leaves)
             after = environment.step(before, policy.act(parameters, before.obs, draw))
             data = before.data
@@ -99,7 +102,7 @@ class Roller:
             leaves = tuple(new.astype(old.dtype) for new, old in zip(jax.tree.leaves(after), leaves, strict=True))
             return leaves, (*start, *end, after.reward, after.done)
 
-        def advance(weights: tuple, leaves: tuple, draws: jax.Array) -> tuple[tuple, tuple]:
+        def advance(weights: _Arrays, leaves: _Arrays, draws: jax.Array) -> tuple[_Arrays, _Arrays]:
             parameters = jax.tree.unflatten(weights_structure, weights)
             return jax.lax.scan(functools.partial(step, parameters), leaves, draws)
 

@@ -101,7 +101,7 @@ class Trainer:
         print(f"{self.last}: resumed at {self._done:,} steps", flush=True)
         return _parameters(checkpoint)
 
-    def _keep(self, step: int, _: Callable, parameters: Any) -> None:
+    def _keep(self, step: int, _: Callable[..., Any], parameters: Any) -> None:
         """Keeps new parameters until their evaluation; brax calls it before that."""
         if step == 0:
             return
@@ -216,7 +216,7 @@ class _Ages(wrapper.Wrapper):
         return keys[:, 0], jax.vmap(jax.random.uniform)(keys[:, 1])
 
 
-def _wrapping(staggered_starts: bool, shortest_episode: int) -> Callable:
+def _wrapping(staggered_starts: bool, shortest_episode: int) -> Callable[..., Any]:
     """Playground's wrapping for brax, with random ages in training but not in evaluation."""
     wrapped = []
 
@@ -231,7 +231,7 @@ def _wrapping(staggered_starts: bool, shortest_episode: int) -> Callable:
 def _networks(
     observation_size: Any,
     action_size: int,
-    preprocess_observations_fn: Callable,
+    preprocess_observations_fn: Callable[..., Any],
     *,
     policy_layers: list[int],
     value_layers: list[int],
@@ -272,7 +272,7 @@ def _parameters(checkpoint: Expert) -> Any:
     mean, deviation, variance = (tensors[f"observation_{name}"] for name in _STATISTICS)
     count = UInt64(*tensors["observation_count"])
     statistics = running_statistics.RunningStatisticsState(mean, deviation, count, variance)
-    trees: dict[str, dict] = {"policy": {}, "value": {}}
+    trees: dict[str, dict[str, Any]] = {"policy": {}, "value": {}}
     for name, array in tensors.items():
         network, *place = name.split("/")
         if network in trees:

@@ -61,7 +61,7 @@ class Transition:
         """The control step by a `substep` that also advances tangents; returns the last tangents as well."""
         model = self.task.mjx_model
 
-        def scanned(carry: tuple, _: None) -> tuple[tuple, Activity]:
+        def scanned(carry: tuple[Any, ...], _: None) -> tuple[tuple[Any, ...], Activity]:
             (qpos, qvel, act, warmstart), tangents = carry
             data = self._blank.replace(qpos=qpos, qvel=qvel, act=act, qacc_warmstart=warmstart, ctrl=start.ctrl)
             data, tangents = substep(model, data, tangents)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
+from typing import Any
 from unittest import mock
 
 import jax
@@ -58,7 +59,7 @@ def _integrated(quaternion: Float[Array, " 4"], speed: Float[Array, " 3"], step:
 
 
 @_integrated.defjvp
-def _integrated_jvp(at: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+def _integrated_jvp(at: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
     quaternion, speed, step = at
     after = _quat_integrate(quaternion, speed, step)
     turn = step * speed
@@ -73,7 +74,7 @@ def _subtracted(quaternion: Float[Array, " 4"], origin: Float[Array, " 4"]) -> F
 
 
 @_subtracted.defjvp
-def _subtracted_jvp(at: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+def _subtracted_jvp(at: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
     quaternion, origin = at
     turn = _quat_sub(quaternion, origin)
     moved = _coordinates(quaternion, tangents[0]) - turned_by(turn) @ _coordinates(origin, tangents[1])
