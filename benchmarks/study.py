@@ -1,4 +1,4 @@
-"""The default study in a fresh copy: times (cold, warm, nothing to do, first figure), processes, disk, models, planning.
+"""The default study in a fresh copy: times (cold, warm, no work, first figure), processes, disk, models, planning.
 
 Each number comes with the project's bound for it, on two cores with nothing else running.
 """
