@@ -2,9 +2,7 @@
 
 import copy
 import json
-import re
 import typing
-from pathlib import Path
 
 import pytest
 import yaml
@@ -13,24 +11,9 @@ from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.settings.stages import STAGES
-from dynamic_sparsity.settings.training import PolicyStage
-from dynamic_sparsity.settings.world_models import WorldModelStage
 from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
-
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
-THREE = {"expert": {}, "noise": {}, "zero": {}}
-
-
-def changed(path: str, value) -> dict:
-    config = copy.deepcopy(CONFIG)
-    *parents, last = path.split(".")
-    section = config
-    for key in parents:
-        section = section[key]
-    section[last] = value
-    return config
+from tests.helpers.config import CONFIG, ROOT, changed
 
 
 def test_config_yaml_spells_out_the_defaults():
@@ -66,51 +49,6 @@ def test_the_other_studies_are_valid_on_top_of_it(study):
     config = copy.deepcopy(CONFIG)
     update_config(config, yaml.safe_load(study.read_text()))  # what --configfile does
     studies.load_study(config, str(study))
-
-
-def test_an_overriding_study_can_drop_a_policy():
-    study = studies.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
-    assert study.policies.names == ["zero"]
-    assert json.loads(dependencies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
-
-
-def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
-    study = studies.load_study({**CONFIG, "policies": THREE, "seeds": [3, 1, 2]})
-    assert [study.seeds_of("CheetahRun", policy) for policy in study.policies.names] == [[3, 1, 2], [3], [3]]
-    assert study.full_policies("CheetahRun") == ["expert"]
-    assert study.who_acts == "Who acts in all tasks: expert (seeds 3, 1, 2), noise (seeds 3), zero (seeds 3)."
-    study = studies.load_study(
-        {**CONFIG, "policies": {"noise": {}, "zero": {}}, "comparison": {"seeds": None, "full": True}}
-    )
-    assert study.seeds_of("CheetahRun", "noise") == study.seeds_of("CheetahRun", "zero") == study.seeds
-    assert study.full_policies("CheetahRun") == ["noise", "zero"]
-
-
-def test_policies_are_named_by_task():
-    study = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero", "noise"]}})
-    assert study.policies_of("CheetahRun") == ["noise", "zero"] and study.policies_of("BallInCup")[0] == "expert"
-    assert study.seeds_of("CheetahRun", "noise") == study.seeds and study.seeds_of("BallInCup", "noise") == study.seeds[:1]
-    assert "Who acts in 7 tasks: expert" in study.who_acts and "Who acts in CheetahRun: noise (seeds 0, 1)" in study.who_acts
-    assert "CheetahRun" in study.modelled_tasks
-    only_zero = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero"]}})
-    assert "CheetahRun" not in only_zero.modelled_tasks and "left out of CheetahRun: policies.zero never" in only_zero.notice
-
-
-def test_without_a_shipped_expert_the_others_act():
-    study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"]})
-    found, notice = studies.with_experts(study, ["CartpoleBalance"])
-    assert found.policies_of("PendulumSwingup") == ["noise"] and found.policies_of("CartpoleBalance")[0] == "expert"
-    assert "No expert is shipped for PendulumSwingup" in notice
-    assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
-    trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
-    assert studies.with_experts(trained, []) == (trained, None)
-    asked = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
-    needed = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": asked})
-    found, _ = studies.with_experts(needed, ["CartpoleBalance"])
-    assert "World models are left out of PendulumSwingup: none of world_models.policies = ['expert'] acts" in found.notice
-    alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
-    with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
-        studies.with_experts(alone, ["CartpoleBalance"])
 
 
 def test_the_schema_accepts_and_refuses_what_the_models_do():
@@ -246,119 +184,6 @@ def test_the_sweep_always_includes_the_threshold():
     assert 3e-7 in study.sparsity.thresholds and study.sparsity.thresholds == sorted(study.sparsity.thresholds)
 
 
-def test_short_forms_of_the_expert():
-    shipped, trained = (studies.load_study({**CONFIG, "policies": value}) for value in ("expert", {"expert": "train"}))
-    assert shipped.policies.names == trained.policies.names == ["expert"]
-    assert shipped.policies.expert.source == "shipped" and trained.policies.expert.source == "train"
-
-
-def test_how_an_expert_is_trained_matters_where_it_is_trained():
-    def given(source, steps):
-        expert = {"source": source, "training": {"overrides": {"num_timesteps": steps}}}
-        study = studies.load_study({**CONFIG, "policies": {"expert": expert}})
-        return dependencies.training_settings(study), dependencies.stage_settings(study, "rollouts", "expert")
-
-    assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
-    assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
-    PolicyStage.model_validate_json(given("train", 1000)[0])
-
-
 def test_embedded_tasks_are_those_of_the_study():
     study = studies.load_study({**CONFIG, "tasks": ["CheetahRun", "FingerSpin"]})
     assert study.embedded_tasks == ["FingerSpin"]
-
-
-def test_world_models_are_left_out_where_they_cannot_be():
-    small = {**CONFIG, "seeds": [0], "rollouts": {"episodes": 2}}
-    found = studies.load_study(small)
-    assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
-    assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
-    whole = studies.load_study(CONFIG)
-    assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
-    assert whole.notice == "World models learn CheetahRun, ReacherHard, FingerSpin from episodes of expert."
-    everywhere = {**CONFIG, "world_models": {"tasks": None}}
-    assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"]
-    assert (
-        studies.load_study(everywhere).notice == f"World models learn {', '.join(CONFIG['tasks'])} from episodes of expert."
-    )
-    swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
-    assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
-    assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
-
-
-def test_the_notice_says_what_is_learnt_from_whom_and_what_is_not():
-    mixed = {"tasks": ["CheetahRun", "WalkerRun", "PendulumSwingup"], "policies": ["expert", "noise", "zero"]}
-    of_some = {"policies": {"expert": {}, "noise": {}}, "task_policies": {"WalkerRun": ["noise"]}}
-    assert studies.load_study({**CONFIG, **of_some, "world_models": mixed}).notice.splitlines() == [
-        "World models learn CheetahRun from episodes of expert, noise.",
-        "World models learn WalkerRun from episodes of noise.",
-        "world_models.tasks also lists PendulumSwingup: not in tasks, so not learnt.",
-    ]
-    nothing = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
-    assert nothing.notice.splitlines()[0] == "World models learn none of these tasks."
-    few = studies.load_study({**CONFIG, "seeds": [0], "rollouts": {"episodes": 1, "steps": 1000}})
-    assert "learn CheetahRun" not in few.notice and "left out of CheetahRun" in few.notice
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"seeds": [0, 1], "rollouts": {"episodes": 1}}, "rollouts.episodes = 1 in each of 2 seeds .* make it at least 2"),
-        ({"policies": {"zero": {}}}, r"policies.zero never changes the controls"),
-    ],
-)
-def test_world_models_that_are_asked_for_are_left_out_with_a_notice_where_there_is_no_data(change, named):
-    study = studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
-    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{named}", study.notice)
-
-
-@pytest.mark.parametrize(
-    ("change", "asked", "named"),
-    [
-        ({"tasks": ["FishSwim"]}, {}, "FishSwim has free or ball joints"),
-        ({}, {"policies": ["zero"]}, r"world_models.policies = \['zero'\], but none .* name one of expert, noise"),
-    ],
-)
-def test_world_models_that_cannot_be_are_refused(change, asked, named):
-    with pytest.raises(UserError, match=named):
-        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"], **asked}})
-
-
-def test_a_model_cannot_have_the_name_of_a_control():
-    with pytest.raises(UserError, match="'truth' is the name of a control"):
-        studies.load_study({**CONFIG, "world_models": {"models": {"truth": {}}}})
-
-
-def test_how_models_are_scored_trains_none_again():
-    one, other = (
-        dependencies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
-        for changes in ({}, {"world_models": {"margins": [3], "thresholds": [0.5]}, "resampling": {"confidence": 0.9}})
-    )
-    assert one == other
-    with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
-        dependencies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
-
-
-@pytest.mark.parametrize(
-    ("models", "named"),
-    [
-        ({"mlp": {"widht": 3}}, r"world_models.models.mlp.widht: unknown key.* width"),
-        ({"mlp": 64}, r"world_models.models.mlp: 64: must be a mapping; its keys may be network, trained, width"),
-        (["mlp"], r"world_models.models: \['mlp'\]: must be a mapping; its keys may be names of your choice"),
-    ],
-)
-def test_mistakes_in_a_model_are_named(models, named):
-    with pytest.raises(UserError, match=named):
-        studies.load_study({**CONFIG, "world_models": {"models": models}})
-
-
-def test_an_overriding_study_can_drop_a_model():
-    models = {**CONFIG["world_models"]["models"], "mlp": "false", "gated": False}
-    assert "gated" not in studies.load_study({**CONFIG, "world_models": {"models": models}}).world_models.models
-
-
-def test_a_null_that_is_not_the_default_reaches_its_stage():
-    study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
-    given = WorldModelStage.model_validate_json(dependencies.world_model_settings(study, "expert", "mlp"))
-    assert given.world_models.models["mlp"].jacobian_columns is None
-    assert json.loads(dependencies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}

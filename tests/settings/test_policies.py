@@ -1,0 +1,75 @@
+"""Who acts: policies, their tasks and seeds, and experts that are shipped or trained."""
+
+import json
+
+import pytest
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings.training import PolicyStage
+from dynamic_sparsity.study import dependencies
+from dynamic_sparsity.study import study as studies
+from tests.helpers.config import CONFIG
+
+THREE = {"expert": {}, "noise": {}, "zero": {}}
+
+
+def test_an_overriding_study_can_drop_a_policy():
+    study = studies.load_study({**CONFIG, "policies": {"noise": False, "zero": {}}})
+    assert study.policies.names == ["zero"]
+    assert json.loads(dependencies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
+
+
+def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
+    study = studies.load_study({**CONFIG, "policies": THREE, "seeds": [3, 1, 2]})
+    assert [study.seeds_of("CheetahRun", policy) for policy in study.policies.names] == [[3, 1, 2], [3], [3]]
+    assert study.full_policies("CheetahRun") == ["expert"]
+    assert study.who_acts == "Who acts in all tasks: expert (seeds 3, 1, 2), noise (seeds 3), zero (seeds 3)."
+    study = studies.load_study(
+        {**CONFIG, "policies": {"noise": {}, "zero": {}}, "comparison": {"seeds": None, "full": True}}
+    )
+    assert study.seeds_of("CheetahRun", "noise") == study.seeds_of("CheetahRun", "zero") == study.seeds
+    assert study.full_policies("CheetahRun") == ["noise", "zero"]
+
+
+def test_policies_are_named_by_task():
+    study = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero", "noise"]}})
+    assert study.policies_of("CheetahRun") == ["noise", "zero"] and study.policies_of("BallInCup")[0] == "expert"
+    assert study.seeds_of("CheetahRun", "noise") == study.seeds and study.seeds_of("BallInCup", "noise") == study.seeds[:1]
+    assert "Who acts in 7 tasks: expert" in study.who_acts and "Who acts in CheetahRun: noise (seeds 0, 1)" in study.who_acts
+    assert "CheetahRun" in study.modelled_tasks
+    only_zero = studies.load_study({**CONFIG, "policies": THREE, "task_policies": {"CheetahRun": ["zero"]}})
+    assert "CheetahRun" not in only_zero.modelled_tasks and "left out of CheetahRun: policies.zero never" in only_zero.notice
+
+
+def test_without_a_shipped_expert_the_others_act():
+    study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"]})
+    found, notice = studies.with_experts(study, ["CartpoleBalance"])
+    assert found.policies_of("PendulumSwingup") == ["noise"] and found.policies_of("CartpoleBalance")[0] == "expert"
+    assert "No expert is shipped for PendulumSwingup" in notice
+    assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
+    trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
+    assert studies.with_experts(trained, []) == (trained, None)
+    asked = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
+    needed = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": asked})
+    found, _ = studies.with_experts(needed, ["CartpoleBalance"])
+    assert "World models are left out of PendulumSwingup: none of world_models.policies = ['expert'] acts" in found.notice
+    alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
+    with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
+        studies.with_experts(alone, ["CartpoleBalance"])
+
+
+def test_short_forms_of_the_expert():
+    shipped, trained = (studies.load_study({**CONFIG, "policies": value}) for value in ("expert", {"expert": "train"}))
+    assert shipped.policies.names == trained.policies.names == ["expert"]
+    assert shipped.policies.expert.source == "shipped" and trained.policies.expert.source == "train"
+
+
+def test_how_an_expert_is_trained_matters_where_it_is_trained():
+    def given(source, steps):
+        expert = {"source": source, "training": {"overrides": {"num_timesteps": steps}}}
+        study = studies.load_study({**CONFIG, "policies": {"expert": expert}})
+        return dependencies.training_settings(study), dependencies.stage_settings(study, "rollouts", "expert")
+
+    assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
+    assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
+    PolicyStage.model_validate_json(given("train", 1000)[0])

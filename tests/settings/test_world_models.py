@@ -1,0 +1,108 @@
+"""World models in the configuration: which are trained, on whose episodes, and what is refused."""
+
+import json
+import re
+
+import pytest
+
+from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.settings.world_models import WorldModelStage
+from dynamic_sparsity.study import dependencies
+from dynamic_sparsity.study import study as studies
+from tests.helpers.config import CONFIG
+
+
+def test_world_models_are_left_out_where_they_cannot_be():
+    small = {**CONFIG, "seeds": [0], "rollouts": {"episodes": 2}}
+    found = studies.load_study(small)
+    assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
+    assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
+    whole = studies.load_study(CONFIG)
+    assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
+    assert whole.notice == "World models learn CheetahRun, ReacherHard, FingerSpin from episodes of expert."
+    everywhere = {**CONFIG, "world_models": {"tasks": None}}
+    assert studies.load_study(everywhere).modelled_tasks == CONFIG["tasks"]
+    assert (
+        studies.load_study(everywhere).notice == f"World models learn {', '.join(CONFIG['tasks'])} from episodes of expert."
+    )
+    swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
+    assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
+    assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
+
+
+def test_the_notice_says_what_is_learnt_from_whom_and_what_is_not():
+    mixed = {"tasks": ["CheetahRun", "WalkerRun", "PendulumSwingup"], "policies": ["expert", "noise", "zero"]}
+    of_some = {"policies": {"expert": {}, "noise": {}}, "task_policies": {"WalkerRun": ["noise"]}}
+    assert studies.load_study({**CONFIG, **of_some, "world_models": mixed}).notice.splitlines() == [
+        "World models learn CheetahRun from episodes of expert, noise.",
+        "World models learn WalkerRun from episodes of noise.",
+        "world_models.tasks also lists PendulumSwingup: not in tasks, so not learnt.",
+    ]
+    nothing = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
+    assert nothing.notice.splitlines()[0] == "World models learn none of these tasks."
+    few = studies.load_study({**CONFIG, "seeds": [0], "rollouts": {"episodes": 1, "steps": 1000}})
+    assert "learn CheetahRun" not in few.notice and "left out of CheetahRun" in few.notice
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seeds": [0, 1], "rollouts": {"episodes": 1}}, "rollouts.episodes = 1 in each of 2 seeds .* make it at least 2"),
+        ({"policies": {"zero": {}}}, r"policies.zero never changes the controls"),
+    ],
+)
+def test_world_models_that_are_asked_for_are_left_out_with_a_notice_where_there_is_no_data(change, named):
+    study = studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
+    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{named}", study.notice)
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "named"),
+    [
+        ({"tasks": ["FishSwim"]}, {}, "FishSwim has free or ball joints"),
+        ({}, {"policies": ["zero"]}, r"world_models.policies = \['zero'\], but none .* name one of expert, noise"),
+    ],
+)
+def test_world_models_that_cannot_be_are_refused(change, asked, named):
+    with pytest.raises(UserError, match=named):
+        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"], **asked}})
+
+
+def test_a_model_cannot_have_the_name_of_a_control():
+    with pytest.raises(UserError, match="'truth' is the name of a control"):
+        studies.load_study({**CONFIG, "world_models": {"models": {"truth": {}}}})
+
+
+def test_how_models_are_scored_trains_none_again():
+    one, other = (
+        dependencies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
+        for changes in ({}, {"world_models": {"margins": [3], "thresholds": [0.5]}, "resampling": {"confidence": 0.9}})
+    )
+    assert one == other
+    with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
+        dependencies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        ({"mlp": {"widht": 3}}, r"world_models.models.mlp.widht: unknown key.* width"),
+        ({"mlp": 64}, r"world_models.models.mlp: 64: must be a mapping; its keys may be network, trained, width"),
+        (["mlp"], r"world_models.models: \['mlp'\]: must be a mapping; its keys may be names of your choice"),
+    ],
+)
+def test_mistakes_in_a_model_are_named(models, named):
+    with pytest.raises(UserError, match=named):
+        studies.load_study({**CONFIG, "world_models": {"models": models}})
+
+
+def test_an_overriding_study_can_drop_a_model():
+    models = {**CONFIG["world_models"]["models"], "mlp": "false", "gated": False}
+    assert "gated" not in studies.load_study({**CONFIG, "world_models": {"models": models}}).world_models.models
+
+
+def test_a_null_that_is_not_the_default_reaches_its_stage():
+    study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
+    given = WorldModelStage.model_validate_json(dependencies.world_model_settings(study, "expert", "mlp"))
+    assert given.world_models.models["mlp"].jacobian_columns is None
+    assert json.loads(dependencies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}
