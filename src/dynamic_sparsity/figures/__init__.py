@@ -1,1 +1,1 @@
-"""One module per figure, each with a function draw (matplotlib)."""
+"""Figures, one module each, with a function `draw` that makes the matplotlib figure."""

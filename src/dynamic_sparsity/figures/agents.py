@@ -23,7 +23,7 @@ _Estimate = Callable[[xr.Dataset, xr.Dataset, str], xr.DataArray]
 
 
 def draw(stores: Sequence[xr.Dataset], *, contacts_only: bool) -> Figure:
-    """Four panels side by side, a row per task: from the summary and pattern stores of all tasks and policies."""
+    """Panels side by side with a row per task, from the summary and pattern stores of all tasks and policies."""
     pairs = joined_runs(stores, "summary", "patterns")
     tasks, policies = (list(dict.fromkeys(key[i] for key in pairs)) for i in (0, 1))
     panels = _panels(contacts_only=contacts_only)
@@ -66,9 +66,9 @@ def _draw_policy(axes: Axes, policy: str, rows: list[Any], estimate: _Estimate) 
     present = [(height, pair) for height, pair in rows if pair is not None]
     middle, low, high = (np.array([estimate(*pair, end).item() for _, pair in present]) for end in ("mean", "low", "high"))
     reach = np.nan_to_num(np.abs(np.stack([middle - low, high - middle])))
-    look: dict[str, Any] = {
+    marker: dict[str, Any] = {
         "color": style.of_policy(policy),
         "marker": style.POLICY_MARKERS.get(policy, "^"),
         "markersize": 3.5,
     }
-    axes.errorbar(middle, [height for height, _ in present], xerr=reach, linestyle="", capsize=2, label=policy, **look)
+    axes.errorbar(middle, [height for height, _ in present], xerr=reach, linestyle="", capsize=2, label=policy, **marker)

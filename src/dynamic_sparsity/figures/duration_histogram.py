@@ -18,7 +18,7 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, bins_per_decade: int) -> Figure:
-    """Two panels from one survival store."""
+    """Two panels, zero and non-zero, from one survival store."""
     data = stores[0]
     longest = data.sizes["duration"]
     edges = _integer_edges(longest, bins_per_decade)
@@ -44,10 +44,10 @@ def draw(stores: Sequence[xr.Dataset], *, bins_per_decade: int) -> Figure:
 
 
 def _integer_edges(longest: int, per_decade: int) -> np.ndarray:
-    """Edges of logarithmic bins of whole durations, the last one past `longest`.
+    """Edges of logarithmic bins of whole durations; the last edge is above `longest`.
 
-    Bins hold different numbers of durations, so that counts are divided by them: else 6 alone, beside 4 and 5 together,
-    would look like a gap.
+    Bins hold different numbers of durations, so counts must be divided by that number. Otherwise the bin of 6 alone
+    would look like a gap next to the bin of 4 and 5.
     """
     decades = int(np.ceil(np.log10(longest + 1)))
     edges = np.unique(np.round(np.logspace(0, decades, decades * per_decade + 1)))

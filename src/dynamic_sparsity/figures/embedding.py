@@ -19,15 +19,15 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, point_size: float) -> Figure:
-    """The embedding above, frames below: from an embedding store and a frame store."""
+    """The embedding above and the frames below, from an embedding store and a frame store."""
     by_kind = {data.attrs["kind"]: data for data in stores}
     data, frames = by_kind["embedding"], by_kind["frames"]
     count = frames.sizes["frame"]
     figure = Figure(figsize=(6.4, 4.6 if not count else 5.8))
     grid = figure.add_gridspec(2 if count else 1, max(count, 1), height_ratios=[4, 1] if count else [1])
     axes = figure.add_subplot(grid[0, :])
-    look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "vmin": 0, "vmax": 1, "s": point_size, "linewidths": 0}
-    points = axes.scatter(data.x, data.y, c=data.sparsity, **look)
+    dots: dict[str, Any] = {"cmap": style.SEQUENTIAL, "vmin": 0, "vmax": 1, "s": point_size, "linewidths": 0}
+    points = axes.scatter(data.x, data.y, c=data.sparsity, **dots)
     figure.colorbar(points, ax=axes, label="sparsity of $[J_s\\ J_a]$")
     path = data.isel(point=np.flatnonzero(data.sequence >= 0)).sortby("sequence")
     axes.plot(path.x, path.y, color="black", linewidth=0.7, alpha=0.7, label=_sequence_label(path))

@@ -24,7 +24,7 @@ _COLUMNS = 4
 
 
 def draw(stores: Sequence[xr.Dataset], *, training: bool) -> Figure:
-    """Validation loss of every model and training seed from the recovery stores of all tasks, training loss dotted."""
+    """A panel for each recovery store (task), with lines for every model and training seed."""
     columns = min(_COLUMNS, len(stores))
     rows = math.ceil(len(stores) / columns)
     legend = names(stores)
@@ -45,8 +45,8 @@ def draw(stores: Sequence[xr.Dataset], *, training: bool) -> Figure:
 
 
 def _draw(axes: Axes, store: xr.Dataset, legend: Mapping[str, str], *, training: bool) -> None:
-    """One line for each training seed of each trained model."""
-    drawn = 0
+    """Lines of the validation loss, and if `training` of the training loss, for each training seed of each model."""
+    number = 0
     for model, name in legend.items():
         curves = store.history.sel(model=model)
         if curves.isnull().all():
@@ -58,5 +58,5 @@ def _draw(axes: Axes, store: xr.Dataset, legend: Mapping[str, str], *, training:
                 values = curves.isel(training_seed=seed).sel(part=part).values
                 label = name if part == "validation" and not seed else None
                 epochs = np.arange(1, len(values) + 1)
-                axes.plot(epochs, values, line, color=style.of_model(drawn), linewidth=1, label=label)
-        drawn += 1
+                axes.plot(epochs, values, line, color=style.of_model(number), linewidth=1, label=label)
+        number += 1

@@ -31,19 +31,19 @@ _METHOD_COLOURS = {
 
 
 def draw(stores: Sequence[xr.Dataset], *, smallest_error: float) -> Figure:
-    """Three panels for each task and policy, from the ablation stores: sparsity, steps with equal zeros, errors."""
+    """Three panels for each ablation store (task and policy): sparsity, steps with the same zeros, errors."""
     pairs = max((int((store.reference == REFERENCE).sum()) for store in stores), default=1)
     figure = Figure(figsize=(10.5, 0.8 + max(2.0, 0.28 * pairs) * len(stores)))
     grid = figure.subplots(len(stores), 3, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.3]})
-    for row, (data, (sparsity, same, errors)) in enumerate(zip(stores, grid, strict=True)):
+    for row, (data, (sparsity, same_zeros, errors)) in enumerate(zip(stores, grid, strict=True)):
         truth = _against(data, REFERENCE)
         _draw_sparsity(sparsity, truth)
-        _draw_same_pattern(same, truth)
+        _draw_same_pattern(same_zeros, truth)
         _draw_errors(errors, truth, smallest_error)
         sparsity.set_ylabel(f"{data.attrs['task']}, {data.attrs['policy']}\nmean sparsity of $[J_s\\ J_a]$")
-        same.set_ylabel("smooth steps with\nthe same zeros")
+        same_zeros.set_ylabel("smooth steps with\nthe same zeros")
         last = row == len(stores) - 1
-        for axes in (sparsity, same):
+        for axes in (sparsity, same_zeros):
             axes.set_xscale("log")
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel("threshold on |entry|" if last else "")
@@ -53,8 +53,8 @@ def draw(stores: Sequence[xr.Dataset], *, smallest_error: float) -> Figure:
     return figure
 
 
-def _look(way: str) -> dict[str, Any]:
-    """The colour says the method, the line the solver and the precision."""
+def _line_style(way: str) -> dict[str, Any]:
+    """Line style of a variant: the colour stands for the method, dashes for the solver, dots for the precision."""
     line = "--" if "-converged" in way else ":" if "-float32" in way else "-"
     return {"color": _METHOD_COLOURS[way.partition("-")[0]], "linestyle": line, "marker": "o", "markersize": 2.5}
 
@@ -64,25 +64,25 @@ def _against(data: xr.Dataset, reference: str) -> xr.Dataset:
 
 
 def _draw_sparsity(axes: Axes, truth: xr.Dataset) -> None:
-    axes.plot(truth.threshold, truth.reference_sparsity.isel(pair=0), label=REFERENCE, **_look(REFERENCE))
-    for way, one in _ways(truth):
-        axes.plot(truth.threshold, one.sparsity, label=way, **_look(way))
+    axes.plot(truth.threshold, truth.reference_sparsity.isel(pair=0), label=REFERENCE, **_line_style(REFERENCE))
+    for way, result in _ways(truth):
+        axes.plot(truth.threshold, result.sparsity, label=way, **_line_style(way))
 
 
 def _draw_same_pattern(axes: Axes, truth: xr.Dataset) -> None:
-    for way, one in _ways(truth):
-        look = _look(way)
-        axes.plot(truth.threshold, one.same_pattern, label=way, **look)
+    for way, result in _ways(truth):
+        line = _line_style(way)
+        axes.plot(truth.threshold, result.same_pattern, label=way, **line)
         axes.fill_between(
-            truth.threshold, one.same_pattern_low, one.same_pattern_high, color=look["color"], alpha=0.12, lw=0
+            truth.threshold, result.same_pattern_low, result.same_pattern_high, color=line["color"], alpha=0.12, lw=0
         )
 
 
 def _draw_errors(axes: Axes, data: xr.Dataset, smallest: float) -> None:
     for height in range(data.sizes["pair"]):
-        one = data.isel(pair=height)
-        colour = _look(str(one.way.item()))["color"]
-        middle, high = (max(smallest, float(one[name])) for name in ("error_median", "error_99"))
+        result = data.isel(pair=height)
+        colour = _line_style(str(result.way.item()))["color"]
+        middle, high = (max(smallest, float(result[name])) for name in ("error_median", "error_99"))
         axes.plot([middle, high], [height, height], color=colour, linewidth=1)
         axes.plot([middle], [height], "o", color=colour, markersize=4)
         axes.plot([high], [height], "|", color=colour, markersize=9)

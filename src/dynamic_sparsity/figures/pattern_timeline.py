@@ -21,11 +21,11 @@ _OTHERS = "rarer"
 
 
 def draw(stores: Sequence[xr.Dataset], *, episode: int, first_step: int, steps: int, patterns: int) -> Figure:
-    """Two panels from one pattern store."""
+    """Two panels, patterns and events, from one pattern store."""
     data = stores[0].isel(seed=0, episode=episode)
-    drawn = style.window(first_step, steps, int(data.length))
-    data = data.isel(time=drawn)
-    time = np.arange(drawn.start, drawn.stop)
+    window = style.window(first_step, steps, int(data.length))
+    data = data.isel(time=window)
+    time = np.arange(window.start, window.stop)
     figure = Figure(figsize=(7.4, 4.6))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _patterns(above, time, data, min(patterns, data.sizes["pattern"]))

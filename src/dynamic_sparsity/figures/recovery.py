@@ -25,29 +25,29 @@ _LINES = ((0, (1, 4)), "--", "-.", ":")
 
 
 def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
-    """Three panels from the recovery stores of all tasks: errors, relative sparsity, AUROC against error."""
+    """Three panels from the recovery stores of all tasks: errors, relative sparsity, and AUROC against error."""
     data = [store.sel(basis="scaled", condition="all") for store in stores]
     legend = names(stores)
     trained = list(legend)
     controls = [str(model) for model in data[0].model.values if str(model) not in trained and str(model) != "truth"]
     figure = Figure(figsize=(13, 1.4 + 0.3 * max(8, len(trained))))
-    error, sparsity, both = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
+    error, sparsity, scatter = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.4]})
     heights = range(len(trained))
     error.boxplot([_normalised(data, model, trained) for model in trained], orientation="horizontal", positions=heights)
     error.set_yticks(heights, trained)
     error.set_xlabel("error of the next state /\nmean over models of the task")
     _draw_sparsity(sparsity, data, trained, smallest_sparsity)
     for number, store in enumerate(data):
-        _draw_task(both, store, legend, _MARKERS[number % len(_MARKERS)], named=not number)
+        _draw_task(scatter, store, legend, _MARKERS[number % len(_MARKERS)], named=not number)
     for control, line in zip(controls, _LINES, strict=False):
         mean = float(np.nanmean([store.auroc.sel(model=control) for store in data]))
-        both.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
-    style.log_scale(both.xaxis)
-    style.plain_log_ticks(both.xaxis)
-    both.set_xlabel("error of the next state, standard deviations")
-    both.set_ylabel("AUROC of non-zero against zero entries")
-    both.axhline(0.5, color=style.GREY, linewidth=1, label="chance")
-    figure.legend(*both.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
+        scatter.axhline(mean, color="black", linestyle=line, linewidth=0.8, label=f"{control}, mean over tasks")
+    style.log_scale(scatter.xaxis)
+    style.plain_log_ticks(scatter.xaxis)
+    scatter.set_xlabel("error of the next state, standard deviations")
+    scatter.set_ylabel("AUROC of non-zero against zero entries")
+    scatter.axhline(0.5, color=style.GREY, linewidth=1, label="chance")
+    figure.legend(*scatter.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     for axes in (error, sparsity):
         axes.set_ylim(len(trained) - 0.5, -0.5)
     figure.suptitle("Do world models recover the sparsity?", x=0.01, ha="left")
@@ -55,9 +55,9 @@ def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
 
 
 def names(stores: Sequence[xr.Dataset]) -> dict[str, str]:
-    """The models of the recovery stores, each with its name in legends: how many of its runs are not trained, if any.
+    """The trained models of the recovery stores, each with its name in legends.
 
-    All figures but the loss curves leave out these runs.
+    A name says in brackets how many of the model's runs are not trained, or worse than a linear fit, if any.
     """
     legend = {}
     for model in learnt.models(stores[0]):
@@ -69,7 +69,7 @@ def names(stores: Sequence[xr.Dataset]) -> dict[str, str]:
 
 
 def _normalised(data: Sequence[xr.Dataset], model: str, trained: Sequence[str]) -> np.ndarray:
-    """Errors of a model over those of all models of the same task, for every task and seed."""
+    """Errors of a model divided by the mean error of all models of the task, for every task and training seed."""
     errors = [learnt.of_runs(store, "one_step_error") for store in data]
     ratios = np.concatenate([e.sel(model=model).values / float(e.sel(model=list(trained)).mean()) for e in errors])
     return ratios[np.isfinite(ratios)]
@@ -90,9 +90,9 @@ def _draw_sparsity(axes: Axes, data: Sequence[xr.Dataset], trained: Sequence[str
 
 
 def _draw_task(axes: Axes, store: xr.Dataset, legend: Mapping[str, str], marker: str, *, named: bool) -> None:
-    """A dot for each model; `named`: with the models' names for the legend."""
+    """A dot for each model of one task; `named` adds the names of the models to the legend."""
     error, auroc = (learnt.of_runs(store, measure).mean("training_seed") for measure in ("one_step_error", "auroc"))
     for number, (model, name) in enumerate(legend.items()):
-        look: dict[str, Any] = {"color": style.of_model(number), "marker": marker, "linestyle": "", "markersize": 5}
-        axes.plot([float(error.sel(model=model))], [float(auroc.sel(model=model))], label=name if named else None, **look)
+        dot: dict[str, Any] = {"color": style.of_model(number), "marker": marker, "linestyle": "", "markersize": 5}
+        axes.plot([float(error.sel(model=model))], [float(auroc.sel(model=model))], label=name if named else None, **dot)
     axes.plot([], [], marker=marker, color="black", linestyle="", label=store.attrs["task"])

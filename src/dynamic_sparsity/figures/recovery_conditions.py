@@ -24,7 +24,7 @@ _NAMES = {"all": "all", "free": "free", "contact": "contact", "limit": "limit", 
 
 
 def draw(stores: Sequence[xr.Dataset], *, tasks: bool) -> Figure:
-    """Two panels from the recovery stores of all tasks: AUROC and error of the next state, each task a dot."""
+    """Two panels from the recovery stores of all tasks: AUROC, and error of the next state."""
     figure = Figure(figsize=(13, 4))
     recovery, error = figure.subplots(1, 2)
     scaled = [store.sel(basis="scaled") for store in stores]
@@ -51,14 +51,14 @@ def _draw(
     *,
     tasks: bool,
 ) -> None:
-    """Means over tasks that have such steps, model beside model; `tasks`: with a dot for each task."""
+    """Means of each model over the tasks that have such steps; `tasks` adds a dot for each task."""
     of_tasks = [learnt.of_runs(store, measure) for store in stores]
     for number, (model, name) in enumerate(models.items()):
         offset = 0.7 * ((number + 0.5) / len(models) - 0.5)
         runs = (of_task.sel(model=model, condition=list(conditions)) for of_task in of_tasks)
         values = np.array([of_task.mean("training_seed").values for of_task in runs])
-        known = np.isfinite(values)
-        means = np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+        finite = np.isfinite(values)
+        means = np.where(finite, values, 0).sum(axis=0) / np.where(finite.any(axis=0), finite.sum(axis=0), np.nan)
         places = np.arange(len(conditions)) + offset
         if tasks:
             axes.plot(

@@ -24,9 +24,9 @@ _MARKERS = "osD^vP*X"
 
 
 def draw(stores: Sequence[xr.Dataset], *, tasks: bool) -> Figure:
-    """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width, a line per depth.
+    """Two panels from the recovery stores of all tasks: AUROC and error of the plain MLPs by width.
 
-    A line is the mean over the tasks in which all of its MLPs have learnt.
+    Each depth has a line, which is the mean over the tasks in which all MLPs of this depth have learnt.
     """
     described = json.loads(stores[0].attrs["settings"])["world_models"]["models"]
     models = {name: WorldModelSettings.model_validate(described[name]) for name in learnt.models(stores[0])}
@@ -57,7 +57,7 @@ def draw(stores: Sequence[xr.Dataset], *, tasks: bool) -> Figure:
 
 
 def _line(axes: Axes, widths: Sequence[int], values: np.ndarray, number: int, depth: int, *, tasks: bool) -> None:
-    look: dict[str, Any] = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)]}
+    line: dict[str, Any] = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)]}
     if tasks:
         axes.plot(widths, values.T, color=f"C{number}", linewidth=0.5, alpha=0.4)
     whole = values[np.isfinite(values).all(axis=1)]  # the same tasks at all widths
@@ -65,5 +65,5 @@ def _line(axes: Axes, widths: Sequence[int], values: np.ndarray, number: int, de
         widths,
         whole.mean(axis=0) if len(whole) else np.full(len(widths), np.nan),
         label=f"{depth} hidden layer{'s' if depth > 1 else ''}",
-        **look,
+        **line,
     )

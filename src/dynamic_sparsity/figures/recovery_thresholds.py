@@ -20,7 +20,7 @@ from dynamic_sparsity.figures.recovery import names
 
 
 def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
-    """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of zeros, by threshold."""
+    """Two panels from the recovery stores of all tasks: zeros over true zeros, and F1 of the zeros, by threshold."""
     figure = Figure(figsize=(13, 4))
     ratio, f1 = figure.subplots(1, 2)
     of_runs = {
@@ -28,9 +28,9 @@ def draw(stores: Sequence[xr.Dataset], *, smallest_sparsity: float) -> Figure:
         for measure in ("relative_sparsity_at", "zero_f1_at")
     }
     for number, (model, name) in enumerate(names(stores).items()):
-        look = {"color": style.of_model(number), "label": name}
-        _line(ratio, of_runs["relative_sparsity_at"], model, smallest_sparsity, **look)
-        _line(f1, of_runs["zero_f1_at"], model, 0.0, **look)
+        line = {"color": style.of_model(number), "label": name}
+        _line(ratio, of_runs["relative_sparsity_at"], model, smallest_sparsity, **line)
+        _line(f1, of_runs["zero_f1_at"], model, 0.0, **line)
     ratio.axhline(1, color=style.VERMILION, linewidth=1)
     style.log_scale(ratio.yaxis)
     ratio.set_ylabel(f"model's zeros / true zeros\n(at least {smallest_sparsity:g}; target 1)")

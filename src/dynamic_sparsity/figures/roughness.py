@@ -21,7 +21,7 @@ _COLUMNS = 4
 
 
 def draw(stores: Sequence[xr.Dataset], *, smallest: float) -> Figure:
-    """One panel a task, from the ablation stores: the share of steps that are at least as rough, a line per policy."""
+    """A panel per task and a line per policy, from the ablation stores: the share of steps at least as rough."""
     tasks = list(dict.fromkeys(store.attrs["task"] for store in stores))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
@@ -29,12 +29,12 @@ def draw(stores: Sequence[xr.Dataset], *, smallest: float) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, task in zip(grid.flat, tasks, strict=False):
         for store in (store for store in stores if store.attrs["task"] == task):
-            known = store.roughness.values[np.isfinite(store.roughness.values)]
+            roughness = store.roughness.values[np.isfinite(store.roughness.values)]
             share = float(store.rough.isel(pair=int(np.flatnonzero(store.reference.values == REFERENCE)[0])))
             policy = store.attrs["policy"]
-            ordered = np.maximum(np.sort(known), smallest)
+            ordered = np.maximum(np.sort(roughness), smallest)
             label = f"{policy}: {share:.0%} rough"
-            at_least = 1 - np.arange(len(known)) / max(1, len(known))
+            at_least = 1 - np.arange(len(roughness)) / max(1, len(roughness))
             axes.step(ordered, at_least, where="pre", color=style.of_policy(policy), label=label)
         axes.axvline(ROUGH, color=style.GREY, linestyle="--", linewidth=1)
         axes.set_title(task)

@@ -16,7 +16,7 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, bin_width: float) -> Figure:
-    """Two panels, J_s and J_a, from the sparsity stores of all seeds."""
+    """Two panels, J_s and J_a, from the sparsity stores of all study seeds."""
     threshold = stores[0].attrs["threshold"]
     bins = np.linspace(0, 1, round(1 / bin_width) + 1)
     figure = Figure(figsize=(6.4, 2.8))
@@ -27,7 +27,7 @@ def draw(stores: Sequence[xr.Dataset], *, bin_width: float) -> Figure:
         if not len(values):
             axes.text(0.5, 0.5, "no finite step", ha="center", transform=axes.transAxes)
             continue
-        # A value on an edge belongs to the bin above it, however its division was rounded: nudge up.
+        # A value on an edge belongs to the bin above it. Add a little, in case its division was rounded down.
         weights = np.full(len(values), 100 / len(values))
         axes.hist(np.minimum(values + 1e-9, 1.0), bins=bins, weights=weights, color=style.BLOCK_COLOURS[block])
         mean = values.mean()

@@ -16,16 +16,16 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, episode: int, first_step: int, steps: int) -> Figure:
-    """Two lines over time, from the first seed's sparsity store."""
+    """Two lines over time, from the sparsity store of the first study seed."""
     data = stores[0].isel(episode=episode)
-    drawn = style.window(first_step, steps, int(data.length))
-    edges = np.arange(drawn.start, drawn.stop + 1)  # a step lasts from its edge to the next
+    window = style.window(first_step, steps, int(data.length))
+    edges = np.arange(window.start, window.stop + 1)  # a step lasts from one edge to the next
     figure = Figure(figsize=(7.2, 2.8))
     axes = figure.add_subplot()
-    loaded = _to_edges(data.constraint_loaded[drawn].any("constraint").values)
+    loaded = _to_edges(data.constraint_loaded[window].any("constraint").values)
     axes.fill_between(edges, 0, loaded, step="post", color="0.88", linewidth=0, label="constraint loaded")
     for block in ("J_s", "J_a"):
-        values = data.sparsity.sel(threshold=data.attrs["threshold"], block=block)[drawn]
+        values = data.sparsity.sel(threshold=data.attrs["threshold"], block=block)[window]
         axes.plot(
             edges,
             _to_edges(values.values),
@@ -45,5 +45,5 @@ def draw(stores: Sequence[xr.Dataset], *, episode: int, first_step: int, steps: 
 
 
 def _to_edges(values: np.ndarray) -> np.ndarray:
-    """Repeat the last value, so that it is drawn up to its end."""
+    """The values with the last one repeated, so that the last step is drawn to its end."""
     return np.append(values, values[-1:]).astype(float)

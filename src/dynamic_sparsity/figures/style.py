@@ -1,4 +1,4 @@
-"""Style that all figures share: colours that the colour-blind can tell apart, fonts, saving."""
+"""The style of all figures: colours that colour-blind readers can tell apart, fonts, axes, and saving."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ SEQUENTIAL = "cividis"
 
 
 def of_policy(name: str) -> str:
-    """The colour of a policy in every figure; green for all that have none of their own."""
+    """The colour of a policy in every figure; green for policies without a colour of their own."""
     return _POLICY_COLOURS.get(name, GREEN)
 
 
 def of_model(number: int) -> str:
-    """The colour of a model: twenty different ones, then the first again."""
+    """The colour of a model, by its number. After twenty different colours the first is used again."""
     return matplotlib.colors.to_hex(matplotlib.colormaps["tab20"]((2 * number + number % 20 // 10) % 20))
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """Ticks at 1, 2 and 5 of each factor of ten, as plain numbers: readable over less than a decade too."""
+    """Set ticks at 1, 2 and 5 times the powers of ten, as plain numbers: readable also within one decade."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def log_scale(axis: XAxis | YAxis, base: int = 10) -> None:
-    """A logarithmic scale. Sets limits where nothing positive is drawn, since matplotlib then finds none."""
+    """Set a logarithmic scale, with default limits if nothing positive is drawn: matplotlib could not find any."""
     axes, name = axis.axes, axis.axis_name
     if not np.isfinite(getattr(axes.dataLim, f"minpos{name}")):
         axes.set(**{f"{name}lim": (0.1, 1)})
@@ -51,7 +51,7 @@ def log_scale(axis: XAxis | YAxis, base: int = 10) -> None:
 
 
 def configure(style: FigureStyle) -> None:
-    """Set the fonts, and the options that make files equal in every run. Call this before drawing."""
+    """Set the fonts, and options that make files identical in every run. Call this before drawing."""
     matplotlib.rcParams.update(
         {
             "font.size": style.font_size,
@@ -59,14 +59,14 @@ def configure(style: FigureStyle) -> None:
             "axes.spines.right": False,
             "legend.frameon": False,
             "figure.constrained_layout.use": True,
-            "svg.hashsalt": "dynamic-sparsity",  # else identifiers in the SVG are random
+            "svg.hashsalt": "dynamic-sparsity",  # otherwise identifiers in the SVG are random
             "svg.fonttype": "path",
         }
     )
 
 
 def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
-    """Write `figure` as PNG and SVG, without a date, so that equal figures are equal files."""
+    """Write `figure` as PNG and SVG, without a date, so that equal figures give identical files."""
     with whole(png, svg) as (first, second):
         figure.savefig(first, format="png", dpi=style.dpi, metadata={"Software": None})
         figure.set_layout_engine("none")  # keep the layout of the PNG: computing it takes as long as drawing
@@ -74,11 +74,11 @@ def save(figure: Figure, png: Path, svg: Path, style: FigureStyle) -> None:
 
 
 def title(figure: Figure, text: str, attrs: dict[str, Any]) -> None:
-    """A title over the whole figure: task and policy, then `text`."""
+    """Set a title above the whole figure: task and policy, then `text`."""
     figure.suptitle(f"{attrs['task']}, policy {attrs['policy']}\n{text}", x=0.01, ha="left")
 
 
 def window(first: int, steps: int, length: int) -> slice:
-    """The steps to draw: `steps` from `first` on, cut to an episode of `length` steps."""
+    """The steps to draw: `steps` steps from `first` on, as far as an episode of `length` steps has them."""
     first = min(first, length - 1)
     return slice(first, min(length, first + steps))

@@ -18,7 +18,7 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, log_time: bool) -> Figure:
-    """Two curves with bands, from one survival store."""
+    """Survival curves of zero and non-zero entries with bands, from one survival store."""
     data = stores[0]
     figure = Figure(figsize=(5.2, 3.4))
     axes = figure.add_subplot()

@@ -16,18 +16,18 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, logit: bool) -> Figure:
-    """Two panels from one summary store."""
+    """Two panels, mean sparsity and globally zero entries, from one summary store."""
     data = stores[0]
     figure = Figure(figsize=(7.2, 3.0))
     left, right = figure.subplots(1, 2, sharex=True)
     for block in ("J_s", "J_a"):
         of_block = data.sel(block=block)
         interval = of_block.mean_sparsity_low, of_block.mean_sparsity_high
-        look = {"color": style.BLOCK_COLOURS[block], "linestyle": style.BLOCK_LINES[block]}
+        line = {"color": style.BLOCK_COLOURS[block], "linestyle": style.BLOCK_LINES[block]}
         name = style.BLOCK_NAMES[block]
-        left.plot(data.threshold, of_block.mean_sparsity, marker="o", markersize=3, label=name, **look)
-        left.fill_between(data.threshold, *interval, color=look["color"], alpha=0.2, linewidth=0)
-        right.plot(data.threshold, of_block.global_zeros / of_block.entries, marker="o", markersize=3, label=name, **look)
+        left.plot(data.threshold, of_block.mean_sparsity, marker="o", markersize=3, label=name, **line)
+        left.fill_between(data.threshold, *interval, color=line["color"], alpha=0.2, linewidth=0)
+        right.plot(data.threshold, of_block.global_zeros / of_block.entries, marker="o", markersize=3, label=name, **line)
     for axes, label in ((left, "mean sparsity"), (right, "globally zero, share of entries")):
         axes.set_xscale("log")
         axes.axvline(data.attrs["threshold"], color="black", linestyle=":", linewidth=1, label="the study's threshold")

@@ -19,7 +19,7 @@ from dynamic_sparsity.figures import style
 
 
 def draw(stores: Sequence[xr.Dataset], *, annotate_up_to: int) -> Figure:
-    """A heat map from one summary store, with digits where there is room for them."""
+    """A heat map from one summary store, with percentages in the cells if there is room for them."""
     data = stores[0].sel(threshold=stores[0].attrs["threshold"])
     percent = 100 * data.zero_fraction
     rows, columns = percent.shape
@@ -55,7 +55,7 @@ def _annotate(axes: Axes, percent: xr.DataArray) -> None:
 
 
 def _digits(percent: float) -> str:
-    """Whole percents, with 0 and 100 kept for exact values; a dash where no sample is finite."""
+    """The percentage as a whole number; 0 and 100 stand for exact values only, a dash for no finite sample."""
     if percent != percent:
         return "–"
     if 0 < percent < 0.5:
