@@ -1,7 +1,7 @@
-"""One module per Snakemake rule: parse, read, call, write."""
+"""One module per Snakemake rule: each parses its arguments, reads stores, calls the code that computes, and writes."""
 
 import gc
 
-# Imports make hundreds of thousands of objects that live as long as the job. Looking for garbage among them after every 700
-# new ones, as Python does, takes a tenth of a short job's time (measured).
+# Imports create hundreds of thousands of objects that live as long as the job. By default Python searches them for
+# garbage after every 700 new objects, which was measured to take a tenth of a short job's time.
 gc.set_threshold(200_000)

@@ -1,4 +1,4 @@
-"""What the stages that differentiate recorded steps share: the proof that these replay, taken from the store or made."""
+"""Shared by the stages that differentiate recorded steps: the proof that these steps replay, reused or made again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # jax is configured before it is imported
 
 
 def prover(path: Path, rollout: xr.Dataset) -> Callable[[Recorded, NextState, int], object] | None:
-    """What proves that the recorded steps of an episode replay; None where the store's own proof holds. Says which."""
+    """A function that proves that recorded steps replay; None if the store's own proof holds. Prints which it is."""
     from dynamic_sparsity.simulation.proof import doubt
 
     task = rollout.attrs["task"]

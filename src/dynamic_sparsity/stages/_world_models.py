@@ -1,4 +1,4 @@
-"""What the stages of world models share: the stores of all seeds, and world models, that they read."""
+"""Shared by the stages of world models: reading the stores of all study seeds, and of the world models."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from dynamic_sparsity.stores.schema import RUN
 
 
 def add_inputs(options: argparse.ArgumentParser) -> None:
-    """Add `--rollout`, `--jacobian` and `--sparsity`, one store per seed."""
+    """Add the options `--rollout`, `--jacobian` and `--sparsity`, each with one store per policy and study seed."""
     for name in ("rollout", "jacobian", "sparsity"):
         options.add_argument(f"--{name}", required=True, nargs="+", type=Path)
 
 
-def open_inputs(stage: Section, given: argparse.Namespace, **more: list[Path]) -> dict[str, list[xr.Dataset]]:
-    """These stores, and `more`, by their kind, in the order of their seeds; raises UserError unless they agree.
+def open_inputs(stage: Section, arguments: argparse.Namespace, **more: list[Path]) -> dict[str, list[xr.Dataset]]:
+    """The stores of `add_inputs`, and `more`, by kind, in the order of their seeds. Raises UserError unless they agree.
 
-    They may be of several policies, whose episodes are learnt from together.
+    The stores may belong to several policies, from whose episodes a world model learns together.
     """
-    paths = {"rollouts": given.rollout, "jacobians": given.jacobian, "sparsity": given.sparsity}
+    paths = {"rollouts": arguments.rollout, "jacobians": arguments.jacobian, "sparsity": arguments.sparsity}
     return _inputs.open_inputs(stage, {**paths, **more}, [name for name in RUN if name != "policy"])
 
 
 def identity_of(sparsity: list[xr.Dataset]) -> dict[str, Any]:
-    """What the stores say of the runs that are learnt from together, whose policies become one name (`expert_noise`)."""
-    acted = {data.attrs["policy"] for data in sparsity}
-    together = "_".join(name for name in PolicySettings.model_fields if name in acted)
+    """Attributes that identify the stores together: their policies are joined to one name (`expert_noise`)."""
+    policies = {data.attrs["policy"] for data in sparsity}
+    together = "_".join(name for name in PolicySettings.model_fields if name in policies)
     identity = runs.identity_of(*(data.assign_attrs(policy=together) for data in sparsity))
     return {**identity, "seeds": sorted({data.attrs["seed"] for data in sparsity})}
 
 
 def check_complete(models: list[xr.Dataset]) -> None:
-    """Raise UserError unless each world model is there in every seed."""
-    given = Counter((model.attrs["model"], model.attrs["training_seed"]) for model in models)
-    names, seeds = ({run[place] for run in given} for place in (0, 1))
-    if wrong := [f"{name}/{seed}" for name in names for seed in seeds if given[name, seed] != 1]:
+    """Raise UserError unless there is one store of each world model for every training seed."""
+    counts = Counter((model.attrs["model"], model.attrs["training_seed"]) for model in models)
+    names, seeds = ({run[part] for run in counts} for part in (0, 1))
+    if problems := [f"{name}/{seed}" for name in names for seed in seeds if counts[name, seed] != 1]:
         raise UserError(
-            f"world models {', '.join(sorted(wrong))} are missing or there twice: give each model in every seed once"
+            f"world models {', '.join(sorted(problems))} are missing or given twice: give each model once for every seed"
         )

@@ -1,4 +1,4 @@
-"""Stage ablation: hold the Jacobians of one task and policy that were made in several ways against the truth."""
+"""Stage ablation: compare the Jacobians of one task and policy, computed in several ways, with central differences."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
-    """Parse, read, compare, write; one episode of all ways in memory at a time."""
+    """Parse, read, compare, write. One episode, differentiated in all ways, is in memory at a time."""
     options = _common.parser(__doc__)
-    options.add_argument("--jacobian", required=True, nargs="+", type=Path, help="stores of ablation_jacobians, a seed each")
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = AblationStage.model_validate_json(given.settings)
-    jacobians = _inputs.open_inputs(stage, {"ablation_jacobians": given.jacobian})["ablation_jacobians"]
+    options.add_argument(
+        "--jacobian", required=True, nargs="+", type=Path, help="stores of stage ablation_jacobians, one per study seed"
+    )
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = AblationStage.model_validate_json(arguments.settings)
+    jacobians = _inputs.open_inputs(stage, {"ablation_jacobians": arguments.jacobian})["ablation_jacobians"]
     result = ablation.compare(jacobians, stage.ablation, stage.resampling)
     result.attrs = provenance("ablation", stage.model_dump(), **identity_of(*jacobians))
-    write_store(given.output, result)
+    write_store(arguments.output, result)
 
 
 if __name__ == "__main__":

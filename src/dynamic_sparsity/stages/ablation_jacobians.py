@@ -25,25 +25,25 @@ if TYPE_CHECKING:  # jax is configured before it is imported
 
 
 def main() -> None:
-    """Parse, read an episode, differentiate, write; one episode in memory at a time."""
+    """Parse, then read, differentiate and write the episodes. One episode is in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--rollout", required=True, type=Path)
-    given = options.parse_args()
-    stage = AblationJacobianStage.model_validate_json(given.settings)
-    rollout = _inputs.open_input(stage, given.rollout, "rollouts")
+    arguments = options.parse_args()
+    stage = AblationJacobianStage.model_validate_json(arguments.settings)
+    rollout = _inputs.open_input(stage, arguments.rollout, "rollouts")
     attrs = provenance("ablation_jacobians", stage.model_dump(), **identity_of(rollout))
     episodes = rollout.sizes[EPISODE]
     steps = min(stage.ablation.steps or rollout.sizes[TIME], rollout.sizes[TIME])
-    with EpisodeWriter(given.output, episodes, attrs) as writer:
-        configure_jax(threads=given.threads, double_precision=True)
+    with EpisodeWriter(arguments.output, episodes, attrs) as writer:
+        configure_jax(threads=arguments.threads, double_precision=True)
 
         from dynamic_sparsity.simulation.transition import recorded_of
 
         task = rollout.attrs["task"]
         ways = {way: _differentiator(way, task) for way in stage.ablation.ways}
-        prove = _replay.prover(given.rollout, rollout)
-        each = progress(episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
-        for number, episode in enumerate(each):
+        prove = _replay.prover(arguments.rollout, rollout)
+        episodes_read = progress(episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
+        for number, episode in enumerate(episodes_read):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))
             if prove:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.Dataset]:
-    """The Jacobians of an episode by one way, in the precision of that way."""
+    """A function that differentiates an episode in one way, in the precision of that way."""
     from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
     from dynamic_sparsity.simulation.transition import recorded_of
 
@@ -72,31 +72,31 @@ def _differentiator(way: str, task_name: str) -> Callable[[xr.Dataset, int], xr.
 
 @functools.cache
 def _loaded(task_name: str, precision: str) -> Task:
-    """The task, once for each precision: its model is an array of this precision."""
+    """The task, loaded once for each precision, because the arrays of its model have this precision."""
     from dynamic_sparsity.simulation.tasks import load_task
 
-    del precision  # set by the caller, around this call
+    del precision  # the caller has set it
     return load_task(task_name)
 
 
 def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int], xr.Dataset]], steps: int) -> xr.Dataset:
-    """One Dataset with the dim `way`; what does not depend on the way is of the first one, MJX's own step."""
-    datasets = [of_way(episode, steps) for of_way in ways.values()]
-    nothing = xr.DataArray(np.full(steps, np.nan), dims=TIME)
-    each = [
+    """One Dataset with the dim `way`. Variables that do not depend on the way come from the first, MJX's own step."""
+    datasets = [differentiate(episode, steps) for differentiate in ways.values()]
+    unknown = xr.DataArray(np.full(steps, np.nan), dims=TIME)
+    by_way = [
         xr.Dataset(
             {
                 "jacobian": data.jacobian.astype(float),
                 "step_difference": data.step_difference.astype(float),
-                "roughness": data.get("roughness", nothing),
+                "roughness": data.get("roughness", unknown),
             }
         )
         for data in datasets
     ]
-    by_way = xr.concat(each, dim=xr.DataArray(labels(ways), dims="way", name="way"))
+    jacobians = xr.concat(by_way, dim=xr.DataArray(labels(ways), dims="way", name="way"))
     shared = datasets[0][["constraint_active", "solver_converged", "length"]]
-    by_way.roughness.attrs["units"] = "1"
-    return by_way.merge(shared)
+    jacobians.roughness.attrs["units"] = "1"
+    return jacobians.merge(shared)
 
 
 if __name__ == "__main__":

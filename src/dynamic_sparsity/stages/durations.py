@@ -19,17 +19,17 @@ from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
-    """Parse, read an episode, find its runs, write; one episode in memory at a time."""
+    """Parse, then read the episodes, find their runs and write them. One episode is in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = SparsityStage.model_validate_json(given.settings)
-    sparsity = _inputs.open_input(stage, given.sparsity, "sparsity")
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = SparsityStage.model_validate_json(arguments.settings)
+    sparsity = _inputs.open_input(stage, arguments.sparsity, "sparsity")
     attrs = provenance("durations", stage.model_dump(), **identity_of(sparsity))
     episodes, steps = sparsity.sizes[EPISODE], sparsity.sizes[TIME]
     masks = sparsity[["zero", "finite", "length"]]
-    with EpisodeWriter(given.output, episodes, attrs) as writer:
+    with EpisodeWriter(arguments.output, episodes, attrs) as writer:
         for number, episode in enumerate(progress(episodes_of(masks), total=episodes, what="durations")):
             runs = durations.durations(episode.zero, episode.finite)
             counts = durations.count_by_length(runs, steps).assign(runs=runs.sizes["run"], length=episode.length)

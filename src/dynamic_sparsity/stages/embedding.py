@@ -1,4 +1,4 @@
-"""Stage embedding: t-SNE of the transitions of one task and policy over all seeds."""
+"""Stage embedding: t-SNE of the transitions of one task and policy over all study seeds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def main() -> None:
     options = _common.parser(__doc__)
     options.add_argument("--rollouts", required=True, nargs="+", type=Path)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = EmbeddingStage.model_validate_json(given.settings)
-    seeds = _inputs.open_inputs(stage, {"rollouts": given.rollouts, "sparsity": given.sparsity})
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = EmbeddingStage.model_validate_json(arguments.settings)
+    seeds = _inputs.open_inputs(stage, {"rollouts": arguments.rollouts, "sparsity": arguments.sparsity})
     result = embedding.embed(seeds["rollouts"], seeds["sparsity"], stage.embedding)
     identity = identity_of(*seeds["sparsity"])
     result.attrs |= provenance("embedding", stage.model_dump(), **identity)
-    write_store(given.output, result)
+    write_store(arguments.output, result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage figure: the figures of one task and policy, or one of all of them, as PNG and SVG."""
+"""Stage figure: the figures of one task and policy, or one figure of the study, as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def main() -> None:
     for png in arguments.output:
         _common.say_of(png)
         name = png.stem.partition("-")[0]
-        drawn = stage.figures[name]
-        stores = [store for kind in drawn.reads for store in opened if store.attrs["kind"] == kind]
+        request = stage.figures[name]
+        stores = [store for kind in request.reads for store in opened if store.attrs["kind"] == kind]
         data = sorted(stores, key=lambda store: store.attrs.get("seed", 0))
         figure = importlib.import_module(f"dynamic_sparsity.figures.{name}")
-        style.save(figure.draw(data, **drawn.settings), png, png.with_suffix(".svg"), stage.style)
+        style.save(figure.draw(data, **request.settings), png, png.with_suffix(".svg"), stage.style)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
-    """Parse, read an episode, differentiate, write; one episode in memory at a time."""
+    """Parse, then read, differentiate and write the episodes. One episode is in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--rollout", required=True, type=Path)
-    given = options.parse_args()
-    stage = JacobianStage.model_validate_json(given.settings)
-    rollout = _inputs.open_input(stage, given.rollout, "rollouts")
+    arguments = options.parse_args()
+    stage = JacobianStage.model_validate_json(arguments.settings)
+    rollout = _inputs.open_input(stage, arguments.rollout, "rollouts")
     attrs = provenance(
         "jacobians",
         stage.model_dump(),
@@ -30,9 +30,9 @@ def main() -> None:
         **identity_of(rollout),
     )
     episodes, steps = rollout.sizes[EPISODE], rollout.sizes[TIME]
-    with EpisodeWriter(given.output, episodes, attrs) as writer:  # first: it is refused to a second writer
+    with EpisodeWriter(arguments.output, episodes, attrs) as writer:  # before jax: a second writer is refused at once
         double_precision = stage.jacobians.precision == "float64"
-        configure_jax(threads=given.threads, double_precision=double_precision, accelerator=True)
+        configure_jax(threads=arguments.threads, double_precision=double_precision, accelerator=True)
 
         from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
         from dynamic_sparsity.simulation.tasks import load_task
@@ -40,9 +40,9 @@ def main() -> None:
 
         task = load_task(rollout.attrs["task"])
         differentiate = Differentiator(task, stage.jacobians.method, stage.jacobians.solver)
-        prove = _replay.prover(given.rollout, rollout)
-        each = progress(episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
-        for number, episode in enumerate(each):
+        prove = _replay.prover(arguments.rollout, rollout)
+        episodes_read = progress(episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
+        for number, episode in enumerate(episodes_read):
             start, after = recorded_of(episode)
             if prove:
                 prove(start, after, number)

@@ -1,4 +1,4 @@
-"""Stage recovery: score what all world models of one task and policy recover, with intervals, beside controls."""
+"""Stage recovery: score the sparsity that world models of one task and policy recover, next to controls."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def main() -> None:
     options = _common.parser(__doc__)
     _world_models.add_inputs(options)
     options.add_argument("--model", required=True, nargs="+", type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = WorldModelStage.model_validate_json(given.settings)
-    seeds = _world_models.open_inputs(stage, given, world_models=given.model)
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = WorldModelStage.model_validate_json(arguments.settings)
+    seeds = _world_models.open_inputs(stage, arguments, world_models=arguments.model)
     models = seeds["world_models"]
     _world_models.check_complete(models)
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
@@ -42,7 +42,7 @@ def main() -> None:
     identity = _world_models.identity_of(seeds["sparsity"])
     identity["simulator_versions"] = {**models[0].attrs["simulator_versions"], **identity["simulator_versions"]}
     result.attrs = {"ended": ended, **provenance("recovery", stage.model_dump(), **identity)}
-    write_store(given.output, result)
+    write_store(arguments.output, result)
 
 
 if __name__ == "__main__":

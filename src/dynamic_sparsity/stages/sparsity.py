@@ -1,4 +1,4 @@
-"""Stage sparsity: which entries of one Jacobian store are zero, and when."""
+"""Stage sparsity: which entries of the Jacobians in one store are zero, and when."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dynamic_sparsity.stores.writing import EpisodeWriter
 
 
 def main() -> None:
-    """Parse, read an episode, summarise, write; one episode in memory at a time."""
+    """Parse, then read, summarise and write the episodes. One episode is in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--jacobian", required=True, type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = SparsityStage.model_validate_json(given.settings)
-    jacobian = _inputs.open_input(stage, given.jacobian, "jacobians")
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = SparsityStage.model_validate_json(arguments.settings)
+    jacobian = _inputs.open_input(stage, arguments.jacobian, "jacobians")
     attrs = provenance(
         "sparsity",
         stage.model_dump(),
@@ -30,7 +30,7 @@ def main() -> None:
         **identity_of(jacobian),
     )
     episodes, steps = jacobian.sizes[EPISODE], jacobian.sizes[TIME]
-    with EpisodeWriter(given.output, episodes, attrs) as writer:
+    with EpisodeWriter(arguments.output, episodes, attrs) as writer:
         for episode in progress(episodes_of(jacobian), total=episodes, what="sparsity"):
             summary = zeros.summarise_episode(episode, stage.sparsity.threshold, stage.sparsity.thresholds)
             writer.write(zeros.pad_time(summary, steps))

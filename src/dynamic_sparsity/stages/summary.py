@@ -1,4 +1,4 @@
-"""Stage summary: the zeros of one task and policy over all seeds, with intervals."""
+"""Stage summary: the zeros of one task and policy over all study seeds, with intervals."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dynamic_sparsity.stores.writing import write_store
 
 
 def main() -> None:
-    """Parse, read, summarise, write; one episode's masks in memory at a time."""
+    """Parse, read, summarise, write. The masks of one episode are in memory at a time."""
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = PooledStage.model_validate_json(given.settings)
-    seeds = _inputs.open_inputs(stage, {"sparsity": given.sparsity})["sparsity"]
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = PooledStage.model_validate_json(arguments.settings)
+    seeds = _inputs.open_inputs(stage, {"sparsity": arguments.sparsity})["sparsity"]
     result = summary.summarise(seeds, stage.sparsity.threshold, stage.resampling)
     result.attrs = provenance("summary", stage.model_dump(), **identity_of(*seeds))
-    write_store(given.output, result)
+    write_store(arguments.output, result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage survival: durations of one task and policy over all seeds, with intervals."""
+"""Stage survival: durations of one task and policy over all study seeds, with intervals."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def main() -> None:
     """Parse, read, summarise, write."""
     options = _common.parser(__doc__)
     options.add_argument("--sparsity", required=True, nargs="+", type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = PooledStage.model_validate_json(given.settings)
-    seeds = _inputs.open_inputs(stage, {"sparsity": given.sparsity})["sparsity"]
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = PooledStage.model_validate_json(arguments.settings)
+    seeds = _inputs.open_inputs(stage, {"sparsity": arguments.sparsity})["sparsity"]
     counts = [durations.counts_of(seed) for seed in seeds]
     resampling = stage.resampling
     result = survival.summarise(counts, resampling.resamples, resampling.confidence, resampling.seed)
     result.attrs = provenance("survival", stage.model_dump(), **identity_of(*seeds))
-    write_store(given.output, result)
+    write_store(arguments.output, result)
 
 
 if __name__ == "__main__":

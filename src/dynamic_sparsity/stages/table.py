@@ -1,4 +1,4 @@
-"""Stage table: one table of the study, as CSV and as a page of its own."""
+"""Stage table: one table of the study, as a CSV file and as an HTML page."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def main() -> None:
     options.add_argument("--paper", required=True, nargs="*", type=Path, help="CSV files of reported numbers")
     options.add_argument("--stores", required=True, nargs="+", type=Path)
     options.add_argument("--html", required=True, type=Path)
-    given = options.parse_args()
-    claim_cores(given.threads)
-    stage = TableStage.model_validate_json(given.settings)
-    table = importlib.import_module(f"dynamic_sparsity.tables.{given.table}")
-    reported = {path.stem: pd.read_csv(path) for path in given.paper}
-    opened = _inputs.open_upstream(stage.upstream, given.stores)
-    # Pooled stores are small and read number by number, so all at once; rollouts may be larger than memory.
+    arguments = options.parse_args()
+    claim_cores(arguments.threads)
+    stage = TableStage.model_validate_json(arguments.settings)
+    table = importlib.import_module(f"dynamic_sparsity.tables.{arguments.table}")
+    reported = {path.stem: pd.read_csv(path) for path in arguments.paper}
+    opened = _inputs.open_upstream(stage.upstream, arguments.stores)
+    # Pooled stores are small and read value by value, so load them whole. Rollouts may be larger than memory.
     frame = table.build([data if data.attrs["kind"] == "rollouts" else data.load() for data in opened], reported)
     sentences = table.sentences(frame) if hasattr(table, "sentences") else []
-    with whole(given.output, given.html) as (csv, html):
+    with whole(arguments.output, arguments.html) as (csv, html):
         frame.to_csv(csv, index=False)
         html.write_text(page.render(frame, table.__doc__ or "", sentences))
 

@@ -1,4 +1,4 @@
-"""Stage world_models: train one world model of one task and policy, and write down what it says of the test episodes."""
+"""Stage world_models: train one world model of one task and policy, and record its predictions for test episodes."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def main() -> None:
     options = _common.parser(__doc__)
     _world_models.add_inputs(options)
     options.add_argument("--seed", required=True, type=int)
-    given = options.parse_args()
-    stage = WorldModelStage.model_validate_json(given.settings)
-    configure_jax(threads=given.threads, large_batches=True, accelerator=True)
+    arguments = options.parse_args()
+    stage = WorldModelStage.model_validate_json(arguments.settings)
+    configure_jax(threads=arguments.threads, large_batches=True, accelerator=True)
 
     from dynamic_sparsity.world_models import report
 
-    seeds = _world_models.open_inputs(stage, given)
-    checkpoint = given.output.with_suffix(".checkpoint")  # beside the store, which Snakemake removes before a job
+    seeds = _world_models.open_inputs(stage, arguments)
+    checkpoint = arguments.output.with_suffix(".checkpoint")  # not in the store, which Snakemake removes before a job
     ((name, model),) = stage.world_models.models.items()
     tree = _tree(model, seeds["sparsity"][0])
-    result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, given.seed, checkpoint)
-    identity = {**_world_models.identity_of(seeds["sparsity"]), "model": name, "training_seed": given.seed}
+    result = report.trained_and_evaluated(model, stage.world_models, seeds, tree, arguments.seed, checkpoint)
+    identity = {**_world_models.identity_of(seeds["sparsity"]), "model": name, "training_seed": arguments.seed}
     result.attrs |= provenance("world_models", stage.model_dump(), **identity)
-    write_store(given.output, result)
+    write_store(arguments.output, result)
     checkpoint.unlink(missing_ok=True)
 
 
 def _tree(model: WorldModelSettings, sparsity: xr.Dataset) -> KinematicTree:
-    """The task's tree if the network depends on it, else a stand-in: importing the simulator takes seconds."""
+    """The task's kinematic tree if the network reads it, else a stand-in: importing the simulator takes seconds."""
     from dynamic_sparsity.world_models.networks import reads_tree
 
     if not reads_tree(model):
