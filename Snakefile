@@ -23,7 +23,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
-# Snakemake says itself where it cannot write, but in a traceback.
+# Check this before Snakemake does, which would print a traceback.
 onstart:
     gc.freeze()
     gc.enable()
@@ -33,6 +33,6 @@ onstart:
 rule all:
     default_target: True
     input:
-        [PATHS.stores(stage) for stage in MADE],
+        [PATHS.stores(stage) for stage in REQUESTED],
         PATHS.tables(),
         PATHS.figures(),

@@ -1,4 +1,4 @@
-"""The command line's own words; what it says of stores is in the pipeline tests."""
+"""The command line. The pipeline tests cover what it prints about stores."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_tasks_prints_sizes_substeps_and_coordinates(capsys, monkeypatch):
-    monkeypatch.setattr(jax_setup, "configure_jax", lambda: None)  # this process has done that
+    monkeypatch.setattr(jax_setup, "configure_jax", lambda: None)  # this process is configured already
     cli.main(["tasks", "CheetahRun", "FishSwim"])
     lines = capsys.readouterr().out.splitlines()
     cheetah = next(line for line in lines if line.startswith("CheetahRun")).split()

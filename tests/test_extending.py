@@ -1,4 +1,4 @@
-"""The diffs of docs/extending.md do what the page says: each adds its thing, and touches next to nothing else."""
+"""The diffs of docs/extending.md do what the page says, and touch few lines of existing files."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def diffs():
 
 
 def touched_lines(diff):
-    """Lines that a diff adds to or takes from files that exist."""
+    """Number of lines that a diff adds to or removes from existing files."""
     lines, new = 0, False
     for line in diff.splitlines():
         if line.startswith("--- "):
@@ -39,7 +39,7 @@ def touched_lines(diff):
 
 
 def apply(diff, directory, *, reverse=False):
-    """Apply a diff by the lines around each change: line numbers on the page mean nothing."""
+    """Apply a diff by the lines around each change, since the page has no line numbers."""
     for part in re.split(r"^(?=--- )", diff, flags=re.MULTILINE)[1:]:
         _, target, _, *lines = part.splitlines(keepends=True)
         path = directory / target.removeprefix("+++ b/").strip()
@@ -65,7 +65,7 @@ def extended(tmp_path_factory):
         else:
             shutil.copy2(source, directory / name)
     task = diffs()["A task of the same suite"]
-    apply(task, directory, reverse=True)  # the row is there: take it away, so that it can be added
+    apply(task, directory, reverse=True)  # the row exists: remove it, so that the diff can add it
     assert "PointMass" not in (directory / "src/dynamic_sparsity/tasks/sizes.py").read_text()
     for diff in diffs().values():
         apply(diff, directory)
@@ -80,18 +80,18 @@ def run(directory, *arguments):
 
 
 @pytest.mark.parametrize("title", MOST_LINES)
-def test_little_is_touched(title):
+def test_few_lines_are_touched(title):
     assert diffs().keys() == MOST_LINES.keys()
     assert 0 < touched_lines(diffs()[title]) <= MOST_LINES[title]
 
 
-def test_touched_lines_are_those_of_files_that_exist():
+def test_only_lines_of_existing_files_count():
     new = "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+1\n+2\n"
     assert touched_lines(new) == 0
     assert touched_lines(new + "--- a/old.py\n+++ b/old.py\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n") == 2
 
 
-def test_nothing_that_is_costly_is_computed_again(extended):
+def test_no_costly_stage_reruns(extended):
     for stage in KEPT:
         module = f"dynamic_sparsity.stages.{stage}"
         assert sources.digest(module, root=extended / "src") == sources.digest(module), stage
@@ -100,8 +100,8 @@ def test_nothing_that_is_costly_is_computed_again(extended):
 
 
 @pytest.mark.slow
-def test_what_is_added_is_there(extended):
-    """Its own tests pass, and so do those that hold for every row; Snakemake plans all of it."""
+def test_everything_that_is_added_works(extended):
+    """The examples' tests and the tests of all rows pass, and Snakemake plans the new files."""
     examples = re.findall(r"^\+\+\+ b/(tests/.*)$", PAGE.read_text(), flags=re.MULTILINE)
     assert len(examples) == 4
     run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", *examples, "tests/study/test_catalogue.py")

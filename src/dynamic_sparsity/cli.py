@@ -1,4 +1,4 @@
-"""Command line: what can be studied, what a store holds, whether it is sound."""
+"""List the tasks that can be studied, and inspect and verify the stores and experts of a study."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _EXPERT = ".safetensors"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `dynamic-sparsity`; exit status 1 with one message for a user's mistake."""
-    given = _parser().parse_args(arguments)
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of `dynamic-sparsity`. A user's mistake gives one message and exit status 1."""
+    arguments = _parser().parse_args(argv)
     try:
-        given.run(given)
+        arguments.run(arguments)
     except UserError as error:
         sys.exit(f"error: {error}")
-    except BrokenPipeError:  # the reader (head, less) has seen enough
+    except BrokenPipeError:  # the reader of a pipe (head, less) has ended
         sys.stderr.close()
 
 
@@ -35,30 +35,43 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dynamic-sparsity", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    tasks = commands.add_parser("tasks", help="tasks that a study may list: sizes, substeps, coordinates")
-    tasks.add_argument("names", nargs="*", metavar="TASK", help="show the coordinates of these tasks only")
+    tasks = commands.add_parser("tasks", help="list the tasks that a study may use, with sizes, substeps and coordinates")
+    tasks.add_argument(
+        "names", nargs="*", metavar="TASK", help="show only these tasks, with all state and control coordinates"
+    )
     tasks.set_defaults(run=_tasks)
-    experts = commands.add_parser("experts", help="the shipped experts: returns beside baselines and Playground's")
-    experts.add_argument("--directory", type=Path, default=Path("resources/policies"), help="where the files are")
-    experts.add_argument("--reported", type=Path, default=Path("resources/paper/playground_returns.csv"))
+    experts = commands.add_parser(
+        "experts", help="compare the returns of the shipped experts with baselines and Playground's"
+    )
+    experts.add_argument("--directory", type=Path, default=Path("resources/policies"), help="folder of the experts' files")
+    experts.add_argument(
+        "--reported",
+        type=Path,
+        default=Path("resources/paper/playground_returns.csv"),
+        help="CSV file of Playground's returns",
+    )
     experts.set_defaults(run=_experts)
-    inspect = commands.add_parser("inspect", help="what a store or an expert's file holds, with which settings it was made")
-    inspect.add_argument("store", type=Path)
+    inspect = commands.add_parser(
+        "inspect", help="show what a store or an expert's file holds, and the settings that it was made with"
+    )
+    inspect.add_argument("store", type=Path, help="a store or an expert's file")
     inspect.set_defaults(run=_inspect)
-    verify = commands.add_parser("verify", help="read every chunk of stores (and experts) and compare every file's checksum")
+    verify = commands.add_parser(
+        "verify", help="read every chunk of stores and experts, and compare the checksum of every file"
+    )
     verify.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a store, an expert, or a folder that holds some"
+        "paths", nargs="+", type=Path, metavar="PATH", help="a store, an expert's file, or a folder that holds some of them"
     )
     verify.set_defaults(run=_verify)
-    schema = commands.add_parser("schema", help="the JSON schema of config.yaml")
+    schema = commands.add_parser("schema", help="print the JSON schema of config.yaml")
     schema.set_defaults(run=lambda _: print(json.dumps(study.json_schema(), indent=2)))
     return parser
 
 
-def _tasks(given: argparse.Namespace) -> None:
+def _tasks(arguments: argparse.Namespace) -> None:
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
-    names = known_tasks(given.names) if given.names else DM_CONTROL_SUITE
+    names = known_tasks(arguments.names) if arguments.names else DM_CONTROL_SUITE
     configure_jax()
     from dynamic_sparsity.simulation.tasks import load_task
 
@@ -69,22 +82,22 @@ def _tasks(given: argparse.Namespace) -> None:
         sizes = f"{model.nq:>4}{model.nv:>4}{model.na:>4}{model.nu:>4}"
         dofs = " ".join(coordinates.dofs)
         print(f"{name:<24}{sizes}{task.substeps:>10}{task.control_timestep:>12g} s  {dofs}", flush=True)
-        if given.names:
+        if arguments.names:
             print(f"  state: {' '.join(coordinates.state_labels)}")
             print(f"  controls: {' '.join(f'ctrl:{actuator}' for actuator in coordinates.actuators)}")
 
 
-def _experts(given: argparse.Namespace) -> None:
+def _experts(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from dynamic_sparsity.experts.expert import check_finished, read_expert
     from dynamic_sparsity.tables.returns import EVALUATED, evaluation
 
-    files = sorted(given.directory.glob(f"*{_EXPERT}"))
-    if not (files and given.reported.is_file()):
-        missing = given.directory / "*.safetensors" if not files else given.reported
-        raise UserError(f"no {missing}: run this in the project's directory, or say where with --directory and --reported")
-    reported = pd.read_csv(given.reported)
+    files = sorted(arguments.directory.glob(f"*{_EXPERT}"))
+    if not (files and arguments.reported.is_file()):
+        missing = arguments.directory / "*.safetensors" if not files else arguments.reported
+        raise UserError(f"there is no {missing}: run this in the project's directory, or use --directory and --reported")
+    reported = pd.read_csv(arguments.reported)
     rows = []
     for path in files:
         expert = read_expert(path)
@@ -94,10 +107,10 @@ def _experts(given: argparse.Namespace) -> None:
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for name, row in rows:
         returns = [f"{row[policy]:.0f} ± {row[f'{policy}_std']:.0f}" for policy in EVALUATED]
-        known = "–" if row["playground"] is None else f"{row['playground']:.0f}"
+        playground = "–" if row["playground"] is None else f"{row['playground']:.0f}"
         best = f"{_millions(row['best_step'])} of {_millions(row['trained_steps'])}"
         minutes = "–" if row["minutes"] is None else f"{row['minutes']:.0f}"
-        print(f"| {name} | {best} | {minutes} | {' | '.join(returns)} | {known} | {row['verdict']} |")
+        print(f"| {name} | {best} | {minutes} | {' | '.join(returns)} | {playground} | {row['verdict']} |")
 
 
 def _inspect_expert(path: Path) -> None:

@@ -54,7 +54,7 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
 
 
 def test_a_job_that_needs_more_memory_than_it_asked_for_gets_it(slurm, reference, project):
-    project.edit("study/resources.py", "\n_AROUND_MB, _SPARE = 400, 0\n")  # enough for snakemake but not for the job
+    project.edit("study/resources.py", "\n_SNAKEMAKE_MB, _MARGIN = 400, 0\n")  # enough for snakemake but not for the job
     project.submit(*SMOKE, "--", ROLLOUT)
     jobs = jobs_of(slurm, project)
     states = [job["JobState"] for job in jobs]

@@ -1,4 +1,4 @@
-"""Who acts: policies, their tasks and seeds, and experts that are shipped or trained."""
+"""Policies in the configuration: their tasks and study seeds, and experts that are shipped or trained."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_an_overriding_study_can_drop_a_policy():
     assert json.loads(dependencies.stage_settings(study, "rollouts", "zero"))["policies"] == {"zero": {}}
 
 
-def test_policies_beside_the_first_act_in_fewer_seeds_and_have_less():
+def test_policies_other_than_the_first_act_in_fewer_seeds_and_have_fewer_products():
     study = studies.load_study({**CONFIG, "policies": THREE, "seeds": [3, 1, 2]})
     assert [study.seeds_of("CheetahRun", policy) for policy in study.policies.names] == [[3, 1, 2], [3], [3]]
     assert study.full_policies("CheetahRun") == ["expert"]
@@ -41,21 +41,21 @@ def test_policies_are_named_by_task():
     assert "CheetahRun" not in only_zero.modelled_tasks and "left out of CheetahRun: policies.zero never" in only_zero.notice
 
 
-def test_without_a_shipped_expert_the_others_act():
+def test_other_policies_act_in_tasks_without_a_shipped_expert():
     study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"]})
-    found, notice = studies.with_experts(study, ["CartpoleBalance"])
-    assert found.policies_of("PendulumSwingup") == ["noise"] and found.policies_of("CartpoleBalance")[0] == "expert"
+    checked, notice = studies.with_experts(study, ["CartpoleBalance"])
+    assert checked.policies_of("PendulumSwingup") == ["noise"] and checked.policies_of("CartpoleBalance")[0] == "expert"
     assert "No expert is shipped for PendulumSwingup" in notice
-    assert studies.with_experts(found, ["CartpoleBalance"]) == (found, None)
+    assert studies.with_experts(checked, ["CartpoleBalance"]) == (checked, None)
     trained = studies.load_study({**CONFIG, "policies": {"expert": "train"}})
     assert studies.with_experts(trained, []) == (trained, None)
-    asked = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
-    needed = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": asked})
-    found, _ = studies.with_experts(needed, ["CartpoleBalance"])
-    assert "World models are left out of PendulumSwingup: none of world_models.policies = ['expert'] acts" in found.notice
-    alone = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
-    with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(there are: CartpoleBalance\), and no other policy"):
-        studies.with_experts(alone, ["CartpoleBalance"])
+    of_experts = {"tasks": ["PendulumSwingup"], "policies": ["expert"]}
+    study = studies.load_study({**CONFIG, "tasks": ["CartpoleBalance", "PendulumSwingup"], "world_models": of_experts})
+    checked, _ = studies.with_experts(study, ["CartpoleBalance"])
+    assert "World models are left out of PendulumSwingup: none of world_models.policies = ['expert'] acts" in checked.notice
+    experts_only = studies.load_study({**CONFIG, "tasks": ["PendulumSwingup"], "policies": {"expert": {}}})
+    with pytest.raises(UserError, match=r"shipped for PendulumSwingup \(only for CartpoleBalance\), and no other policy"):
+        studies.with_experts(experts_only, ["CartpoleBalance"])
 
 
 def test_short_forms_of_the_expert():
@@ -64,12 +64,13 @@ def test_short_forms_of_the_expert():
     assert shipped.policies.expert.source == "shipped" and trained.policies.expert.source == "train"
 
 
-def test_how_an_expert_is_trained_matters_where_it_is_trained():
-    def given(source, steps):
+def test_settings_of_training_matter_only_if_experts_are_trained():
+    def settings(source, steps):
         expert = {"source": source, "training": {"overrides": {"num_timesteps": steps}}}
         study = studies.load_study({**CONFIG, "policies": {"expert": expert}})
         return dependencies.training_settings(study), dependencies.stage_settings(study, "rollouts", "expert")
 
-    assert given("train", 1000)[0] != given("train", 2000)[0] and given("train", 1000)[1] != given("train", 2000)[1]
-    assert given("shipped", 1000)[1] == given("shipped", 2000)[1]
-    PolicyStage.model_validate_json(given("train", 1000)[0])
+    assert settings("train", 1000)[0] != settings("train", 2000)[0]
+    assert settings("train", 1000)[1] != settings("train", 2000)[1]
+    assert settings("shipped", 1000)[1] == settings("shipped", 2000)[1]
+    PolicyStage.model_validate_json(settings("train", 1000)[0])

@@ -1,4 +1,4 @@
-"""The configuration: what is valid, what is refused and how."""
+"""The configuration: config.yaml and the other studies, valid values, and messages about mistakes."""
 
 import copy
 import json
@@ -43,15 +43,15 @@ def test_config_yaml_has_every_key_and_a_comment_above_each():
 
 
 @pytest.mark.parametrize("study", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_other_studies_are_valid_on_top_of_it(study):
+def test_the_other_studies_are_valid_overrides(study):
     from snakemake.utils import update_config
 
     config = copy.deepcopy(CONFIG)
-    update_config(config, yaml.safe_load(study.read_text()))  # what --configfile does
+    update_config(config, yaml.safe_load(study.read_text()))  # as --configfile does
     studies.load_study(config, str(study))
 
 
-def test_the_schema_accepts_and_refuses_what_the_models_do():
+def test_the_schema_and_the_models_agree():
     import jsonschema
 
     schema = studies.json_schema()
@@ -62,7 +62,7 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "named"),
+    ("path", "value", "words"),
     [
         ("tasks", ["CheetahRum"], ["CheetahRum", "CheetahRun"]),
         ("tasks", [], ["tasks"]),
@@ -126,11 +126,11 @@ def test_the_schema_accepts_and_refuses_what_the_models_do():
         ("unknown", 1, ["unknown", "tasks", "seeds"]),
     ],
 )
-def test_a_mistake_is_named_with_its_value_and_what_is_allowed(path, value, named):
+def test_a_message_names_the_key_the_value_and_what_is_allowed(path, value, words):
     with pytest.raises(UserError) as caught:
         studies.load_study(changed(path, value))
-    for words in named:
-        assert words in str(caught.value), f"{words!r} is not in: {caught.value}"
+    for word in words:
+        assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
 
 
 def test_all_mistakes_are_reported_at_once():
@@ -142,11 +142,11 @@ def test_all_mistakes_are_reported_at_once():
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers():
-    assert yaml.safe_load("x: 1e-10")["x"] == "1e-10", "YAML 1.1 changed its mind: the validator can go"
+    assert yaml.safe_load("x: 1e-10")["x"] == "1e-10", "YAML reads this as a number now: the conversion can be removed"
     assert studies.load_study(changed("sparsity.threshold", "1e-10")).sparsity.threshold == 1e-10
 
 
-def test_what_the_command_line_hands_over_as_text_is_what_it_says():
+def test_values_that_the_command_line_passes_as_text_are_converted():
     """Snakemake's `--config 'rollouts={steps: 50}'` arrives as {"rollouts": {"steps": "50"}}."""
     config = {**CONFIG, "rollouts": {"steps": "50"}, "sparsity": {"threshold": "0.001"}}
     study = studies.load_study({**config, "policies": {"expert": "train", "noise": "false", "zero": ""}})
@@ -154,17 +154,17 @@ def test_what_the_command_line_hands_over_as_text_is_what_it_says():
     assert study.policies.names == ["expert", "zero"]
 
 
-def test_stage_settings_hold_what_the_stage_and_those_before_it_need_and_nothing_else():
+def test_stage_settings_are_those_of_the_stage_and_of_the_stages_before_it():
     study = studies.load_study({**CONFIG, "policies": {"noise": {}, "zero": None}})
-    given = json.loads(dependencies.stage_settings(study, "sparsity", "zero"))
-    assert set(given) == {"policies", "rollouts", "jacobians", "sparsity"}
-    assert given["policies"] == {"zero": {}}
-    assert SparsityStage.model_validate_json(json.dumps(given)).sparsity == study.sparsity
+    settings = json.loads(dependencies.stage_settings(study, "sparsity", "zero"))
+    assert set(settings) == {"policies", "rollouts", "jacobians", "sparsity"}
+    assert settings["policies"] == {"zero": {}}
+    assert SparsityStage.model_validate_json(json.dumps(settings)).sparsity == study.sparsity
     assert dependencies.stage_settings(study, "rollouts", "noise") != dependencies.stage_settings(study, "rollouts", "zero")
 
 
 @pytest.mark.parametrize("variant", ["implicit", "unrolled-converged-float32", "finite"])
-def test_settings_of_a_path_are_those_of_its_method(variant):
+def test_settings_follow_the_method_of_a_path(variant):
     study = studies.load_study(CONFIG)
     expected = JacobianSettings.of_variant(variant).model_dump()
     model = json.loads(dependencies.world_model_settings(study, "expert", "mlp", variant))

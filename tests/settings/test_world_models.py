@@ -1,4 +1,4 @@
-"""World models in the configuration: which are trained, on whose episodes, and what is refused."""
+"""World models in the configuration: which are trained, on which episodes, and what is refused."""
 
 import json
 import re
@@ -12,10 +12,10 @@ from dynamic_sparsity.study import study as studies
 from tests.helpers.config import CONFIG
 
 
-def test_world_models_are_left_out_where_they_cannot_be():
+def test_tasks_are_left_out_if_world_models_cannot_learn_them():
     small = {**CONFIG, "seeds": [0], "rollouts": {"episodes": 2}}
-    found = studies.load_study(small)
-    assert not found.modelled_tasks and "rollouts.episodes = 2 in each of 1 seeds" in found.notice
+    study = studies.load_study(small)
+    assert not study.modelled_tasks and "2 episodes (rollouts.episodes = 2, study seeds: 1) are too few" in study.notice
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
     assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
@@ -30,42 +30,45 @@ def test_world_models_are_left_out_where_they_cannot_be():
     assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
 
 
-def test_the_notice_says_what_is_learnt_from_whom_and_what_is_not():
+def test_the_notice_says_which_tasks_are_learnt_from_which_policies():
     mixed = {"tasks": ["CheetahRun", "WalkerRun", "PendulumSwingup"], "policies": ["expert", "noise", "zero"]}
     of_some = {"policies": {"expert": {}, "noise": {}}, "task_policies": {"WalkerRun": ["noise"]}}
     assert studies.load_study({**CONFIG, **of_some, "world_models": mixed}).notice.splitlines() == [
         "World models learn CheetahRun from episodes of expert, noise.",
         "World models learn WalkerRun from episodes of noise.",
-        "world_models.tasks also lists PendulumSwingup: not in tasks, so not learnt.",
+        "world_models.tasks also lists PendulumSwingup: skipped, not among the study's tasks.",
     ]
-    nothing = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
-    assert nothing.notice.splitlines()[0] == "World models learn none of these tasks."
+    no_task = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
+    assert no_task.notice.splitlines()[0] == "World models learn none of these tasks."
     few = studies.load_study({**CONFIG, "seeds": [0], "rollouts": {"episodes": 1, "steps": 1000}})
     assert "learn CheetahRun" not in few.notice and "left out of CheetahRun" in few.notice
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("changes", "message"),
     [
-        ({"seeds": [0, 1], "rollouts": {"episodes": 1}}, "rollouts.episodes = 1 in each of 2 seeds .* make it at least 2"),
+        (
+            {"seeds": [0, 1], "rollouts": {"episodes": 1}},
+            r"2 episodes \(rollouts.episodes = 1, study seeds: 2\) are too few .* to at least 2",
+        ),
         ({"policies": {"zero": {}}}, r"policies.zero never changes the controls"),
     ],
 )
-def test_world_models_that_are_asked_for_are_left_out_with_a_notice_where_there_is_no_data(change, named):
-    study = studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
-    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{named}", study.notice)
+def test_requested_world_models_without_data_are_left_out_with_a_notice(changes, message):
+    study = studies.load_study({**CONFIG, **changes, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
+    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{message}", study.notice)
 
 
 @pytest.mark.parametrize(
-    ("change", "asked", "named"),
+    ("changes", "of_models", "message"),
     [
         ({"tasks": ["FishSwim"]}, {}, "FishSwim has free or ball joints"),
-        ({}, {"policies": ["zero"]}, r"world_models.policies = \['zero'\], but none .* name one of expert, noise"),
+        ({}, {"policies": ["zero"]}, r"world_models.policies = \['zero'\]: none of them acts .* name one of expert, noise"),
     ],
 )
-def test_world_models_that_cannot_be_are_refused(change, asked, named):
-    with pytest.raises(UserError, match=named):
-        studies.load_study({**CONFIG, **change, "world_models": {"tasks": ["FingerSpin", "FishSwim"], **asked}})
+def test_world_models_that_cannot_learn_are_refused(changes, of_models, message):
+    with pytest.raises(UserError, match=message):
+        studies.load_study({**CONFIG, **changes, "world_models": {"tasks": ["FingerSpin", "FishSwim"], **of_models}})
 
 
 def test_a_model_cannot_have_the_name_of_a_control():
@@ -73,26 +76,26 @@ def test_a_model_cannot_have_the_name_of_a_control():
         studies.load_study({**CONFIG, "world_models": {"models": {"truth": {}}}})
 
 
-def test_how_models_are_scored_trains_none_again():
-    one, other = (
+def test_settings_of_scores_train_no_model_again():
+    before, after = (
         dependencies.world_model_settings(studies.load_study({**CONFIG, **changes}), "expert", "mlp")
         for changes in ({}, {"world_models": {"margins": [3], "thresholds": [0.5]}, "resampling": {"confidence": 0.9}})
     )
-    assert one == other
+    assert before == after
     with pytest.raises(UserError, match=r"world_models.models has no 'nosuch', only mlp,"):
         dependencies.world_model_settings(studies.load_study(CONFIG), "expert", "nosuch")
 
 
 @pytest.mark.parametrize(
-    ("models", "named"),
+    ("models", "message"),
     [
         ({"mlp": {"widht": 3}}, r"world_models.models.mlp.widht: unknown key.* width"),
         ({"mlp": 64}, r"world_models.models.mlp: 64: must be a mapping; its keys may be network, trained, width"),
         (["mlp"], r"world_models.models: \['mlp'\]: must be a mapping; its keys may be names of your choice"),
     ],
 )
-def test_mistakes_in_a_model_are_named(models, named):
-    with pytest.raises(UserError, match=named):
+def test_mistakes_in_a_model_are_named(models, message):
+    with pytest.raises(UserError, match=message):
         studies.load_study({**CONFIG, "world_models": {"models": models}})
 
 
@@ -103,6 +106,6 @@ def test_an_overriding_study_can_drop_a_model():
 
 def test_a_null_that_is_not_the_default_reaches_its_stage():
     study = studies.load_study({**CONFIG, "world_models": {"models": {"mlp": {"jacobian_columns": None}}}})
-    given = WorldModelStage.model_validate_json(dependencies.world_model_settings(study, "expert", "mlp"))
-    assert given.world_models.models["mlp"].jacobian_columns is None
+    stage = WorldModelStage.model_validate_json(dependencies.world_model_settings(study, "expert", "mlp"))
+    assert stage.world_models.models["mlp"].jacobian_columns is None
     assert json.loads(dependencies.stage_settings(study, "rollouts", "expert"))["policies"].keys() == {"expert"}

@@ -1,4 +1,4 @@
-"""A row of the catalogue, its module, its settings and its caption belong together."""
+"""Each row of the catalogue agrees with its module, its settings and its caption."""
 
 import importlib
 import inspect
@@ -28,7 +28,9 @@ def test_every_figure_is_a_module_with_a_row():
 def test_a_figure_takes_the_settings_of_its_row(name):
     draw = importlib.import_module(f"dynamic_sparsity.figures.{name}").draw
     (_, stores), *settings = inspect.signature(draw).parameters.items()
-    assert stores.kind is stores.POSITIONAL_OR_KEYWORD and all(each.kind is each.KEYWORD_ONLY for _, each in settings)
+    assert stores.kind is stores.POSITIONAL_OR_KEYWORD and all(
+        setting.kind is setting.KEYWORD_ONLY for _, setting in settings
+    )
     hints = typing.get_type_hints(draw)
     row = {
         name: typing.get_args(kind)[0] if typing.get_args(kind) else kind
@@ -49,7 +51,7 @@ def test_generated_files_are_up_to_date(path):
     assert path.read_text() == generated.files(ROOT)[path], "run `make generate`"
 
 
-def test_captions_are_of_the_figures_of_a_task():
+def test_every_figure_of_a_task_has_a_caption():
     captions = {path.stem for path in (ROOT / "workflow/report/figures").glob("*.rst")}
     assert captions == set(figures_of("task", "embedded task")), "delete captions of figures that are gone"
 
@@ -58,7 +60,7 @@ def test_every_table_is_a_module_with_a_row():
     assert modules("tables", "page", "reported") == set(TABLES)
 
 
-def test_what_they_read_are_stages():
+def test_tables_and_figures_read_stages():
     for row in [*TABLES.values(), *FIGURES.values()]:
         assert row.reads and set(row.reads) <= set(STAGES)
 

@@ -1,4 +1,4 @@
-"""Configurations from anywhere: a valid study or one clear message, and never a path outside results/."""
+"""Untrusted configurations give a valid study or one clear message, and never a path outside results/."""
 
 import contextlib
 import json
@@ -79,12 +79,12 @@ VALUES = st.recursive(
 )
 
 
-def locations(value, here=()):
-    """Every place in a nested configuration."""
-    yield here
+def locations(value, path=()):
+    """The path (keys and indices) of every value in a nested configuration."""
+    yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
-        yield from locations(inner, (*here, key))
+        yield from locations(inner, (*path, key))
 
 
 PLACES = [place for place in locations(CONFIG) if place]
@@ -98,7 +98,7 @@ def put(config, place, value):
 
 
 def assert_stays_in_results(study):
-    """Whatever the workflow writes for this study is below results/, under names that a file system takes."""
+    """Assert that all paths of the workflow for this study are below results/, and are valid file names."""
     names = {
         "task": study.tasks,
         "policy": study.policies.names,
@@ -118,13 +118,13 @@ def assert_stays_in_results(study):
 
 
 def tried(config):
-    """The study that a configuration makes, or None where it is refused by a message."""
+    """The study of a configuration, or None if a message refuses it."""
     assert not Path("pwned").exists()
     try:
         study = studies.load_study(config)
     except UserError as error:
-        said = str(error).splitlines()
-        assert len(said) > 1 and max(map(len, said)) < 2000
+        lines = str(error).splitlines()
+        assert len(lines) > 1 and max(map(len, lines)) < 2000
         return None
     assert_stays_in_results(study)
     for policy in study.policies.names:
@@ -140,7 +140,7 @@ def tried(config):
 def test_any_value_anywhere_is_a_study_or_a_message(changes):
     config = yaml.safe_load(TEXT)
     for place, value in changes:
-        with contextlib.suppress(KeyError, IndexError, TypeError):  # an earlier change has replaced what is above
+        with contextlib.suppress(KeyError, IndexError, TypeError):  # an earlier change has replaced a parent
             put(config, place, value)
     tried(config)
 
@@ -153,7 +153,7 @@ def test_any_mapping_is_a_study_or_a_message(config):
 
 
 def read(path):
-    """As the workflow does: checked, then built, then validated."""
+    """The study of a file, read as the workflow does: checked, then built, then validated."""
     try:
         config_file.check(path)
     except UserError as error:
@@ -214,7 +214,7 @@ def test_any_bytes_are_a_study_or_a_message(tmp_path_factory, content):
     assert read(path) is None
 
 
-def laughs(levels):
+def billion_laughs(levels):
     lines = ["a0: &a0 {x: 1}"] + [
         f"a{i}: &a{i} {{{', '.join(f'k{j}: *a{i - 1}' for j in range(10))}}}" for i in range(1, levels)
     ]
@@ -222,12 +222,12 @@ def laughs(levels):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        (laughs(30), "aliases make more than"),
+        (billion_laughs(30), "aliases expand to more than"),
         ("tasks: " + "[" * 50_000, "nested deeper than"),
-        ("tasks: &a [*a]", "stands within"),
-        ("tasks: *a", "or for nothing"),
+        ("tasks: &a [*a]", "a value that contains it"),
+        ("tasks: *a", "refers to nothing"),
         ("tasks: !!python/object/apply:os.system ['touch pwned']", "tag"),
         ("seeds: [0]\nseeds: [1]", "second time"),
         ("- tasks", "must be a mapping"),
@@ -245,10 +245,10 @@ def laughs(levels):
         ("<<: 5", "not YAML"),
     ],
 )
-def test_what_no_study_needs_is_refused_before_it_is_built(tmp_path, content, said):
+def test_harmful_files_are_refused_before_values_are_built(tmp_path, content, message):
     path = tmp_path / "config.yaml"
     path.write_text(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         config_file.check(path)
     assert not (tmp_path / "pwned").exists()
 

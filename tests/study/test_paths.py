@@ -1,9 +1,9 @@
-"""Which files a study asks for: by its settings alone, without Snakemake."""
+"""The files that a study asks for, by its settings alone and without Snakemake."""
 
 import pytest
 
 from dynamic_sparsity.study import study as studies
-from dynamic_sparsity.study.paths import MADE, Paths
+from dynamic_sparsity.study.paths import REQUESTED, Paths
 
 CONFIG = {
     "tasks": ["CartpoleBalance", "FingerSpin"],
@@ -19,7 +19,7 @@ def paths(**changes):
     return Paths(studies.load_study({**CONFIG, **changes}))
 
 
-def test_stores_of_seeds_are_those_in_which_a_policy_acts():
+def test_a_policy_has_stores_of_the_seeds_in_which_it_acts():
     assert paths().stores("rollouts") == [
         "results/rollouts/CartpoleBalance/expert/0.zarr",
         "results/rollouts/CartpoleBalance/expert/3.zarr",
@@ -31,19 +31,19 @@ def test_stores_of_seeds_are_those_in_which_a_policy_acts():
     assert len(paths(comparison={"seeds": None}).stores("rollouts")) == 8
 
 
-def test_stores_of_one_run_need_not_be_of_the_study():
-    of_one = paths().stores("jacobians", task="WalkerRun", policy="noise", method="implicit", seed="7")
-    assert of_one == ["results/jacobians/WalkerRun/noise/implicit/7.zarr"]
+def test_paths_of_one_store_need_not_be_of_the_study():
+    stores = paths().stores("jacobians", task="WalkerRun", policy="noise", method="implicit", seed="7")
+    assert stores == ["results/jacobians/WalkerRun/noise/implicit/7.zarr"]
     assert paths().stores("summary", task="FingerSpin", policy="noise") == ["results/summary/FingerSpin/noise/exact.zarr"]
 
 
 def test_a_stage_has_stores_of_its_tasks_and_policies_only():
-    made = paths()
-    assert made.stores("ablation_jacobians") == ["results/ablation/FingerSpin/noise/0.zarr"]
-    assert made.stores("ablation") == ["results/ablation/FingerSpin/noise.zarr"]
-    assert made.stores("embedding") == ["results/embedding/FingerSpin/expert/exact.zarr"]
-    assert made.stores("recovery") == ["results/recovery/CartpoleBalance/expert/exact.zarr"]
-    assert {path.split("/")[3] for path in made.stores("survival")} == {"expert"}
+    study_paths = paths()
+    assert study_paths.stores("ablation_jacobians") == ["results/ablation/FingerSpin/noise/0.zarr"]
+    assert study_paths.stores("ablation") == ["results/ablation/FingerSpin/noise.zarr"]
+    assert study_paths.stores("embedding") == ["results/embedding/FingerSpin/expert/exact.zarr"]
+    assert study_paths.stores("recovery") == ["results/recovery/CartpoleBalance/expert/exact.zarr"]
+    assert {path.split("/")[3] for path in study_paths.stores("survival")} == {"expert"}
     mixed = {**CONFIG["world_models"], "policies": ["expert", "noise"]}
     assert paths(world_models=mixed).stores("recovery") == ["results/recovery/CartpoleBalance/expert_noise/exact.zarr"]
 
@@ -60,17 +60,17 @@ def test_world_models_are_in_the_order_of_the_configuration():
 
 
 @pytest.mark.parametrize(
-    ("changes", "gone", "left"),
+    ("changes", "missing", "present"),
     [
         ({"world_models": {"tasks": []}}, "recovery", "roughness"),
         ({"ablation": {"tasks": []}}, "method_ablation", "recovery"),
     ],
 )
-def test_what_would_show_nothing_is_not_made(changes, gone, left):
-    made = paths(**changes)
-    for files in (made.tables(), made.figures()):
-        assert not any(f"/{gone}." in path for path in files)
-        assert any(f"/{left}." in path for path in files)
+def test_empty_tables_and_figures_are_not_made(changes, missing, present):
+    study_paths = paths(**changes)
+    for files in (study_paths.tables(), study_paths.figures()):
+        assert not any(f"/{missing}." in path for path in files)
+        assert any(f"/{present}." in path for path in files)
 
 
 def test_sizes_are_compared_where_there_are_three():
@@ -80,12 +80,13 @@ def test_sizes_are_compared_where_there_are_three():
     assert "results/figures/recovery_size.png" in several.figures()
 
 
-def test_embedded_tasks_alone_have_that_figure():
+def test_only_embedded_tasks_have_the_figure_embedding():
     embedded = [path for path in paths().figures() if "/embedding-" in path]
     assert embedded == [f"results/figures/embedding-FingerSpin-expert-exact.{kind}" for kind in ("png", "svg")]
 
 
 def test_every_path_is_asked_for_once():
-    made = paths()
-    files = [path for stage in MADE for path in made.stores(stage)] + made.tables() + made.figures()
+    study_paths = paths()
+    stores = [path for stage in REQUESTED for path in study_paths.stores(stage)]
+    files = stores + study_paths.tables() + study_paths.figures()
     assert len(files) == len(set(files)) > 50

@@ -21,11 +21,11 @@ def test_the_smallest_task_comes_first_then_the_first_seed_then_the_first_policy
 
 
 def test_jobs_of_all_seeds_differ_by_task_alone():
-    asked = [(task, policy) for task in STUDY.tasks for policy in STUDY.policies.names]
-    values = {job: priorities.by_task(STUDY, *job) for job in asked}
+    jobs = [(task, policy) for task in STUDY.tasks for policy in STUDY.policies.names]
+    values = {job: priorities.by_task(STUDY, *job) for job in jobs}
     assert max(values, key=values.__getitem__) == ("CartpoleBalance", "expert") and sorted(values.values())[:3] == [0, 0, 0]
 
 
-def test_what_the_study_does_not_list_has_no_priority():
+def test_jobs_that_the_study_does_not_list_have_no_priority():
     assert priorities.by_seed([3, 0], "7") == 0 and priorities.by_seed([3, 0], "0") == -1
     assert priorities.by_task(STUDY) == priorities.by_task(STUDY, "WalkerRun", "expert_noise", "7") == 0

@@ -1,6 +1,6 @@
-"""What a change of config.yaml or of code reruns: a job runs again when its settings or the digest of its code differ.
+"""Jobs that a change of config.yaml or of code reruns: those whose settings or code digest differ.
 
-tests/pipeline/test_reruns.py shows that Snakemake does run jobs whose settings or code differ, and no others.
+tests/pipeline/test_reruns.py shows that Snakemake reruns these jobs and no others.
 """
 
 import copy
@@ -43,7 +43,7 @@ def study(changes):
 
 
 def settings_of_jobs(study):
-    """By (kind of job, name, policy): the settings that decide whether a job runs again."""
+    """The settings of all jobs, by (kind of job, name, policy). A job reruns if its settings change."""
     jobs = {}
     for policy in study.policies.names:
         for stage in STAGES.keys() - {"world_models"}:
@@ -63,7 +63,7 @@ BEFORE = settings_of_jobs(study({}))
 
 
 def rerun(changes):
-    """The jobs of both studies whose settings differ."""
+    """The jobs whose settings differ once values of the default study are changed."""
     before, after = BEFORE, settings_of_jobs(study(changes))
     return {job for job in before.keys() & after.keys() if before[job] != after[job]}
 
@@ -141,7 +141,7 @@ def test_tables_follow_the_stores_that_they_read(changes, tables):
 
 
 def test_a_full_comparison_adds_survival_curves_and_figures_of_the_other_policies():
-    some, full = (Paths(study({"comparison.full": each})) for each in (False, True))
+    some, full = (Paths(study({"comparison.full": value})) for value in (False, True))
     assert set(some.stores("survival")) < set(full.stores("survival")) and some.stores("summary") == full.stores("summary")
     more = set(full.figures()) - set(some.figures())
     assert more and all("-noise-" in path for path in more)
@@ -156,7 +156,7 @@ def test_a_new_seed_adds_stores_of_that_seed_only():
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """A copy of the package that tests may edit, as long as they restore it."""
+    """A copy of the package. Tests may edit it, and must restore it."""
     root = tmp_path_factory.mktemp("package")
     shutil.copytree(PACKAGE, root / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     return root / PACKAGE.name
@@ -168,7 +168,7 @@ def digests(package):
 
 
 def code_rerun(package, edits):
-    """The stages whose code differs while files have other content."""
+    """The stages whose code digest changes when files get other content; the files are restored."""
     before, contents = digests(package), {path: path.read_text() for path in edits}
     for path, content in edits.items():
         path.write_text(content)

@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for."""
+"""Resources that jobs request from a scheduler."""
 
 import re
 from pathlib import Path
@@ -28,13 +28,13 @@ def study(**changes):
 def test_every_rule_states_what_it_needs(rule):
     block = BLOCKS[rule]
     assert f'mem_mb=memory("{rule}")' in block and f'runtime=minutes("{rule}")' in block
-    assert "threads: 1" in block or rule.endswith("_figure"), "which take it over from figure"
+    assert "threads: 1" in block or rule.endswith("_figure"), "these inherit it from rule figure"
     assert (f'gpu=accelerators("{rule}")' in block) == (rule in job_resources.ON_ACCELERATORS)
-    asked = job_resources.request(study(), rule, "CheetahRun", "noise")
-    assert 500 <= asked.memory_mb < 8000 and 5 <= asked.minutes <= 24 * 60
+    request = job_resources.request(study(), rule, "CheetahRun", "noise")
+    assert 500 <= request.memory_mb < 8000 and 5 <= request.minutes <= 24 * 60
 
 
-def test_rules_are_those_that_have_needs():
+def test_every_rule_has_needs_and_no_others():
     assert set(BLOCKS) == set(job_resources._NEEDS) and len(BLOCKS) == 18
 
 
@@ -46,10 +46,10 @@ def test_larger_problems_ask_for_more():
         small, large = ask(stage, "CartpoleBalance"), ask(stage, "HumanoidWalk")
         assert small.memory_mb < large.memory_mb and small.minutes <= large.minutes
     few, many = (ask("jacobians", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (1, 10_000))
-    assert few.memory_mb == many.memory_mb, "one episode at a time"
+    assert few.memory_mb == many.memory_mb, "memory holds one episode at a time"
     assert many.minutes >= 10 * few.minutes
     few, many = (ask("world_models", "CheetahRun", rollouts={"episodes": n, "steps": 1000}) for n in (3, 100))
-    assert many.memory_mb > 2 * few.memory_mb, "all at once"
+    assert many.memory_mb > 2 * few.memory_mb, "memory holds all episodes"
     slow, fast = (
         job_resources.request(study(rollouts={"episodes": 100, "steps": 1000}), "jacobians", "HumanoidWalk", "noise", method)
         for method in ("unrolled", "implicit-converged")
@@ -57,10 +57,10 @@ def test_larger_problems_ask_for_more():
     assert fast.minutes < slow.minutes / 3
 
 
-def test_seeds_count_where_a_job_reads_all_of_them():
+def test_seeds_count_for_jobs_that_read_all_of_them():
     few, many = (study(seeds=list(range(count)), rollouts={"episodes": 100, "steps": 1000}) for count in (1, 10))
     for stage in job_resources._NEEDS:
-        asked = [job_resources.request(each, stage, "HumanoidWalk", "noise") for each in (few, many)]
+        requests = [job_resources.request(seeds, stage, "HumanoidWalk", "noise") for seeds in (few, many)]
         if stage in (
             "policies",
             "rollouts",
@@ -71,12 +71,12 @@ def test_seeds_count_where_a_job_reads_all_of_them():
             "ablation",
             "ablation_jacobians",
         ):
-            assert asked[0] == asked[1], stage
+            assert requests[0] == requests[1], stage
         else:
-            assert asked[0].minutes < asked[1].minutes or asked[0].memory_mb < asked[1].memory_mb, stage
+            assert requests[0].minutes < requests[1].minutes or requests[0].memory_mb < requests[1].memory_mb, stage
 
 
-def test_devices_are_asked_for_where_one_is_named_and_helps(monkeypatch):
+def test_an_accelerator_is_requested_if_one_is_named_and_helps(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     assert job_resources.accelerators("jacobians") == 0
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
@@ -84,5 +84,5 @@ def test_devices_are_asked_for_where_one_is_named_and_helps(monkeypatch):
     assert job_resources.accelerators("rollouts") == 0
 
 
-def test_sizes_are_known_of_every_task():
+def test_sizes_of_every_task_are_known():
     assert len(task_sizes.ALL) == 54

@@ -1,4 +1,4 @@
-"""What may stand in a path: the study's own values and others that can be computed pass; the rest is one message."""
+"""Names in a path: those that can be computed pass, also if the study does not list them; others give one message."""
 
 import pytest
 
@@ -27,12 +27,12 @@ def study(**changes):
         (targets.check_study_figure, ["agents"]),
     ],
 )
-def test_what_can_be_computed_passes(check, names):
+def test_names_that_can_be_computed_pass(check, names):
     check(study(), *names)
 
 
 @pytest.mark.parametrize(
-    ("check", "names", "said"),
+    ("check", "names", "message"),
     [
         (targets.check_task, ["WalkRun"], r"unknown task 'WalkRun'; nearest names: WalkerRun"),
         (targets.check_policy, ["nobody"], r"unknown policy 'nobody': this study has expert, noise"),
@@ -56,14 +56,14 @@ def test_what_can_be_computed_passes(check, names):
         (targets.check_world_model, ["WalkerRun", "zero", "mlp"], r"this study has no policy 'zero', only expert, noise"),
         (targets.check_world_model, ["WalkerRun", "noise_expert", "mlp"], r"under 'noise_expert': ask for 'expert_noise'"),
         (targets.check_world_model, ["WalkerRun", "expert_expert", "mlp"], r"under 'expert_expert': ask for 'expert'"),
-        (targets.check_table, ["x"], r"there is no table 'x'; there are claims, returns, .*world_model_answers$"),
-        (targets.check_table, ["claim"], r"there is no table 'claim'; did you mean claims\? there are claims, "),
-        (targets.check_figure, ["agents"], r"there is no figure of one task 'agents'; .*there are zero_fraction, "),
+        (targets.check_table, ["x"], r"there is no table 'x'; ask for one of claims, returns, .*world_model_answers$"),
+        (targets.check_table, ["claim"], r"there is no table 'claim'; did you mean claims\? ask for one of claims, "),
+        (targets.check_figure, ["agents"], r"there is no figure of one task 'agents'; .*ask for one of zero_fraction, "),
         (targets.check_study_figure, ["agent"], r"there is no figure of all tasks 'agent'; did you mean agents\?"),
         (
             targets.check_study_figure,
             ["survival"],
-            r"'survival' is of one task: .*results/figures/survival-TASK-POLICY-METHOD.png",
+            r"'survival' shows one task: .*results/figures/survival-TASK-POLICY-METHOD.png",
         ),
         (
             targets.check_study_figure,
@@ -72,14 +72,14 @@ def test_what_can_be_computed_passes(check, names):
         ),
     ],
 )
-def test_anything_else_is_named_with_what_there_is(check, names, said):
-    with pytest.raises(UserError, match=said) as caught:
+def test_other_names_are_refused_with_the_allowed_ones(check, names, message):
+    with pytest.raises(UserError, match=message) as caught:
         check(study(), *names)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("changes", "stage", "said"),
+    ("changes", "stage", "message"),
     [
         ({"world_models": {"tasks": []}}, "recovery", "world_models.tasks is empty: list"),
         (
@@ -90,32 +90,32 @@ def test_anything_else_is_named_with_what_there_is(check, names, said):
         (
             {"rollouts": {"episodes": 1}, "world_models": {"tasks": None}},
             "recovery",
-            "rollouts.episodes = 1 in each of 2 seeds .*make it at least 2$",
+            r"rollouts.episodes = 1, study seeds: 2.* set rollouts.episodes to at least 2$",
         ),
         (
             {"tasks": ["FishSwim"], "world_models": {"tasks": None}},
             "recovery",
-            "free or ball joints yet, which every task has .FishSwim.: add another",
+            r"every task of the study has free or ball joints \(FishSwim\), .*: add another",
         ),
         ({"ablation": {"tasks": []}}, "ablation", "ablation.tasks is empty: list one of CartpoleBalance"),
         ({}, "ablation", r"none of ablation.tasks = \['FingerSpin', 'WalkerRun', 'BallInCup'\] is in tasks"),
     ],
 )
-def test_why_there_is_nothing_to_show(changes, stage, said):
-    with pytest.raises(UserError, match=f"table 'x' has nothing to show: .*{said}"):
+def test_the_reason_for_an_empty_table_is_given(changes, stage, message):
+    with pytest.raises(UserError, match=f"table 'x' has nothing to show: .*{message}"):
         targets.refuse_empty(study(**changes), "table 'x'", stage)
 
 
 def test_reported_numbers_are_known_by_name_and_content(tmp_path):
-    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    one.write_text("1\n")
-    other.write_text("2\n")
-    before = reported.digest([one, other])
+    files = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    for number, file in enumerate(files, start=1):
+        file.write_text(f"{number}\n")
+    before = reported.digest(files)
     (tmp_path / "elsewhere").mkdir()
-    moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in (one, other)]
+    moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in files]
     assert reported.digest(moved) == before
     moved[0].write_text("2\n")
     moved[1].write_text("1\n")
-    assert reported.digest(moved) != before, "the same contents under swapped names are others"
+    assert reported.digest(moved) != before, "contents under swapped names give another digest"
     with pytest.raises(UserError, match=r"cannot read .*gone.csv .*: restore it"):
         reported.digest([tmp_path / "gone.csv"])

@@ -7,7 +7,7 @@ rule ablation_jacobians:
         "results/logs/ablation_jacobians/{task}-{policy}-{seed}.log",
     benchmark:
         "results/benchmarks/ablation_jacobians/{task}-{policy}-{seed}.tsv"
-    priority: -1  # no other result waits for it
+    priority: -1  # only the tables and figures of the ablation wait for it
     conda:
         ENVIRONMENT
     threads: 1

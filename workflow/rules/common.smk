@@ -1,4 +1,4 @@
-"""The validated study, what jobs ask a scheduler for, and the code that each stage uses."""
+"""The validated study, and functions for rules: settings, code digests, resources and priorities of jobs."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.paths import (
     FIGURE,
-    MADE,
+    REQUESTED,
     PER_POLICY,
     PER_SEED,
     STUDY_FIGURE,
@@ -28,7 +28,7 @@ from dynamic_sparsity.study.resources import accelerators, request
 STUDY = or_exit(
     studies.load_study,
     dict(config),
-    "the configuration (config.yaml with what overrides it)",
+    "the configuration (config.yaml and overrides)",
 )
 CHECKOUT = Path(os.path.relpath(workflow.basedir))
 EXPERTS = CHECKOUT / "resources/policies"
@@ -42,13 +42,13 @@ if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
         print(notice, file=sys.stderr)
 PATHS = Paths(STUDY)
-# Of every rule; asking for it job by job takes a while, so only where `--software-deployment-method` does.
+# The conda environment of every rule. None without `--software-deployment-method`: checking it job by job is slow.
 ENVIRONMENT = (
     "../../envs/environment.yaml"
     if workflow.deployment_settings.deployment_method
     else None
 )
-# One job draws all figures of a task, policy and method, but for those whose stores few tasks have.
+# One job draws all figures of a task, policy and method. Figures of embedded tasks have a job of their own.
 OF_EVERY_TASK = figures_of("task")
 EMBEDDED = figures_of("embedded task")
 
@@ -56,11 +56,11 @@ EMBEDDED = figures_of("embedded task")
 report: "../report/workflow.rst"
 
 
-# With --sdm apptainer; envs/dynamic-sparsity.def says how to build it. Not otherwise: its path may have no spaces.
+# For --sdm apptainer; envs/dynamic-sparsity.def says how to build it. None otherwise: a path with spaces would fail.
 container: lambda wildcards: ENVIRONMENT and str(CHECKOUT / "envs/dynamic-sparsity.sif")
 
 
-# What names look like. Which ones there are, input functions ask `targets`, which says what to do about others.
+# The form of names only. Input functions check each name with `targets`, whose message says what to ask for instead.
 wildcard_constraints:
     task=r"\w+",
     policy=r"\w+",
@@ -72,12 +72,12 @@ wildcard_constraints:
 
 
 def figure_file(figure, kind):
-    """The path of a figure of one task, policy and method, which stay wildcards."""
+    """The path of a figure with the wildcards task, policy and method."""
     return expand(FIGURE, figure=figure, kind=kind, allow_missing=True)[0]
 
 
 def reported_figure(figure):
-    """The same as PNG, with what the report says of it."""
+    """The path of a figure as PNG, with its caption and category in the report."""
     return report(
         figure_file(figure, "png"),
         caption=f"../report/figures/{figure}.rst",
@@ -92,7 +92,7 @@ def reported_figure(figure):
     )
 
 
-# A study of thousands of jobs has few different settings.
+# A study of thousands of jobs has few different settings, so cache them.
 stage_settings = functools.cache(functools.partial(dependencies.stage_settings, STUDY))
 world_model_settings = functools.cache(
     functools.partial(dependencies.world_model_settings, STUDY)
@@ -101,13 +101,13 @@ world_model_settings = functools.cache(
 
 @functools.cache
 def figure_settings(figures, policy, method):
-    """Settings of the figures of one task, policy and method that one job draws."""
+    """Settings of the figures that one job draws for a task, policy and method."""
     reads = {figure: FIGURES[figure].reads for figure in figures}
     return dependencies.figure_settings(STUDY, reads, policy, method)
 
 
 def settings(stage):
-    """A params function: the stage's settings for the job's policy and method, as one JSON string."""
+    """A function for `params`: the stage's settings for the job's policy and method, as one JSON string."""
     return lambda wildcards: stage_settings(
         stage, wildcards.policy, wildcards.get("method")
     )
@@ -115,33 +115,33 @@ def settings(stage):
 
 @functools.cache
 def figure_code(*figures):
-    """Digest of the package files that draw some figures."""
+    """Digest of the code that draws these figures."""
     return code("figure", *(f"dynamic_sparsity.figures.{name}" for name in figures))
 
 
 @functools.cache
 def code(stage, *modules):
-    """Digest of the package files that a stage (and `modules`) import, directly or not: editing one reruns the stage."""
+    """Digest of the code that a stage and `modules` run, directly or indirectly. An edit reruns the stage."""
     return sources.digest(
         f"dynamic_sparsity.stages.{stage}", *modules, root=SOURCE_ROOT
     )
 
 
 def network_code(wildcards):
-    """Digest of the package files that train a world model: its network's, and none of the other networks'."""
+    """Digest of the code that trains a world model, with its own network but no other network."""
     network = STUDY.world_models.models[wildcards.model].network
     return code("world_models", f"dynamic_sparsity.world_models.networks.{network}")
 
 
 def memory(stage):
-    """A resources function: megabytes, twice as many with every attempt."""
+    """A function for `resources`: megabytes, doubled with every attempt."""
     return lambda wildcards, attempt: (
         needs(stage, *sized_by(wildcards)).memory_mb * 2 ** (attempt - 1)
     )
 
 
 def minutes(stage):
-    """A resources function: minutes, twice as many with every attempt."""
+    """A function for `resources`: minutes, doubled with every attempt."""
     return lambda wildcards, attempt: (
         needs(stage, *sized_by(wildcards)).minutes * 2 ** (attempt - 1)
     )
@@ -149,29 +149,29 @@ def minutes(stage):
 
 @functools.cache
 def needs(stage, *sizing):
-    """What a job of a stage asks for, by its task, policy and method as far as it has them."""
+    """The request of a job of a stage, for its task, policy and method (None if the job has none)."""
     return request(STUDY, stage, *sizing)
 
 
 def sized_by(wildcards):
-    """Task, policy and method of a job, as far as it has them."""
+    """Task, policy and method of a job; None for those that it does not have."""
     return [wildcards.get(name) for name in ("task", "policy", "method")]
 
 
 def by_seed(seeds):
-    """A priority function for jobs of one seed, of these."""
+    """A function for `priority`: the place of the job's seed in `seeds`."""
     return lambda wildcards: priorities.by_seed(seeds, wildcards.seed)
 
 
 def by_task(*wildcard_names):
-    """A priority function for jobs of one task and policy, by these wildcards as far as a job has them."""
+    """A function for `priority` of jobs that have these wildcards: task, policy and perhaps seed."""
     return lambda wildcards: priorities.by_task(
         STUDY, *map(wildcards.get, wildcard_names)
     )
 
 
 def shell_prefix():
-    """Jobs run this checkout's package, with the Python that runs Snakemake unless conda or a container brings one."""
+    """Prefix of shell commands: run this checkout's package, by Snakemake's Python if no environment brings another."""
     prefix = (
         f"export PYTHONPATH={literally(SOURCE_ROOT)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
     )
@@ -181,7 +181,7 @@ def shell_prefix():
 
 
 def literally(path):
-    """A path for a shell command that Snakemake formats: neither of them finds anything special in it."""
+    """A path, quoted for a shell command that Snakemake formats."""
     return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 

@@ -1,12 +1,12 @@
-"""What config.yaml may look like, before Snakemake reads it; what --configfile names it has read by then."""
+"""Checks of config.yaml before Snakemake reads it. Snakemake has already read files of --configfile by then."""
 
 import atexit
 import gc
 import sys
 from pathlib import Path
 
-# Planning makes millions of objects that all stay: looking for garbage among them took a quarter of the time of a
-# study of 15,000 jobs (docs/scaling.md), some of it at the end. The Snakefile's onstart enables it again.
+# Planning creates millions of objects that all stay. Searching them for garbage took a quarter of the time to plan a
+# study of 15,000 jobs (docs/scaling.md), some of it at exit. The Snakefile's onstart turns the collector on again.
 gc.disable()
 atexit.register(gc.freeze)
 
@@ -18,7 +18,7 @@ from dynamic_sparsity.errors import UserError
 
 
 def or_exit(check, *arguments):
-    """What `check` returns; a UserError stops Snakemake with its message alone."""
+    """The value of `check(*arguments)`. A UserError stops Snakemake, and only its message is printed."""
     try:
         return check(*arguments)
     except UserError as error:
@@ -26,7 +26,7 @@ def or_exit(check, *arguments):
         raise SystemExit(1) from None
 
 
-# With --directory, the study there; without one, the default.
+# The study in the working directory (--directory), if it has a config.yaml; otherwise the default study.
 CONFIG_FILE = Path("config.yaml")
 if not CONFIG_FILE.exists():
     CONFIG_FILE = Path(workflow.basedir) / "config.yaml"

@@ -76,7 +76,7 @@ use rule figure as study_figure with:
         order=lambda wildcards: in_order(study_figure_stores(wildcards)),
 
 
-# Says what there is to ask for: Snakemake prefers the rules above for any figure that there is.
+# Refuses unknown figures with a message. Snakemake prefers the rules above for every known figure.
 rule no_such_figure:
     input:
         no_such_figure,

@@ -1,4 +1,4 @@
-"""What jobs read: input functions, which stop Snakemake for what there cannot be, and the files that are shipped."""
+"""Input functions, which stop Snakemake for names that the study cannot have, and the files that are shipped."""
 
 import hashlib
 
@@ -9,13 +9,13 @@ from dynamic_sparsity.tables import reported
 
 
 @functools.cache
-def check(asked, *names):
-    """Stop Snakemake with one message unless a path asks for what there can be; `asked` is a check of `targets`."""
-    or_exit(asked, STUDY, *names)
+def check(target_check, *names):
+    """Stop Snakemake with one message unless `target_check`, a function of `targets`, accepts the names in a path."""
+    or_exit(target_check, STUDY, *names)
 
 
 def all_seeds(stage):
-    """An input function: a stage's stores of the job's task, policy and method, in all seeds of that policy."""
+    """An input function: the stage's stores of the job's task, policy and method, for all study seeds of the policy."""
     return lambda wildcards: PATHS.stores(
         stage,
         task=wildcards.task,
@@ -25,7 +25,7 @@ def all_seeds(stage):
 
 
 def all_policies(stage):
-    """The same for world models, which may learn from several policies together (`expert_noise`)."""
+    """Like `all_seeds`, for world models, which may learn from several policies together (`expert_noise`)."""
     return lambda wildcards: [
         path
         for policy in policies_in(wildcards.policy)
@@ -36,7 +36,7 @@ def all_policies(stage):
 
 
 def product_stores(product, stages):
-    """Stores of all tasks and policies that a table or figure reads; stops Snakemake where there are none."""
+    """Stores of all tasks and policies that a table or figure reads. Stops Snakemake if a stage has none."""
     for stage in stages:
         if not PATHS.stores(stage):
             check(targets.refuse_empty, product, stage)
@@ -44,15 +44,15 @@ def product_stores(product, stages):
 
 
 def in_order(paths):
-    """A parameter for jobs whose result depends on the order of their inputs, which Snakemake sorts to compare them."""
+    """A digest of paths in their order, for jobs whose result depends on it: Snakemake sorts inputs to compare them."""
     return hashlib.sha256("\n".join(paths).encode()).hexdigest()
 
 
-# What this repository ships is no input but a parameter, the digest of its content: where a checkout or a study lies
-# is no part of a result. Commands get the paths from functions of `input`, whose values Snakemake does not compare.
+# Files that the repository ships are no inputs. The digest of their content is a parameter, so that moving a checkout
+# or a study reruns nothing. Commands get the paths from functions of `input`, whose values Snakemake does not compare.
 @functools.cache
 def shipped(*tasks):
-    """The experts that are shipped, by task; stops Snakemake for a task without any."""
+    """The shipped experts, by task. Stops Snakemake for a task that has none."""
     return or_exit(shipped_experts.of_tasks, EXPERTS, list(tasks))
 
 
@@ -64,7 +64,7 @@ SHIPPED = (
 
 
 def shipped_expert(wildcards):
-    """The shipped expert that acts in a rollout, if one does: that of its seed, modulo their number."""
+    """The shipped expert that acts in a rollout (study seed modulo their number); None if no such expert acts."""
     if wildcards.policy != "expert" or STUDY.policies.expert.source != "shipped":
         return None
     task = wildcards.task
@@ -73,7 +73,7 @@ def shipped_expert(wildcards):
 
 
 def trained_expert(wildcards):
-    """The expert that a rollout waits for: the one trained for its seed, unless a shipped one acts, or none."""
+    """The file that a rollout waits for: the expert trained for its study seed. Empty if no trained expert acts."""
     check(targets.check_task, wildcards.task)
     check(targets.check_policy, wildcards.policy)
     check(targets.check_seed, wildcards.seed)
@@ -83,20 +83,20 @@ def trained_expert(wildcards):
 
 
 def expert_file(wildcards, input):
-    """The file of the expert that acts, trained or shipped, if one does."""
+    """The file of the expert that acts, trained or shipped; empty if no expert acts."""
     expert = shipped_expert(wildcards)
     return str(expert.path) if expert else input.expert
 
 
 def expert_checksum(wildcards):
-    """What identifies a shipped expert."""
+    """The checksum of the shipped expert that acts; None if no such expert acts."""
     expert = shipped_expert(wildcards)
     return expert and expert.checksum
 
 
 @functools.cache
 def reported_files(table):
-    """The paths of the reported numbers that a table puts beside ours."""
+    """The paths of the reported numbers that a table compares with the study's."""
     return [
         str(CHECKOUT / "resources/paper" / f"{name}.csv")
         for name in TABLES[table].reported
@@ -105,43 +105,43 @@ def reported_files(table):
 
 @functools.cache
 def reported_digest(table):
-    """What identifies the reported numbers of a table, wherever they lie."""
+    """Digest of the reported numbers of a table, which does not depend on where the files are."""
     return or_exit(reported.digest, [Path(file) for file in reported_files(table)])
 
 
 def nothing_to_wait_for(wildcards):
-    """No input; stops Snakemake for a task or seed that there is not."""
+    """No input. Stops Snakemake for an unknown task or an invalid seed."""
     check(targets.check_task, wildcards.task)
     check(targets.check_seed, wildcards.seed)
     return []
 
 
 def rollout_store(wildcards):
-    """The rollouts to differentiate; stops Snakemake for a method that there is not."""
+    """The rollouts to differentiate. Stops Snakemake for an unknown method."""
     check(targets.check_variant, wildcards.method)
     return PER_SEED["rollouts"].format(**wildcards)
 
 
 def learnt_rollouts(wildcards):
-    """The rollouts of all seeds to learn from; stops Snakemake for a model or a training seed that there is not."""
+    """The rollouts of all study seeds to learn from. Stops Snakemake for an unknown model or invalid training seed."""
     check(targets.check_world_model, wildcards.task, wildcards.policy, wildcards.model)
     check(targets.check_seed, wildcards.seed)
     return all_policies("rollouts")(wildcards)
 
 
 def trained_models(wildcards):
-    """The world models of a task, policy and method, in the order of config.yaml: others are compared with the first."""
+    """The world models of a task, policy and method, in the order of config.yaml; the first is the reference."""
     return PATHS.world_models(wildcards.task, wildcards.policy, wildcards.method)
 
 
 def table_stores(wildcards):
-    """What a table reads; stops Snakemake for one that there is not, or that would be empty."""
+    """The stores that a table reads. Stops Snakemake for an unknown table or one that would be empty."""
     check(targets.check_table, wildcards.table)
     return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table].reads)
 
 
 def figure_stores(figures):
-    """An input function: what the figures of one task that one job draws read, each store once."""
+    """An input function: the stores that the figures drawn by one job read, each store once."""
     stages = dict.fromkeys(
         stage for figure in figures for stage in FIGURES[figure].reads
     )
@@ -151,13 +151,13 @@ def figure_stores(figures):
 
 
 def no_such_figure(wildcards):
-    """No input; stops Snakemake for a figure of one task that there is not."""
+    """No input. Stops Snakemake for an unknown figure of one task."""
     check(targets.check_figure, wildcards.figure)
     return []
 
 
 def study_figure_stores(wildcards):
-    """What a figure of all tasks reads; stops Snakemake for one that there is not, or that would be empty."""
+    """The stores that a figure of all tasks reads. Stops Snakemake for an unknown figure or one that would be empty."""
     check(targets.check_study_figure, wildcards.figure)
     return product_stores(
         f"figure {wildcards.figure!r}", FIGURES[wildcards.figure].reads

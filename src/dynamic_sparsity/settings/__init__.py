@@ -1,1 +1,1 @@
-"""The sections of config.yaml, a module each, with the settings of the stages that depend on them."""
+"""The sections of config.yaml, one module each, and the settings of the stages that depend on them."""

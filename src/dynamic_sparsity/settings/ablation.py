@@ -1,4 +1,4 @@
-"""Other ways to differentiate."""
+"""Section `ablation` of config.yaml: other ways to differentiate a step."""
 
 from __future__ import annotations
 
@@ -14,35 +14,40 @@ from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.settings.tasks import TaskNames
 
 REFERENCE, CONVERGED_REFERENCE = "differences", "differences-converged"
-"""What ways to differentiate are held against: the truth of the step, and of that with the converged solver."""
+"""Variants that the others are compared with: central differences of the step, without and with the converged
+solver."""
 
 ROUGH = 1e-3
-"""A step is rough where central differences of two widths are further apart than this share of the largest entry."""
+"""A step is rough if central differences of two widths differ by more than this share of the largest entry."""
 
 
 class AblationSettings(Section):
-    """How much the result depends on how a step is differentiated."""
+    """How much the result depends on how a step is differentiated, from a sample of steps."""
 
     tasks: TaskNames = Field(
         default=["FingerSpin", "WalkerRun", "BallInCup"],
-        description="Tasks of the study to differentiate in other ways as well; others here are skipped.",
+        description="Tasks whose steps are differentiated in several ways; tasks that the study does not list are skipped.",
     )
     policies: list[PolicyName] = Field(
-        default=["expert", "noise"], description="Policies of the study whose steps these are; others here are skipped."
+        default=["expert", "noise"],
+        description="Policies whose steps are differentiated in several ways; policies that do not act are skipped.",
     )
     variants: list[Variant] = Field(
         default=["exact", "unrolled", "implicit", "finite"],
-        description="Ways to differentiate that are compared with `differences`: a method (exact, unrolled, implicit,"
-        " finite), -converged for the converged solver, -float32 for single precision.",
+        description="Ways to differentiate that are compared with central differences (`differences`): a method (exact,"
+        " unrolled, implicit, finite), then -converged for the converged solver, then -float32 for single precision.",
         min_length=1,
     )
-    seeds: int | None = Field(1, ge=1, description="In how many of the seeds, the first ones; null: in all.")
+    seeds: int | None = Field(1, ge=1, description="Number of study seeds, from the start of the list; null: all.")
     steps: int | None = Field(
-        30, ge=1, description="Steps of each episode, at even distances: each costs four steps of the simulator per input."
+        30,
+        ge=1,
+        description="Number of steps sampled from each episode, evenly spaced; null: all. The central differences of a step"
+        " cost four steps of the simulator per input.",
     )
     thresholds: list[Threshold] = Field(
         default=[1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2],
-        description="Thresholds at which zeros are compared.",
+        description="Thresholds at which the zeros of the variants are compared.",
         min_length=1,
         max_length=100,
     )
@@ -56,29 +61,29 @@ class AblationSettings(Section):
     def _something_to_compare(self) -> AblationSettings:
         if not set(self.variants) - {REFERENCE, CONVERGED_REFERENCE}:
             raise ValueError(
-                f"variants = {self.variants} leaves nothing to hold against {REFERENCE!r}: add 'exact', or list no tasks"
+                f"variants = {self.variants} leaves nothing to compare with {REFERENCE!r}: add 'exact', or set tasks to []"
             )
         return self
 
     @property
     def of_jacobians(self) -> AblationSettings:
-        """What the Jacobians depend on: not the thresholds at which they are compared."""
+        """These settings with default thresholds, on which the Jacobians do not depend."""
         return self.model_copy(update={"thresholds": AblationSettings().thresholds})
 
     @property
     def ways(self) -> list[str]:
-        """All ways to differentiate, what they are held against first."""
+        """All variants to compute, the references first."""
         converged = [CONVERGED_REFERENCE] if any("-converged" in way for way in self.variants) else []
         return list(dict.fromkeys([REFERENCE, *converged, *self.variants]))
 
 
 class AblationJacobianStage(RolloutStage):
-    """What the Jacobians of a sample of steps by all ways to differentiate depend on."""
+    """Settings of the stage that differentiates a sample of steps in several ways."""
 
     ablation: AblationSettings
 
 
 class AblationStage(AblationJacobianStage):
-    """What the comparison of ways to differentiate depends on."""
+    """Settings of the stage that compares the ways to differentiate."""
 
     resampling: ResamplingSettings

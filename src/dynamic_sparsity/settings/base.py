@@ -1,4 +1,4 @@
-"""What every section of config.yaml is made of."""
+"""Base class and types that all sections of config.yaml share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """Unknown keys are refused, numbers are numbers, and nothing changes after validation."""
+    """A section: unknown keys, wrong types, NaN and infinity are refused; nothing can change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_serializer(mode="wrap")
-    def _without_what_is_absent(self, handler: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    def _omit_none(self, handler: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         """Omit None unless the field's default is not None: `jacobian_columns: null` means all columns."""
         fields = type(self).model_fields
         return {
@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 
 def without_repeats(values: list[Any]) -> list[Any]:
-    """The values as they are; raises ValueError naming one that is listed twice."""
+    """The values, unchanged. Raises ValueError naming a value that is listed more than once."""
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
         raise ValueError(f"{repeated[0]!r} is listed more than once: remove the repeats")

@@ -1,4 +1,4 @@
-"""How much is done for policies beside the first one."""
+"""Section `comparison` of config.yaml: how much is computed for policies other than the first."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from dynamic_sparsity.settings.base import Section
 
 
 class ComparisonSettings(Section):
-    """How much is done for policies beside the first one (expert, else noise, else zero)."""
+    """How much is computed for policies other than the first one (expert, else noise, else zero)."""
 
-    seeds: int | None = Field(1, ge=1, description="In how many of the seeds they act, the first ones; null: in all.")
+    seeds: int | None = Field(
+        1, ge=1, description="Number of study seeds in which they act, from the start of the list; null: all."
+    )
     full: bool = Field(
-        False, description="Whether they have survival curves and figures of their own, beside what compares the policies."
+        False,
+        description="true: make survival curves and figures for them too; false: only tables and figures that compare all"
+        " policies.",
     )

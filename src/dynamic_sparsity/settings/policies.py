@@ -1,4 +1,4 @@
-"""The section `policies` of config.yaml: who acts. A trained expert, and the kinds of `settings.policy_kinds`."""
+"""Section `policies` of config.yaml: the trained expert, and the other kinds of policy (`settings.policy_kinds`)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ else:
 
 
 class ExpertPolicy(Section):
-    """A trained stochastic policy whose draws are coloured noise."""
+    """A trained stochastic policy, sampled with coloured noise."""
 
     source: Literal["shipped", "train"] = Field(
-        "shipped", description="shipped: the experts in resources/policies; train: train one per task and study seed."
+        "shipped",
+        description="shipped: use the experts in resources/policies; train: train an expert for each task and study seed.",
     )
-    beta: float = Field(0.5, ge=0, le=4, description="Exponent of the noise's power spectrum; 0 samples the policy itself.")
-    deterministic: bool = Field(False, description="Act with the policy's mode instead, without noise.")
+    beta: float = Field(
+        0.5,
+        ge=0,
+        le=4,
+        description="Exponent of the noise's power spectrum 1/f^beta; 0: white noise, which samples the policy itself.",
+    )
+    deterministic: bool = Field(False, description="true: act with the policy's mode, without noise.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="How experts are trained.")
 
     @model_validator(mode="before")
@@ -34,14 +40,14 @@ class ExpertPolicy(Section):
 
 
 class _Policies(Section):
-    """The policies to roll out, each with its settings. A policy that is left out, or false, does not act."""
+    """The policies that act, each with its settings. A policy that is left out or set to false does not act."""
 
-    expert: ExpertPolicy | Literal[False] | None = Field(None, description="Trained policies with coloured noise.")
+    expert: ExpertPolicy | Literal[False] | None = Field(None, description="Trained policies, sampled with coloured noise.")
 
     @field_validator("*", mode="before")
     @classmethod
     def _bare_key(cls, value: Any) -> Any:
-        """A key without a value (`zero:`) asks for that policy with its defaults."""
+        """A key without a value (`zero:`) selects that policy with its default settings."""
         return {} if value is None else value
 
     @model_validator(mode="before")
@@ -58,12 +64,12 @@ class _Policies(Section):
 
     @property
     def names(self) -> list[str]:
-        """Names of the policies asked for."""
+        """Names of the policies that act."""
         return [name for name in type(self).model_fields if getattr(self, name) not in (None, False)]
 
 
 def _section(name: str) -> tuple[Any, Any]:
-    """Type and default of the section of one kind."""
+    """Type and default of the section of one kind of policy."""
     kind = POLICY_KINDS[name]
     section = create_model(f"{name.title()}Policy", __base__=Section, __doc__=kind.description, **kind.settings)  # ty: ignore[no-matching-overload]
     return section | Literal[False] | None, Field(None, description=kind.description)
@@ -78,5 +84,5 @@ else:
 
 
 def policies_in(path: str) -> list[str]:
-    """The policies in a path: one, or several whose episodes are learnt from together (`expert_noise`)."""
+    """Names of the policies in a path: one, or several that a world model learns from together (`expert_noise`)."""
     return path.split("_")

@@ -1,7 +1,8 @@
-"""Kinds of policies, a row each: the name in config.yaml, how the policy acts, its settings.
+"""Kinds of policies, one row each: the name in config.yaml, how the policy acts, and its settings.
 
-The module of the same name in `dynamic_sparsity.simulation.policies` makes it, by `make`. docs/extending.md shows how to add
-one. Names have no underscore: it joins the policies of a path (`expert_noise`).
+The function `make` of the module of the same name in `dynamic_sparsity.simulation.policies` builds the policy.
+docs/extending.md shows how to add a kind. Names have no underscore, because underscores join the names of several
+policies in a path (`expert_noise`).
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from pydantic import Field
 
 @dataclass(frozen=True)
 class PolicyKind:
-    """A way to act."""
+    """A kind of policy."""
 
     description: str
-    """How it acts, in one sentence."""
+    """How the policy acts, in one sentence."""
     settings: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    """Its section of config.yaml: type and pydantic `Field` of each keyword argument of its `make`."""
+    """Its section of config.yaml: the type and pydantic `Field` of each keyword argument of its `make`."""
     still: bool = False
-    """Whether it never changes the controls: nothing can be learnt from its episodes alone."""
+    """Whether the policy never changes the controls, so that nothing can be learnt from its episodes alone."""
 
 
-_BETA = Field(0.5, ge=0, le=4, description="Exponent of the power spectrum 1/f^beta; 0 is white noise.")
-_SCALE = Field(0.5, gt=0, le=100, description="Standard deviation, in units of half the control range.")
+_BETA = Field(0.5, ge=0, le=4, description="Exponent of the noise's power spectrum 1/f^beta; 0: white noise.")
+_SCALE = Field(0.5, gt=0, le=100, description="Standard deviation of the noise, in units of half the control range.")
 
 POLICY_KINDS = {
     "noise": PolicyKind(
-        "Clipped coloured Gaussian noise in action space, whatever the observation.",
+        "Coloured Gaussian noise in action space, clipped to the control range.",
         {"beta": (float, _BETA), "scale": (float, _SCALE)},
     ),
     "zero": PolicyKind("Zero controls: the passive system.", still=True),
 }
-"""All but `expert`, whose files and training have settings of their own (`settings.policies.ExpertPolicy`)."""
+"""All kinds except `expert`, which has settings for its files and its training (`settings.policies.ExpertPolicy`)."""

@@ -1,4 +1,4 @@
-"""How intervals are made: the bootstrap of episodes."""
+"""Section `resampling` of config.yaml: how bootstrap intervals are computed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dynamic_sparsity.settings.sparsity import SparsityStage
 
 
 class ResamplingSettings(Section):
-    """Intervals come from resampling episodes within seeds."""
+    """Bootstrap intervals: whole episodes are resampled within each study seed."""
 
-    resamples: int = Field(1000, ge=10, le=1_000_000, description="Bootstrap resamples.")
-    confidence: float = Field(0.95, gt=0, lt=1, description="Coverage of the reported intervals.")
-    seed: Seed = Field(0, description="Seed of every resampling and of the null model.")
+    resamples: int = Field(1000, ge=10, le=1_000_000, description="Number of bootstrap resamples.")
+    confidence: float = Field(0.95, gt=0, lt=1, description="Coverage of the reported intervals, between 0 and 1.")
+    seed: Seed = Field(0, description="Bootstrap seed; the null model of events and switches uses it too.")
 
 
 class PooledStage(SparsityStage):
-    """What statistics over all seeds depend on: how they resample, as well."""
+    """Settings of the stages that pool all study seeds: those of the sparsity stage, and how to resample."""
 
     resampling: ResamplingSettings

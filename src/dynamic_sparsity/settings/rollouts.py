@@ -1,4 +1,4 @@
-"""How much is simulated."""
+"""Section `rollouts` of config.yaml: how much is simulated."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dynamic_sparsity.settings.policies import PolicySettings
 
 
 class RolloutSettings(Section):
-    """How much is simulated for each (task, policy, seed)."""
+    """How much is simulated for each task, policy and study seed."""
 
-    episodes: int = Field(4, ge=1, le=100_000, description="Episodes per seed.")
-    steps: int = Field(1000, ge=2, le=1_000_000, description="Control steps per episode.")
+    episodes: int = Field(4, ge=1, le=100_000, description="Number of episodes per study seed.")
+    steps: int = Field(1000, ge=2, le=1_000_000, description="Number of control steps per episode.")
 
 
 class RolloutStage(Section):
-    """What the rollouts of one policy depend on."""
+    """Settings of the stage that records rollouts of one policy."""
 
     policies: PolicySettings
     rollouts: RolloutSettings

@@ -1,4 +1,4 @@
-"""The settings of each stage, by its name."""
+"""The settings model of each stage."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ STAGES: dict[str, type[RolloutStage]] = {
     "world_models": WorldModelStage,
     "recovery": WorldModelStage,
 }
-"""Settings of each stage, by its name."""
+"""Settings model of each stage, by the stage's name."""

@@ -1,4 +1,4 @@
-"""What tables depend on: the settings of the stores that they read."""
+"""Settings of the stage that builds tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dynamic_sparsity.settings.base import Section
 
 
 class TableStage(Section):
-    """What a table depends on: the settings of the stores that it reads."""
+    """Settings of a table: those of the stores that it reads."""
 
     upstream: dict[str, Any]
+    """Settings of these stores, by policy and stage."""

@@ -1,4 +1,4 @@
-"""Names of tasks in config.yaml."""
+"""Lists of task names in config.yaml: every name is known, and none is repeated."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ TaskName = Annotated[str, Field(json_schema_extra={"enum": list(DM_CONTROL_SUITE
 
 
 def _distinct_tasks(tasks: list[str]) -> list[str]:
-    if wrong := unknown_task(tasks):
-        raise ValueError(wrong)
+    if problem := unknown_task(tasks):
+        raise ValueError(problem)
     return without_repeats(tasks)
 
 

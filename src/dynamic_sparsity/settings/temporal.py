@@ -1,4 +1,4 @@
-"""How patterns over time are summarised: lags, listed patterns, the null model."""
+"""Section `temporal` of config.yaml: how the temporal structure of patterns is summarised."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ class TemporalSettings(Section):
 
     max_lag: int = Field(100, ge=1, le=100_000, description="Largest lag of the autocorrelation, in control steps.")
     max_patterns: int = Field(
-        20, ge=1, le=100_000, description="How many of the most frequent patterns the tables list, each with its followers."
+        20,
+        ge=1,
+        le=100_000,
+        description="Number of the most frequent patterns that tables list, each with the patterns that follow it.",
     )
-    shifts: int = Field(1000, ge=10, le=1_000_000, description="Random circular shifts of the events (null model).")
+    shifts: int = Field(
+        1000, ge=10, le=1_000_000, description="Number of random circular shifts of the events, which are the null model."
+    )
 
 
 class TemporalStage(PooledStage):
-    """What patterns depend on."""
+    """Settings of the stage that summarises patterns."""
 
     temporal: TemporalSettings

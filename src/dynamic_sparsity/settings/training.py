@@ -1,4 +1,4 @@
-"""How experts are trained."""
+"""Section `policies.expert.training` of config.yaml: how experts are trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dynamic_sparsity.settings.base import Count, Section
 
 
 class PpoOverrides(Section):
-    """Hyper-parameters by brax's names (`brax.training.agents.ppo.train`); what is unset is the recipe's."""
+    """Hyper-parameters by brax's names (`brax.training.agents.ppo.train`); the recipe sets those that are left out."""
 
     num_timesteps: Count | None = None
     num_evals: Count | None = None
@@ -32,25 +32,30 @@ class PpoOverrides(Section):
     max_grad_norm: float | None = Field(None, gt=0)
     entropy_cost: float | None = Field(None, ge=0)
     clipping_epsilon: float | None = Field(None, gt=0)
-    observation_clip: float | None = Field(None, ge=0, description="In standard deviations; 0: no clipping.")
+    observation_clip: float | None = Field(
+        None, ge=0, description="Observations are clipped to this many standard deviations; 0: no clipping."
+    )
 
 
 class TrainingSettings(Section):
-    """How an expert is trained: brax's PPO."""
+    """How an expert is trained with brax's PPO."""
 
     recipe: Literal["small", "playground"] = Field(
         "small",
-        description="small: what two cores can afford; playground: Playground's own hyper-parameters, for an accelerator.",
+        description="small: hyper-parameters that two cores can afford; playground: Playground's own, for an accelerator.",
     )
     overrides: PpoOverrides = Field(
-        default_factory=lambda: PpoOverrides(), description="Hyper-parameters over the recipe's, for every task."
+        default_factory=lambda: PpoOverrides(), description="Hyper-parameters that replace the recipe's, for every task."
     )
     evaluation_episodes: int = Field(
-        32, ge=2, le=10_000, description="Episodes of the final evaluation, for each of expert, its mode, noise and zero."
+        32,
+        ge=2,
+        le=10_000,
+        description="Number of episodes in the final evaluation of each of: the expert, its mode, noise and zero controls.",
     )
 
 
 class PolicyStage(Section):
-    """What the training of an expert depends on."""
+    """Settings of the stage that trains an expert."""
 
     training: TrainingSettings

@@ -1,1 +1,1 @@
-"""The study as a whole: what config.yaml asks for, its targets, and what jobs ask a scheduler for."""
+"""The study as a whole: config.yaml, its targets, catalogues of tables and figures, and the resources of jobs."""

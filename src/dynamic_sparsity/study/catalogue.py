@@ -1,8 +1,9 @@
-"""Every table and every figure, a row each: the question it answers, the stores it reads, its settings.
+"""Every table and every figure, one row each: the question it answers, the stores it reads, and its settings.
 
 The module of the same name in `dynamic_sparsity.tables` or `dynamic_sparsity.figures` makes it. The docstring of that
-module is the text of the page or the caption, and its first line is the comment in config.yaml. Nothing here imports these
-modules: planning needs neither pandas nor matplotlib. docs/extending.md shows how to add a row.
+module is the text of the table's page or the caption of the figure; the first line of a caption is also the comment in
+config.yaml. This module imports none of them, so planning needs neither pandas nor matplotlib. docs/extending.md shows
+how to add a row.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Table:
     question: str
     """Its category in the report."""
     reads: tuple[str, ...]
-    """The stages whose stores it reads. It is made where each of them has a store."""
+    """The stages whose stores it reads. The table is made if each of them has a store."""
     reported: tuple[str, ...] = ()
-    """The reported numbers (files in resources/paper) that it compares with the study's."""
+    """Files in resources/paper whose reported numbers it compares with the study's."""
 
 
 Setting = tuple[Any, Any]
@@ -52,9 +53,9 @@ class Figure:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """Its section of config.yaml: the keyword arguments of its `draw`."""
     of: Literal["task", "embedded task", "study"] = "task"
-    """One for every task; one for every embedded task; one for the study, where each stage in `reads` has a store."""
+    """Scope: one figure for each task, each embedded task, or the study (made if each stage in `reads` has a store)."""
     lacks: Callable[[Study], str | None] = lambda _: None
-    """What else the figure needs that a study does not have, and the remedy; None if nothing is missing."""
+    """What the study lacks for this figure, apart from stores, with the remedy; None if nothing is missing."""
 
 
 def _three_sizes(study: Study) -> str | None:
@@ -65,13 +66,13 @@ def _three_sizes(study: Study) -> str | None:
 
 def _divides_one(width: float) -> float:
     if abs(round(1 / width) * width - 1) > 1e-6:
-        near = 1 / round(1 / width)
-        raise ValueError(f"{width} does not divide the range from 0 to 1 into equal bins: use {near:.6g}, or another 1/n")
+        nearest = 1 / round(1 / width)
+        raise ValueError(f"{width} does not divide the range from 0 to 1 into equal bins: use {nearest:.6g} or another 1/n")
     return width
 
 
 def _episode(steps: int) -> dict[str, Setting]:
-    """Settings of a figure that draws `steps` steps of one episode by default."""
+    """Settings of a figure of one episode that draws `steps` steps by default."""
     return {
         "episode": (int, Field(0, ge=0, description="Episode of the first study seed that is drawn.")),
         "first_step": (int, Field(0, ge=0, description="First control step drawn.")),
@@ -80,14 +81,14 @@ def _episode(steps: int) -> dict[str, Setting]:
 
 
 def _smallest(name: str, value: float, quantity: str) -> dict[str, Setting]:
-    """The setting of a logarithmic axis on which values below a smallest one are drawn at it."""
+    """Setting of a figure with a logarithmic axis: values below it are drawn at it."""
     return {name: (float, Field(value, gt=0, lt=1, description=f"Smaller {quantity} are drawn at this value."))}
 
 
 _PATTERNS = Field(12, ge=1, le=60, description="Number of the most frequent patterns that get a row of their own.")
-_DIGITS = Field(16, ge=0, le=200, description="Print the digits if rows and columns are at most this many.")
+_DIGITS = Field(16, ge=0, le=200, description="Print each percentage if rows and columns are at most this many.")
 _BIN_WIDTH = Field(0.1, ge=0.001, le=1, description="Width of the bins (0.1 in the paper); must divide 1.")
-_BINS = Field(8, ge=1, le=100, description="Logarithmic bins per factor of ten.")
+_BINS = Field(8, ge=1, le=100, description="Number of logarithmic bins per factor of ten.")
 
 TABLES = {
     "claims": Table(PAPER, ("summary", "patterns", "rollouts"), ("table1", "figure3", "playground_returns")),
@@ -114,15 +115,17 @@ FIGURES = {
     ),
     "sparsity_over_time": Figure(TIME, ("sparsity",), _episode(steps=1000)),
     "threshold_sweep": Figure(
-        GLOBAL, ("summary",), {"logit": (bool, Field(False, description="Logit instead of linear sparsity axis."))}
+        GLOBAL,
+        ("summary",),
+        {"logit": (bool, Field(False, description="Use a logit axis for sparsity instead of a linear one."))},
     ),
     "duration_histogram": Figure(TIME, ("survival",), {"bins_per_decade": (int, _BINS)}),
-    "survival": Figure(TIME, ("survival",), {"log_time": (bool, Field(True, description="Logarithmic time axis."))}),
+    "survival": Figure(TIME, ("survival",), {"log_time": (bool, Field(True, description="Use a logarithmic time axis."))}),
     "pattern_timeline": Figure(TIME, ("patterns",), {**_episode(steps=300), "patterns": (int, _PATTERNS)}),
     "embedding": Figure(
         STATE,
         ("embedding", "frames"),
-        {"point_size": (float, Field(4.0, gt=0, le=200, description="Size of the points, square points."))},
+        {"point_size": (float, Field(4.0, gt=0, le=200, description="Area of a dot, in square points."))},
         of="embedded task",
     ),
     "agents": Figure(
@@ -137,21 +140,21 @@ FIGURES = {
     "recovery_conditions": Figure(
         MODELS,
         ("recovery",),
-        {"tasks": (bool, Field(True, description="Draw a dot for each task beside the mean."))},
+        {"tasks": (bool, Field(True, description="Draw a dot for each task next to the mean."))},
         "study",
     ),
     "recovery_thresholds": Figure(MODELS, ("recovery",), _smallest("smallest_sparsity", 1e-4, "ratios"), "study"),
     "recovery_size": Figure(
         MODELS,
         ("recovery",),
-        {"tasks": (bool, Field(True, description="Draw a thin line for each task beside the mean."))},
+        {"tasks": (bool, Field(True, description="Draw a thin line for each task next to the mean."))},
         "study",
         _three_sizes,
     ),
     "loss_curves": Figure(
         MODELS,
         ("recovery",),
-        {"training": (bool, Field(True, description="Draw the training loss beside the validation loss."))},
+        {"training": (bool, Field(True, description="Draw the training loss next to the validation loss."))},
         "study",
     ),
 }

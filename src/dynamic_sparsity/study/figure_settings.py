@@ -1,4 +1,4 @@
-"""The section `figures` of config.yaml, made from the catalogue: a subsection for each figure that has settings."""
+"""Section `figures` of config.yaml, built from the catalogue: a subsection for each figure that has settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Style(Section):
 
 
 def _subsection(name: str) -> tuple[type[Section], Any]:
-    """Type and default of one figure's settings; changing a value reruns that figure's job only."""
+    """Type and default of one figure's settings. A changed value reruns only the job that draws this figure."""
     model_name = f"{name.title().replace('_', '')}Figure"
     model = create_model(model_name, __base__=Section, __doc__=title(name), **FIGURES[name].settings)  # ty: ignore[no-matching-overload]
     return model, Field(default_factory=model, description=title(name))
@@ -29,7 +29,7 @@ else:
     FigureSettings = create_model(
         "FigureSettings",
         __base__=_Style,
-        __doc__="Settings of figures.",
+        __doc__="Appearance of figures.",
         **{name: _subsection(name) for name, figure in FIGURES.items() if figure.settings},
     )
 

@@ -1,4 +1,4 @@
-"""Files that `make generate` writes from the catalogues and the settings. A test compares them with the committed ones.
+"""Files that `make generate` writes from the catalogues and the settings. A test compares them with the files in git.
 
 They are the JSON schema of config.yaml, the section `figures` of config.yaml, and the captions of the report.
 """
@@ -21,11 +21,13 @@ from dynamic_sparsity.study.study import json_schema
 
 WIDTH = 120
 """Characters in a line of text."""
-_FIGURES = "# Appearance of figures. A subsection changes its figure only, though the job redraws others as well.\n"
+_FIGURES = (
+    "# Appearance of figures. A subsection affects only its own figure, although the job that draws it redraws others too.\n"
+)
 
 
 def files(root: Path) -> dict[Path, str]:
-    """Path and content of every generated file of the project in `root`; of config.yaml, what stands above stays."""
+    """Path and content of every generated file of the project in `root`. Only the end of config.yaml is generated."""
     captions = root / "workflow/report/figures"
     config = root / "config.yaml"
     above = config.read_text().partition(_FIGURES)[0]
@@ -54,18 +56,18 @@ def _comment(field: FieldInfo, indent: str) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    """As YAML 1.1 reads it back: a float needs its point."""
+    """A value as text that YAML 1.1 reads back as the same value: it takes a float without a point for text."""
     text = json.dumps(value)
     return text.replace("e-", ".0e-") if "e-" in text and "." not in text else text
 
 
 def _of_task(name: str) -> str:
-    where = " ".join(f"{key} {{{{ snakemake.wildcards.{key} }}}}," for key in ("task", "policy", "method")).rstrip(",")
-    return f"{where[0].upper()}{where[1:]}.\n\n{caption(name)}\n"
+    run = " ".join(f"{key} {{{{ snakemake.wildcards.{key} }}}}," for key in ("task", "policy", "method")).rstrip(",")
+    return f"{run[0].upper()}{run[1:]}.\n\n{caption(name)}\n"
 
 
 def _of_study() -> str:
-    """One template for all figures of a study: Snakemake's rule has the figure's name as a wildcard."""
+    """One template for all figures of a study, because one rule with the figure's name as a wildcard makes them all."""
     branches = [
         f'{{% {"elif" if number else "if"} snakemake.wildcards.figure == "{name}" %}}\n{caption(name)}\n'
         for number, name in enumerate(figures_of("study"))

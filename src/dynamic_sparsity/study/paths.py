@@ -16,7 +16,7 @@ PER_SEED = {
     "durations": "results/durations/{task}/{policy}/{method}/{seed}.zarr",
     "ablation_jacobians": "results/ablation/{task}/{policy}/{seed}.zarr",
 }
-"""Stores of one seed, by stage."""
+"""Paths of the stores of one study seed, by stage."""
 PER_POLICY = {
     "summary": "results/summary/{task}/{policy}/{method}.zarr",
     "survival": "results/survival/{task}/{policy}/{method}.zarr",
@@ -26,18 +26,18 @@ PER_POLICY = {
     "ablation": "results/ablation/{task}/{policy}.zarr",
     "recovery": "results/recovery/{task}/{policy}/{method}.zarr",
 }
-"""Stores of all seeds of a policy, by stage."""
+"""Paths of the stores that pool all study seeds of a policy, by stage."""
 WORLD_MODEL = "results/world_models/{task}/{policy}/{method}/{model}/{seed}.zarr"
 TRAINED_EXPERT = "results/policies/{task}/{seed}.safetensors"
 TABLE = "results/tables/{table}.{kind}"
 FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 STUDY_FIGURE = "results/figures/{figure}.{kind}"
 
-MADE = (
+REQUESTED = (
     *("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns"),
     *("embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
 )
-"""Stages whose stores a study asks for; `durations` are made on request, `world_models` for `recovery`."""
+"""Stages whose stores a study asks for; `durations` are made on request, `world_models` as inputs of `recovery`."""
 
 
 class Paths:
@@ -59,16 +59,15 @@ class Paths:
         """Paths of a stage's stores: of one task, policy, method or seed, or of all that the study asks for."""
         path = PER_SEED.get(stage) or PER_POLICY[stage]
         study = self._study
-        acting = {t: [policy] if policy else self._policies(stage, t) for t in ([task] if task else self._tasks(stage))}
+        tasks = [task] if task else self._tasks(stage)
+        policies_of = {name: [policy] if policy else self._policies(stage, name) for name in tasks}
         method = method or study.jacobians.variant
         return [
-            found
-            for each in dict.fromkeys([*study.policies.names, *itertools.chain(*acting.values())])
-            for t in acting
-            if each in acting[t]
-            for found in dict.fromkeys(
-                path.format(task=t, policy=each, method=method, seed=s) for s in self._seeds(stage, t, each, seed)
-            )
+            path.format(task=task_name, policy=policy_name, method=method, seed=store_seed)
+            for policy_name in dict.fromkeys([*study.policies.names, *itertools.chain(*policies_of.values())])
+            for task_name in policies_of
+            if policy_name in policies_of[task_name]
+            for store_seed in self._seeds(stage, task_name, policy_name, seed)
         ]
 
     def _tasks(self, stage: str) -> list[str]:
@@ -96,7 +95,7 @@ class Paths:
         return study.ablated_seeds(task, policy) if stage == "ablation_jacobians" else study.seeds_of(task, policy)
 
     def world_models(self, task: str, policy: str, method: str) -> list[str]:
-        """All world models of a task, policy and method, in the order of config.yaml: others are compared with the first."""
+        """All world models of a task, policy and method, in the order of config.yaml; the first is the reference."""
         settings = self._study.world_models
         return [
             WORLD_MODEL.format(task=task, policy=policy, method=method, model=model, seed=seed)
@@ -106,20 +105,20 @@ class Paths:
 
     def tables(self) -> list[str]:
         """All tables that have something to show."""
-        made = [name for name, table in TABLES.items() if self._readable(table.reads)]
-        return [TABLE.format(table=name, kind=kind) for name in made for kind in ("csv", "html")]
+        names = [name for name, table in TABLES.items() if self._readable(table.reads)]
+        return [TABLE.format(table=name, kind=kind) for name in names for kind in ("csv", "html")]
 
     def figures(self) -> list[str]:
         """All figures that have something to show."""
         return [*self._study_figures(), *itertools.chain(*map(self._task_figures, figures_of("task", "embedded task")))]
 
     def _study_figures(self) -> list[str]:
-        made = [
+        names = [
             name
             for name in figures_of("study")
             if self._readable(FIGURES[name].reads) and not FIGURES[name].lacks(self._study)
         ]
-        return [STUDY_FIGURE.format(figure=name, kind=kind) for name in made for kind in ("png", "svg")]
+        return [STUDY_FIGURE.format(figure=name, kind=kind) for name in names for kind in ("png", "svg")]
 
     def _task_figures(self, figure: str) -> list[str]:
         study = self._study

@@ -1,4 +1,4 @@
-"""A study: everything that config.yaml may say, and who acts and learns in it."""
+"""A study: everything that config.yaml may set, and what follows from it: who acts, and what world models learn."""
 
 from __future__ import annotations
 
@@ -34,27 +34,34 @@ _WORDS = {"true": True, "false": False, "null": None, "": None}
 
 
 class Study(Section):
-    """Everything that config.yaml may say."""
+    """Everything that config.yaml may set."""
 
-    tasks: TaskNames = Field(min_length=1, description="Playground registry names.")
-    policies: PolicySettings = Field(description="Who acts.")
-    seeds: list[Seed] = Field(min_length=1, description="One rollout store per task, policy and seed.")
-    task_policies: dict[TaskName, list[PolicyName]] = Field(
-        default_factory=dict, description="Who acts in single tasks, of these policies; in the others all of them do."
+    tasks: TaskNames = Field(min_length=1, description="Tasks of the study, by Playground's registry names.")
+    policies: PolicySettings = Field(description="The policies that act.")
+    seeds: list[Seed] = Field(
+        min_length=1, description="Study seeds: each task and policy has one rollout store for each of them."
     )
-    comparison: ComparisonSettings = Field(default_factory=ComparisonSettings, description="Policies beside the first one.")
+    task_policies: dict[TaskName, list[PolicyName]] = Field(
+        default_factory=dict,
+        description="Policies that act in single tasks, out of `policies`; in all other tasks all policies act.",
+    )
+    comparison: ComparisonSettings = Field(
+        default_factory=ComparisonSettings, description="How much is computed for policies other than the first one."
+    )
     rollouts: RolloutSettings = Field(default_factory=RolloutSettings, description="How much is simulated.")
-    jacobians: JacobianSettings = Field(default_factory=JacobianSettings, description="How it is differentiated.")
+    jacobians: JacobianSettings = Field(default_factory=JacobianSettings, description="How steps are differentiated.")
     sparsity: SparsitySettings = Field(default_factory=SparsitySettings, description="When an entry counts as zero.")
-    temporal: TemporalSettings = Field(default_factory=TemporalSettings, description="Patterns over time.")
-    resampling: ResamplingSettings = Field(default_factory=ResamplingSettings, description="Intervals.")
+    temporal: TemporalSettings = Field(
+        default_factory=TemporalSettings, description="How patterns over time are summarised."
+    )
+    resampling: ResamplingSettings = Field(default_factory=ResamplingSettings, description="Bootstrap intervals.")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings, description="t-SNE of transitions.")
-    frames: FrameSettings = Field(default_factory=FrameSettings, description="Rendered frames beside it.")
+    frames: FrameSettings = Field(default_factory=FrameSettings, description="Rendered frames of a sequence.")
     ablation: AblationSettings = Field(default_factory=AblationSettings, description="Other ways to differentiate.")
     world_models: WorldModelsSettings = Field(
         default_factory=WorldModelsSettings, description="World models and whether they recover the sparsity."
     )
-    figures: FigureSettings = Field(default_factory=FigureSettings, description="How figures look.")
+    figures: FigureSettings = Field(default_factory=FigureSettings, description="Appearance of figures.")
 
     @field_validator("seeds")
     @classmethod
@@ -63,34 +70,34 @@ class Study(Section):
 
     @field_validator("task_policies")
     @classmethod
-    def _known_tasks(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
-        if wrong := unknown_task(list(given)):
-            raise ValueError(wrong)
-        return {task: without_repeats(policies) for task, policies in given.items()}
+    def _known_tasks(cls, task_policies: dict[str, list[str]]) -> dict[str, list[str]]:
+        if problem := unknown_task(list(task_policies)):
+            raise ValueError(problem)
+        return {task: without_repeats(policies) for task, policies in task_policies.items()}
 
     def policies_of(self, task: str) -> list[str]:
-        """Who acts in a task; the first one is what the others are compared with."""
+        """Policies that act in a task; the others are compared with the first."""
         return [name for name in self.policies.names if name in self.task_policies.get(task, self.policies.names)]
 
     def full_policies(self, task: str) -> list[str]:
-        """Policies that have survival curves and figures of their own."""
+        """Policies of a task that have their own survival curves and figures."""
         return self.policies_of(task) if self.comparison.full else self.policies_of(task)[:1]
 
     def seeds_of(self, task: str, policy: str) -> list[int]:
-        """The seeds in which a policy acts."""
+        """Study seeds in which a policy acts in a task."""
         return self.seeds if policy == self.policies_of(task)[0] else self.seeds[: self.comparison.seeds]
 
     @property
     def who_acts(self) -> str:
-        """Every policy with the seeds in which it acts, and the tasks that have others; a line each."""
-        others = [task for task in self.tasks if self.policies_of(task) != self.policies.names]
-        common = [task for task in self.tasks if task not in others]
-        groups = [(f"{len(common)} tasks" if others else "all tasks", common[0])] if common else []
+        """A notice of the policies and the study seeds in which they act: a line for each group of tasks."""
+        special = [task for task in self.tasks if self.policies_of(task) != self.policies.names]
+        common = [task for task in self.tasks if task not in special]
+        groups = [(f"{len(common)} tasks" if special else "all tasks", common[0])] if common else []
         return "\n".join(
             f"Who acts in {name}: "
-            + ", ".join(f"{each} (seeds {_listed(self.seeds_of(task, each))})" for each in self.policies_of(task))
+            + ", ".join(f"{policy} (seeds {_listed(self.seeds_of(task, policy))})" for policy in self.policies_of(task))
             + "."
-            for name, task in [*groups, *((task, task) for task in others)]
+            for name, task in [*groups, *((task, task) for task in special)]
         )
 
     @property
@@ -108,7 +115,7 @@ class Study(Section):
         return [policy for policy in self.policies_of(task) if policy in self.ablation.policies]
 
     def ablated_seeds(self, task: str, policy: str) -> list[int]:
-        """The seeds in which that is done."""
+        """Study seeds in which the steps of a task under a policy are differentiated in several ways."""
         return self.seeds_of(task, policy)[: self.ablation.seeds]
 
     @property
@@ -118,13 +125,15 @@ class Study(Section):
 
     @property
     def _tasks_to_model(self) -> list[str]:
-        """Those that are asked for, whether or not there is anything to learn from."""
-        asked = self.world_models.tasks
-        return [task for task in self.tasks if (task not in WITH_ORIENTATIONS if asked is None else task in asked)]
+        """Tasks for which world models are requested, whether or not there is data to learn from."""
+        requested = self.world_models.tasks
+        if requested is None:
+            return [task for task in self.tasks if task not in WITH_ORIENTATIONS]
+        return [task for task in self.tasks if task in requested]
 
     @property
     def notice(self) -> str | None:
-        """Which tasks world models learn from whom, and why some that were asked for are left out; None where none are."""
+        """Which tasks world models learn, from which policies, and why tasks are left out; None if `tasks` is empty."""
         if self.world_models.tasks == []:
             return None
         sentences: list[str] = []
@@ -140,34 +149,35 @@ class Study(Section):
         if not sentences and not reasons:
             sentences.append("World models learn none of these tasks.")
         if elsewhere := [task for task in self.world_models.tasks or [] if task not in self.tasks]:
-            sentences.append(f"world_models.tasks also lists {_listed(elsewhere)}: not in tasks, so not learnt.")
+            sentences.append(f"world_models.tasks also lists {_listed(elsewhere)}: skipped, not among the study's tasks.")
         for reason, tasks in reasons.items():
-            where = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
-            sentences.append(f"World models are left out{where}: {reason}, or say `world_models: {{tasks: []}}`.")
+            of_tasks = "" if len(tasks) == len(self.tasks) else f" of {_listed(tasks)}"
+            sentences.append(f"World models are left out{of_tasks}: {reason}, or set `world_models: {{tasks: []}}`.")
         return "\n".join(sentences)
 
     def learnt_policies(self, task: str) -> list[str]:
-        """Policies whose episodes world models of a task learn from."""
-        asked = self.world_models.policies
-        return self.policies_of(task)[:1] if asked is None else [name for name in self.policies_of(task) if name in asked]
+        """Policies from whose episodes the world models of a task learn."""
+        acting, requested = self.policies_of(task), self.world_models.policies
+        return acting[:1] if requested is None else [name for name in acting if name in requested]
 
     def nothing_to_learn(self, task: str) -> str | None:
-        """Why nothing can be learnt of a task, if so."""
+        """Why world models cannot learn a task, with the remedy; None if they can."""
         return self.without_data(task, self.learnt_policies(task))
 
     def without_data(self, task: str, policies: Sequence[str]) -> str | None:
-        """Why nothing can be learnt from the rollouts of some policies, if so."""
+        """Why a task cannot be learnt from the rollouts of these policies, with the remedy; None if it can."""
         if not policies:
             return (
-                f"none of world_models.policies = {self.world_models.policies} acts there: name one of"
+                f"none of world_models.policies = {self.world_models.policies} acts in this task: name one of"
                 f" {', '.join(self.policies_of(task))}"
             )
         seeds = sum(len(self.seeds_of(task, policy)) for policy in policies)
-        what = "seeds" if len(policies) == 1 else "seeds of policies"
+        stores = "study seeds" if len(policies) == 1 else "pairs of policy and study seed"
         if self.rollouts.episodes * seeds < EPISODES_TO_SPLIT:
             return (
-                f"rollouts.episodes = {self.rollouts.episodes} in each of {seeds} {what} cannot be split into"
-                f" training, validation and test: make it at least {-(-EPISODES_TO_SPLIT // seeds)}"
+                f"{self.rollouts.episodes * seeds} episodes (rollouts.episodes = {self.rollouts.episodes}, {stores}:"
+                f" {seeds}) are too few to split into training, validation and test: set rollouts.episodes to at least"
+                f" {-(-EPISODES_TO_SPLIT // seeds)}"
             )
         if all(policy in POLICY_KINDS and POLICY_KINDS[policy].still for policy in policies):
             return f"policies.{policies[0]} never changes the controls: add noise or an expert"
@@ -176,12 +186,12 @@ class Study(Section):
     @model_validator(mode="after")
     def _somebody_acts(self) -> Study:
         names = self.policies.names
-        for task, asked in self.task_policies.items():
-            if other := [policy for policy in asked if policy not in names]:
+        for task, policies in self.task_policies.items():
+            if unknown := [policy for policy in policies if policy not in names]:
                 raise ValueError(
-                    f"task_policies.{task} has {other[0]!r}, which is not in policies ({', '.join(names)}): add it"
+                    f"task_policies.{task} has {unknown[0]!r}, which is not in policies ({', '.join(names)}): add it there"
                 )
-            if not asked:
+            if not policies:
                 raise ValueError(
                     f"task_policies.{task} is empty: name one of {', '.join(names)}, or leave the task out of tasks"
                 )
@@ -189,16 +199,16 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _models_have_data(self) -> Study:
-        asked = self._tasks_to_model
-        if unknown := sorted(WITH_ORIENTATIONS.intersection(asked)):
+        tasks = self._tasks_to_model
+        if unsupported := sorted(WITH_ORIENTATIONS.intersection(tasks)):
             raise ValueError(
-                f"world_models.tasks: {', '.join(unknown)} has free or ball joints, whose orientations the world models do"
-                " not know yet: leave it out"
+                f"world_models.tasks: {', '.join(unsupported)} has free or ball joints, whose orientations world models"
+                " cannot predict yet: leave it out"
             )
         policies = self.world_models.policies
-        if asked and policies and not set(policies) & set(self.policies.names):
+        if tasks and policies and not set(policies) & set(self.policies.names):
             raise ValueError(
-                f"world_models.policies = {policies}, but none of world_models.policies acts in this study: name one of"
+                f"world_models.policies = {policies}: none of them acts in this study: name one of"
                 f" {', '.join(self.policies.names)}"
             )
         return self
@@ -217,12 +227,12 @@ class Study(Section):
 
 
 def load_study(config: dict[Any, Any], source: str = "config.yaml") -> Study:
-    """Validate a parsed configuration; `source` is the file that messages name.
+    """The study of a parsed configuration. `source` is the name of the configuration in messages.
 
-    Raises UserError with one line per mistake, each naming key, value and what is allowed.
+    Raises UserError with one line for each mistake, which names the key, the value and what is allowed.
     """
     try:
-        return Study.model_validate(_as_meant(config))
+        return Study.model_validate(_converted(config))
     except ValidationError as error:
         raise UserError("\n".join([f"{source} is not a valid study:", *explained(error, Study)])) from None
 
@@ -232,15 +242,16 @@ def _listed(values: Sequence[Any], most: int = 10) -> str:
     return f"{shown} and {len(values) - most} more" if len(values) > most else shown
 
 
-def _as_meant(value: Any) -> Any:
-    """Numbers, true, false and null that arrive as text, as what was meant.
+def _converted(value: Any) -> Any:
+    """The configuration with numbers, true, false and null in place of text that stands for them.
 
-    YAML 1.1 reads 1e-12, without a point, as text, and Snakemake all that `--config 'key={...}'` nests.
+    YAML 1.1 reads 1e-12 (without a point) as text, and Snakemake reads every value nested in `--config 'key={...}'` as
+    text.
     """
     if isinstance(value, dict):
-        return {key: _as_meant(item) for key, item in value.items()}
+        return {key: _converted(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_as_meant(item) for item in value]
+        return [_converted(item) for item in value]
     if not isinstance(value, str):
         return value
     if _NUMBER.fullmatch(value):
@@ -249,29 +260,29 @@ def _as_meant(value: Any) -> Any:
 
 
 def with_experts(study: Study, shipped: Collection[str]) -> tuple[Study, str | None]:
-    """The study in which the others act in tasks for which no expert is shipped, and a notice of that, if there are any.
+    """The study without the expert in tasks for which none is shipped, and a notice of them (None if there are none).
 
-    Raises UserError where only experts were asked for.
+    `shipped` holds the tasks that have shipped experts. Raises UserError for tasks in which no other policy acts.
     """
     expert = study.policies.expert
     if not isinstance(expert, ExpertPolicy) or expert.source != "shipped":
         return study, None
-    without = [task for task in study.tasks if task not in shipped and "expert" in study.policies_of(task)]
-    others = {task: [policy for policy in study.policies_of(task) if policy != "expert"] for task in without}
-    if alone := [task for task, left in others.items() if not left]:
+    lacking = [task for task in study.tasks if task not in shipped and "expert" in study.policies_of(task)]
+    other_policies = {task: [policy for policy in study.policies_of(task) if policy != "expert"] for task in lacking}
+    if idle := [task for task, policies in other_policies.items() if not policies]:
         raise UserError(
-            f"policies.expert: no expert is shipped for {_listed(alone)} (there are: {', '.join(shipped)}), and no other"
-            " policy acts: train them (`policies: {expert: train}`), or add a policy (`policies: {noise: {}}`)"
+            f"policies.expert: no expert is shipped for {_listed(idle)} (only for {', '.join(shipped)}), and no other"
+            " policy acts: train experts (`policies: {expert: train}`), or add a policy (`policies: {noise: {}}`)"
         )
-    if not without:
+    if not lacking:
         return study, None
     notice = (
-        f"No expert is shipped for {_listed(without)}: only the other policies act there. To train one:"
+        f"No expert is shipped for {_listed(lacking)}: only the other policies act there. To train one, set"
         " `policies: {expert: train}`."
     )
-    return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **others}}), notice
+    return Study.model_validate({**study.model_dump(), "task_policies": {**study.task_policies, **other_policies}}), notice
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of config.yaml (workflow/schemas/config.schema.json; a test keeps it in sync)."""
+    """The JSON schema of config.yaml (workflow/schemas/config.schema.json; a test compares them)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}

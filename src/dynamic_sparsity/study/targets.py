@@ -1,6 +1,6 @@
-"""What may stand in a path that Snakemake is asked for: what the study has or can have, or one message that says why not.
+"""Checks of the names in a path that Snakemake is asked for: names that the study cannot have give one message.
 
-Only the workflow imports this: an edit here reruns nothing. Paths that the study itself asks for pass all of these checks.
+Only the workflow imports this module, so an edit reruns nothing. Paths that the study itself asks for pass all checks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LARGEST_SEED = 2**31 - 1
 
 
 def check_task(study: Study, task: str) -> None:
-    """Raise UserError unless there is such a task; the study need not list it."""
+    """Raise UserError for an unknown task; the study need not list it."""
     del study
     known_tasks([task])
 
 
 def check_policy(study: Study, policy: str) -> None:
-    """Raise UserError for a policy that the study does not have: config.yaml says how it acts."""
+    """Raise UserError for a policy that the study does not have: its settings would be missing."""
     names = study.policies.names
     if policy in names:
         return
@@ -40,24 +40,24 @@ def check_policy(study: Study, policy: str) -> None:
 
 
 def check_seed(study: Study, seed: str) -> None:
-    """Raise UserError unless a path's seed is written as its number is; the study need not list it."""
+    """Raise UserError unless the seed is a number without leading zeros; the study need not list it."""
     del study
     if not re.fullmatch(r"0|[1-9][0-9]{0,9}", seed) or int(seed) > _LARGEST_SEED:
         raise UserError(f"seed {quoted(seed)}: ask for a whole number from 0 to {_LARGEST_SEED}, without leading zeros")
 
 
 def check_variant(study: Study, variant: str) -> None:
-    """Raise UserError unless this is the name of a way to differentiate; the study need not use it."""
+    """Raise UserError for an unknown way to differentiate; the study need not use it."""
     del study
     if not re.fullmatch(VARIANT_PATTERN, variant):
         raise UserError(
-            f"unknown method {variant!r}: ask for one of {', '.join(get_args(Method))}, where these have them followed by"
-            " -converged (solver) and -float32 (precision) in this order, as in exact-converged-float32"
+            f"unknown method {variant!r}: ask for one of {', '.join(get_args(Method))}, followed by -converged (solver)"
+            " and -float32 (precision) in this order, if the method takes them, as in exact-converged-float32"
         )
 
 
 def check_world_model(study: Study, task: str, policy: str, model: str) -> None:
-    """Raise UserError unless the study has such a model, and a task and policy that it can learn."""
+    """Raise UserError unless the study has this model, and the model can learn this task from these policies."""
     if model not in study.world_models.models:
         raise UserError(
             f"unknown world model {model!r}: this study has {', '.join(study.world_models.models)}; ask for one of these, or"
@@ -65,37 +65,37 @@ def check_world_model(study: Study, task: str, policy: str, model: str) -> None:
         )
     if task in WITH_ORIENTATIONS:
         raise UserError(
-            f"no world models of {task}: it has free or ball joints, whose orientations they do not know yet; ask for"
+            f"no world models of {task}: it has free or ball joints, whose orientations they cannot predict yet; ask for"
             " another task"
         )
-    given = policies_in(policy)
-    for name in given:
+    policies = policies_in(policy)
+    for name in policies:
         check_policy(study, name)
-    canonical = "_".join(name for name in study.policies.names if name in given)
+    canonical = "_".join(name for name in study.policies.names if name in policies)
     if policy != canonical:
         raise UserError(f"no world models under {policy!r}: ask for {canonical!r}, each policy once and in this order")
-    if reason := study.without_data(task, given):
+    if reason := study.without_data(task, policies):
         raise UserError(f"no world models of {task} under policy {policy!r}: {reason}")
 
 
 def check_table(study: Study, table: str) -> None:
-    """Raise UserError unless there is such a table."""
+    """Raise UserError for an unknown table."""
     del study
     _check_name("table", table, TABLES)
 
 
 def check_figure(study: Study, figure: str) -> None:
-    """Raise UserError unless there is such a figure of one task, policy and method."""
+    """Raise UserError for an unknown figure of one task, policy and method."""
     del study
     _check_name("figure of one task", figure, figures_of("task", "embedded task"))
 
 
 def check_study_figure(study: Study, figure: str) -> None:
-    """Raise UserError unless there is such a figure of all tasks, and the study has what it shows."""
+    """Raise UserError for an unknown figure of all tasks, or if the study lacks what the figure shows."""
     if figure in figures_of("task", "embedded task"):
         raise UserError(
-            f"figure {figure!r} is of one task: ask for results/figures/{figure}-TASK-POLICY-METHOD.png, with these three"
-            " filled in"
+            f"figure {figure!r} shows one task: ask for results/figures/{figure}-TASK-POLICY-METHOD.png, with names in place"
+            " of the words in capitals"
         )
     _check_name("figure of all tasks", figure, figures_of("study"))
     if reason := FIGURES[figure].lacks(study):
@@ -103,7 +103,7 @@ def check_study_figure(study: Study, figure: str) -> None:
 
 
 def refuse_empty(study: Study, product: str, stage: str) -> None:
-    """Raise UserError that says why a table or figure has nothing to show: a stage without any store in this study."""
+    """Raise UserError that says why a table or figure has nothing to show: the study has no stores of `stage`."""
     reasons = {"recovery": _without_models, "ablation": _without_ablation}
     reason = (
         reasons[stage](study) if stage in reasons else f"this study has no stores of stage {stage}: list more in config.yaml"
@@ -112,35 +112,35 @@ def refuse_empty(study: Study, product: str, stage: str) -> None:
 
 
 def _without_models(study: Study) -> str:
-    asked = study.world_models.tasks
-    if asked is not None and not asked:
+    requested = study.world_models.tasks
+    if requested is not None and not requested:
         return "world_models.tasks is empty: list tasks of the study there"
-    wanted = [task for task in study.tasks if asked is None or task in asked]
-    if reason := next(filter(None, map(study.nothing_to_learn, wanted)), None):
+    tasks = [task for task in study.tasks if requested is None or task in requested]
+    if reason := next(filter(None, map(study.nothing_to_learn, tasks)), None):
         return reason
-    if asked is None:
+    if requested is None:
         return (
-            f"world models do not know free or ball joints yet, which every task has ({', '.join(study.tasks)}): add another"
-            " task"
+            f"every task of the study has free or ball joints ({', '.join(study.tasks)}), whose orientations world models"
+            " cannot predict yet: add another task"
         )
-    return f"none of world_models.tasks = {asked} is in tasks: list one of {', '.join(study.tasks)}"
+    return f"none of world_models.tasks = {requested} is in tasks: list one of {', '.join(study.tasks)}"
 
 
 def _without_ablation(study: Study) -> str:
-    asked, tasks = study.ablation.tasks, ", ".join(study.tasks)
-    if not asked:
+    requested, tasks = study.ablation.tasks, ", ".join(study.tasks)
+    if not requested:
         return f"ablation.tasks is empty: list one of {tasks}"
     if study.ablated_tasks and not any(map(study.ablated_policies, study.ablated_tasks)):
         return (
             f"none of ablation.policies = {study.ablation.policies} is in policies: list one of"
             f" {', '.join(study.policies.names)}"
         )
-    return f"none of ablation.tasks = {asked} is in tasks: list one of {tasks}"
+    return f"none of ablation.tasks = {requested} is in tasks: list one of {tasks}"
 
 
 def _check_name(kind: str, name: str, names: Iterable[str]) -> None:
     names = list(names)
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"there is no {kind} {name!r}; {hint}there are {', '.join(names)}")
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {nearest[0]}? " if nearest else ""
+        raise UserError(f"there is no {kind} {name!r}; {hint}ask for one of {', '.join(names)}")

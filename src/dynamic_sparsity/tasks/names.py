@@ -1,4 +1,4 @@
-"""Names of the tasks that a study may list, known without importing a simulator."""
+"""Names of the tasks that a study may list. No simulator is imported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WITH_ORIENTATIONS = frozenset(name for name, size in sizes.DM_CONTROL_SUITE.item
 
 def known_tasks(names: list[str]) -> list[str]:
     """`names`, unchanged. Raises UserError for the first that is not a task, with the nearest names."""
-    if wrong := unknown_task(names):
-        raise UserError(wrong)
+    if problem := unknown_task(names):
+        raise UserError(problem)
     return names
 
 
@@ -25,11 +25,11 @@ def unknown_task(names: list[str]) -> str | None:
     """A message about the first of `names` that is not a task, with the nearest names; None if all are tasks."""
     for name in names:
         if name not in DM_CONTROL_SUITE:
-            near = difflib.get_close_matches(name, DM_CONTROL_SUITE, n=3, cutoff=0.4)
-            nearest = (
-                f"nearest names: {', '.join(near)} (`dynamic-sparsity tasks` lists all)"
-                if near
+            nearest = difflib.get_close_matches(name, DM_CONTROL_SUITE, n=3, cutoff=0.4)
+            hint = (
+                f"nearest names: {', '.join(nearest)} (`dynamic-sparsity tasks` lists all)"
+                if nearest
                 else "`dynamic-sparsity tasks` lists all"
             )
-            return f"unknown task {name!r}; {nearest}"
+            return f"unknown task {name!r}; {hint}"
     return None

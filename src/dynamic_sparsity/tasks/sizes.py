@@ -1,6 +1,6 @@
-"""Playground's tasks, a row each: its registry name and its sizes, known without importing a simulator.
+"""Playground's tasks, one row each: the registry name and the sizes of the model. No simulator is imported.
 
-The resources that a job asks for follow from the sizes. docs/extending.md shows how to add a task.
+The sizes determine the resources that jobs request. docs/extending.md shows how to add a task.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ class TaskSize(NamedTuple):
     nu: int
     substeps: int
     orientations: bool = False
-    """Whether it has free or ball joints, whose orientations world models do not know yet."""
+    """Whether the model has free or ball joints, whose orientations world models cannot predict yet."""
 
     @property
     def outputs(self) -> int:
-        """Coordinates of the state: position tangent, velocity, activations."""
+        """Number of state coordinates: position tangent, velocity, activations."""
         return 2 * self.nv + self.na
 
     @property
     def inputs(self) -> int:
-        """Coordinates of state and control."""
+        """Number of coordinates of state and controls together."""
         return self.outputs + self.nu
 
     @property
     def entries(self) -> int:
-        """Entries of a transition's Jacobian."""
+        """Number of entries of a transition's Jacobian."""
         return self.outputs * self.inputs
 
 
@@ -61,8 +61,8 @@ DM_CONTROL_SUITE = {
     "WalkerStand": TaskSize(9, 0, 6, 10),
     "WalkerWalk": TaskSize(9, 0, 6, 10),
 }
-"""The 25 DeepMind Control Suite tasks of MuJoCo Playground 0.2.0: those that a study may list. A test compares them with the
-models."""
+"""The 25 DeepMind Control Suite tasks of MuJoCo Playground 0.2.0, which a study may list. A test compares these sizes
+with the models."""
 
 LOCOMOTION_AND_MANIPULATION = {
     "AeroCubeRotateZAxis": TaskSize(22, 0, 7, 5),
@@ -95,6 +95,7 @@ LOCOMOTION_AND_MANIPULATION = {
     "T1JoystickFlatTerrain": TaskSize(29, 0, 23, 10),
     "T1JoystickRoughTerrain": TaskSize(29, 0, 23, 10),
 }
-"""Playground's other tasks, read off version 0.2.0 with the models of MuJoCo Menagerie; for estimates (docs/scaling.md)."""
+"""Playground's other tasks, for estimates of cost only (docs/scaling.md). Sizes are read from version 0.2.0 with the
+models of MuJoCo Menagerie."""
 
 ALL = DM_CONTROL_SUITE | LOCOMOTION_AND_MANIPULATION

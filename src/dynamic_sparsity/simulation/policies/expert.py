@@ -1,4 +1,4 @@
-"""A trained stochastic policy: brax's PPO network, with coloured noise as its draws."""
+"""Policy `expert`: a trained stochastic policy (brax's PPO network), sampled with coloured noise."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ MIN_SCALE = 1e-3
 
 @dataclass(frozen=True)
 class TrainedExpert:
-    """tanh of a Gaussian whose location and scale the network gives."""
+    """The tanh of a Gaussian whose location and scale the network computes."""
 
     expert: Expert
     beta: float = 0.5
-    """Exponent of the power spectrum 1/f^beta of the draws; 0 samples the policy itself."""
+    """Exponent of the power spectrum 1/f^beta of the draws; 0: white noise, which samples the policy itself."""
     deterministic: bool = False
-    """Whether it acts with the policy's mode, without noise."""
+    """Whether actions are the policy's mode, without noise."""
 
     @property
     def acts(self) -> str:
-        """The kind of network and its sizes; weights and statistics are parameters."""
+        """The kind and sizes of the network. Weights and observation statistics are parameters."""
         sizes = [len(bias) for _, bias in self.expert.layers]
         return f"{self.expert.provenance['network']} {sizes} clip {self.expert.provenance['observation_clip']}"
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """Observation statistics and layers."""
+        """Observation statistics, and kernel and bias of each layer."""
         layers = [(jnp.asarray(kernel), jnp.asarray(bias)) for kernel, bias in self.expert.layers]
         statistics = {name: jnp.asarray(self.expert.tensors[f"observation_{name}"]) for name in ("mean", "std")}
         return {**statistics, "layers": layers}
 
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
-        """Standard normal draws, correlated over time unless beta is 0; zeros for the mode."""
+        """Standard normal numbers, correlated over time unless beta is 0; zeros for a deterministic policy."""
         if self.deterministic:
             return np.zeros((steps, action_size))
         return coloured_noise(rng, steps, action_size, self.beta)
 
     def act(self, parameters: Any, observation: Any, draw: Float[Array, " action"]) -> Float[Array, " action"]:
-        """tanh(location + scale · draw). White draws give the policy as it was trained, zero draws its mode."""
+        """tanh(location + scale · draw). White noise samples the policy as it was trained; zeros give its mode."""
         clip = self.expert.provenance["observation_clip"]
         hidden = (observation - parameters["mean"]) / parameters["std"]
         hidden = jnp.clip(hidden, -clip, clip) if clip else hidden
@@ -61,7 +61,7 @@ class TrainedExpert:
 
 
 def make(expert: Expert | None, *, source: str, beta: float, deterministic: bool, training: dict[str, Any]) -> TrainedExpert:
-    """The expert as a policy; where it comes from and how it was trained do not matter any more."""
+    """The expert as a policy. The settings of its source and training do not affect how it acts."""
     del source, training
     if expert is None:
         raise ValueError("the policy `expert` needs an expert's file")

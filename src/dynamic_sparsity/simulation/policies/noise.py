@@ -1,4 +1,4 @@
-"""Coloured Gaussian noise in action space."""
+"""Policy `noise`: coloured Gaussian noise in action space."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Noise(Blind):
     """Standard deviation, in units of half the control range."""
 
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
-        """Scaled coloured noise."""
+        """Coloured noise with standard deviation `scale`."""
         return self.scale * coloured_noise(rng, steps, action_size, self.beta)
 
 
 def make(_: Expert | None, *, beta: float, scale: float) -> Noise:
-    """Noise of this spectrum and standard deviation."""
+    """The policy `noise`; it needs no expert."""
     return Noise(beta, scale)

@@ -1,4 +1,4 @@
-"""Zero controls: the passive system."""
+"""Policy `zero`: zero controls, which leave the system passive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Zero(Blind):
     """Controls that are always zero."""
 
     def draws(self, rng: np.random.Generator, steps: int, action_size: int) -> Float[np.ndarray, "steps action"]:
-        """Zeros: nothing is random."""
+        """Zeros; `rng` is not used."""
         del rng
         return np.zeros((steps, action_size))
 
 
 def make(_: Expert | None) -> Zero:
-    """Zero controls."""
+    """The policy `zero`; it needs no expert."""
     return Zero()

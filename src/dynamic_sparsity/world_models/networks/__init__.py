@@ -1,8 +1,8 @@
-"""Networks that predict the next state from state and control, a module each.
+"""Networks that predict the next state from state and controls, one module each.
 
-A module has a function `make` that takes the kinematic tree of the variables, the settings that hold the network's size, and
-its random numbers. Inputs and outputs are standardised, one sample at a time. A network with masks says by `mask` which
-inputs each output may depend on.
+Each module has a function `make` that takes the kinematic tree of the variables, the settings with the network's size,
+and random numbers. A network maps one sample of standardised inputs to standardised outputs. The method `mask` of a
+network with masks says which inputs each output may depend on.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["Network", "make_network", "reads_tree"]
 
 
 def make_network(tree: KinematicTree, model: WorldModelSettings, rngs: nnx.Rngs) -> Network:
-    """The network of a model, with weights drawn from `rngs`."""
+    """The network of a world model, with initial weights drawn from `rngs`."""
     return _module(model).make(tree, model, rngs)
 
 
 def reads_tree(model: WorldModelSettings) -> bool:
-    """Whether the network of a model depends on the kinematic tree, and not on the number of variables alone."""
+    """Whether the network depends on the kinematic tree, and not only on the number of variables."""
     return getattr(_module(model), "READS_TREE", False)
 
 

@@ -1,4 +1,4 @@
-"""Mixture of linear maps: piecewise affine where the gate is sure."""
+"""Mixture of linear maps: piecewise affine where the gate selects a single map."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from dynamic_sparsity.world_models.networks.experts import Experts
 
 
 def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Experts:
-    """`experts` linear maps behind a gate of `width`."""
+    """`experts` linear maps, weighted by a gate network of width `width`."""
     return Experts(tree.inputs, tree.outputs, size, rngs, linear=True)

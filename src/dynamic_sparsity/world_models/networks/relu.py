@@ -1,4 +1,4 @@
-"""Multilayer perceptron with ReLU: piecewise linear, so its Jacobian is constant within a piece."""
+"""Multilayer perceptron with ReLU: piecewise affine, so its Jacobian is constant within a piece."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from dynamic_sparsity.world_models.networks.mlp import Mlp
 
 
 def make(tree: KinematicTree, size: WorldModelSettings, rngs: nnx.Rngs) -> Mlp:
-    """`depth` hidden layers of `width`."""
+    """`depth` hidden layers of `width` units each."""
     return Mlp(tree.inputs, tree.outputs, size.width, size.depth, nnx.relu, rngs)
