@@ -1,4 +1,4 @@
-"""The locks: every package pinned and hashed, no index named, and conda's file in step."""
+"""The locks pin and hash every package and name no index; conda's file and the container agree with them."""
 
 import importlib.util
 import re
@@ -48,8 +48,8 @@ def test_the_lock_holds_what_pyproject_asks_for():
 
     project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
     pinned = {pin.partition("==")[0] for pin in lock.pins(EVERYTHING)}
-    asked = [*project["dependencies"], *project["optional-dependencies"]["test"]]
-    names = {re.match(r"[A-Za-z0-9_.\-]+", requirement).group() for requirement in asked}
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    names = {re.match(r"[A-Za-z0-9_.\-]+", requirement).group() for requirement in requirements}
     assert names <= pinned
     exact = {requirement for requirement in project["dependencies"] if "==" in requirement}
     assert exact <= {pin.partition(" ;")[0] for pin in lock.pins(RUNTIME)}
@@ -65,7 +65,7 @@ def test_container_conda_and_lock_name_the_same_versions():
     required = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"]
     assert python == condas == lock.PYTHON and required.startswith(f">={python},")
     assert "--require-hashes -r /opt/requirements.txt" in recipe and "envs/requirements.txt /opt/requirements.txt" in recipe
-    assert recipe.count("pip install") == 1, "nothing beside the lock"
+    assert recipe.count("pip install") == 1, "nothing but the lock is installed"
     common = (root / "workflow/rules/common.smk").read_text()
     (image,) = re.findall(r"^container: .*\"(.*)\"", common, re.M)
     assert f"apptainer build {image} envs/dynamic-sparsity.def" in recipe
