@@ -1,4 +1,4 @@
-"""Who may import whom, which code each stage depends on, and names that must agree."""
+"""Which room may import which, which code each stage depends on, and names that must agree."""
 
 import ast
 import re
@@ -97,12 +97,12 @@ CODE = {
     "table": ({"definitions", "tables"}, MODELS | {"ablation", "tables"}, {"_inputs"}, READING),
     "figure": ({"definitions", "figures"}, MODELS | {"ablation", "figures"}, {"_inputs"}, READING),
 }
-"""What can change a stage's result: rooms, sections of settings, what stages share, and modules of stores."""
+"""Code that can change a stage's result: rooms, sections of settings, shared modules of stages, modules of stores."""
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_other_code_can_change_what_a_stage_computes(stage):
-    """Of tables and figures: of all of them together."""
+    """The stages table and figure are tested with all tables and figures together."""
     products = (PACKAGE / f"{stage}s").glob("[!_]*.py") if stage in ("table", "figure") else []
     modules = [f"dynamic_sparsity.stages.{stage}", *(f"dynamic_sparsity.{stage}s.{path.stem}" for path in products)]
     paths = sources.closure(*modules, without=sources.NO_RESULT)
@@ -137,7 +137,7 @@ def test_the_closure_holds_every_package_module_that_running_the_stage_loads(sta
 
 @pytest.fixture
 def edited(tmp_path):
-    """Whether the digest of a stage changes when a function edits the text of a module."""
+    """A function that says whether the digest of a stage changes when the text of a module is edited."""
     shutil.copytree(PACKAGE, tmp_path / "dynamic_sparsity", ignore=shutil.ignore_patterns("__pycache__"))
 
     def changes(module, edit, stage="sparsity"):
@@ -185,7 +185,7 @@ def test_the_digest_follows_indirect_edits_of_what_can_change_a_result(edited, m
         ),
         ("True where an entry's magnitude", "TRUE where an entry's magnitude", False),
         ("deep=False), threshold)", "deep=True), threshold)", True),
-        ("Zero entries of a Jacobian", "Null entries of a Jacobian", True),  # a module's docstring may be printed
+        ("Zero entries of a Jacobian", "Null entries of a Jacobian", True),  # a page may print the docstring of a module
     ],
 )
 def test_the_digest_is_of_code_not_of_text(edited, old, new, changes):
@@ -204,8 +204,8 @@ def test_relative_imports_count(tmp_path):
     (package / "a.py").write_text("def f():\n    from . import b\n")
     (package / "b.py").write_text("if False:\n    from .c import value\n")
     (package / "c.py").write_text("value = 1\n")
-    found = sources.closure("dynamic_sparsity.a", root=tmp_path)
-    assert [path.name for path in found] == ["__init__.py", "a.py", "b.py", "c.py"]
+    files = sources.closure("dynamic_sparsity.a", root=tmp_path)
+    assert [path.name for path in files] == ["__init__.py", "a.py", "b.py", "c.py"]
     with pytest.raises(ModuleNotFoundError):
         sources.closure("dynamic_sparsity.missing", root=tmp_path)
 
@@ -240,7 +240,7 @@ def test_links_of_the_documents_lead_somewhere():
 
 
 def thresholds_compared(text):
-    """Lines of a module that hold something against a threshold, by its order."""
+    """Line numbers of a module's comparisons (<, <=, >, >=) with a threshold."""
     lines = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Compare) and any(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops):
@@ -253,12 +253,12 @@ def thresholds_compared(text):
 
 def test_a_zero_is_defined_once():
     """numpy rounds a Python float that is compared with a float32 array: only `zero` may compare with a threshold."""
-    wrong = {
+    violations = {
         str(path.relative_to(PACKAGE)): lines
         for path in sorted(PACKAGE.rglob("*.py"))
         if path.name != "zero.py" and (lines := thresholds_compared(path.read_text()))
     }
-    assert not wrong
+    assert not violations
 
 
 @pytest.mark.parametrize(
