@@ -12,6 +12,7 @@ from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.world_models import WorldModelsSettings
 from dynamic_sparsity.tables import leaderboard
 from dynamic_sparsity.tables import world_model_answers as answers
+from dynamic_sparsity.tables._pooled import Pooled
 
 SEEDS = [3, 5]
 MODELS = {
@@ -219,7 +220,7 @@ def test_error_and_recovery_by_hand(said):
 
 
 def test_an_infinite_error_is_not_an_unknown_one(stores):
-    pooled = answers.Pooled(stores)
+    pooled = Pooled(stores)
     found, low, high, tasks = pooled.estimate(np.array([[1.0], [2.0], [np.inf], [np.inf], [np.inf]]), np.nanmedian)
     assert found == np.inf and low < np.inf and high == np.inf and tasks == 5
 

@@ -22,7 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from dynamic_sparsity.definitions import learnt
-from dynamic_sparsity.tables.world_model_answers import Pooled
+from dynamic_sparsity.tables._pooled import Pooled
 
 RECOVERY = ("auroc", "skill_by_entry", "average_precision", "zero_f1", "leakage")
 

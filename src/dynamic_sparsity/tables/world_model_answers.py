@@ -12,23 +12,16 @@ model over true zeros, 1 for a model that has as many.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 import xarray as xr
 
 from dynamic_sparsity.definitions import learnt
 from dynamic_sparsity.definitions.learnt import FAMILIAR_SHARE, NOVEL_BEYOND
-from dynamic_sparsity.settings.resampling import ResamplingSettings
-from dynamic_sparsity.settings.world_models import WorldModelsSettings
-from dynamic_sparsity.tables.model_comparisons import direction, holm, signed_rank, verdict
-
-_TASKS_FOR_INTERVALS = 3
-_PAIR = ("task", "training_seed")
+from dynamic_sparsity.tables._correlations import by_model, rank_correlations
+from dynamic_sparsity.tables._pooled import PAIR, Pooled
 
 
 def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -38,123 +31,11 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     return pd.DataFrame([{"question": asked, "answer": " ".join(answer(pooled))} for asked, answer in QUESTIONS.items()])
 
 
-class Pooled:
-    """Scores of all tasks, models and training seeds, and how they are summarised."""
-
-    def __init__(self, stores: Sequence[xr.Dataset]) -> None:
-        self.tasks = [store.attrs["task"] for store in stores]
-        pooled = [store.drop_attrs().drop_dims(["test_episode", "epoch"], errors="ignore") for store in stores]
-        self.scores = xr.concat(pooled, dim="task", data_vars="all", coords="minimal", compat="override")
-        self.novel_shares = [store.novel_share.values.ravel() for store in stores]
-        """Of the test episodes of each task, in all training seeds."""
-        self.policies = {store.attrs["task"]: store.attrs["policy"] for store in stores}
-        settings = json.loads(stores[0].attrs["settings"])
-        self.settings = WorldModelsSettings.model_validate(settings["world_models"])
-        self.models = self.settings.models
-        names = [name for name in map(str, self.scores.model.values) if name in self.models]
-        self.trained = [name for name in names if self.models[name].trained]
-        self.untrained = [name for name in names if not self.models[name].trained]
-        self.verdicts = {
-            name: [said for store in stores for said in learnt.of_task(store, name).values()]
-            for name in map(str, self.scores.model.values)
-        }
-        """Of each model's runs (`learnt`); none of a control."""
-        self.counts = xr.concat([learnt.counting(store) for store in stores], dim="task")
-        """Which runs are not `not trained`, [task, model, training_seed]."""
-        self.ended = [(store.attrs["task"], *run) for store in stores for run in store.attrs["ended"].items()]
-        self._resampling = ResamplingSettings.model_validate(settings["resampling"])
-
-    @property
-    def plain(self) -> str:
-        """The first plain MLP of the study, else its first model."""
-        return next((name for name in self.trained if self.models[name].plain), str(self.scores.model.values[0]))
-
-    def runs(self, model: str, wanted: str) -> list[str]:
-        """The runs of a model with a verdict: task, model and training seed."""
-        seeds = self.scores.training_seed.values.tolist()
-        places = [f"{task} {model}/{seed}" for task in self.tasks for seed in seeds]
-        return [place for place, said in zip(places, self.verdicts[model], strict=True) if said == wanted]
-
-    def twin(self, name: str) -> str | None:
-        """The trained model that is the same without the loss on the Jacobian."""
-        losses = {"jacobian_loss", "jacobian_weight", "jacobian_columns", "jacobian_errors"}
-        about = self.models[name].model_dump(exclude=losses)
-        alike = (other for other in self.trained if self.models[other].model_dump(exclude=losses) == about)
-        return next((other for other in alike if self.models[other].jacobian_loss is None), None)
-
-    def of(self, measure: str, model: str, **where: Any) -> xr.DataArray:
-        """A measure of one model, [task, training_seed], NaN for runs that are not trained.
-
-        Scaled and of all steps unless said otherwise; errors of the state are medians over test episodes.
-        """
-        scores = self.scores[learnt.variable(measure)].where(self.counts)
-        chosen = {"model": model, "basis": "scaled", "condition": "all", **where}
-        return scores.sel({dim: value for dim, value in chosen.items() if dim in scores.dims}).transpose(*_PAIR)
-
-    def has_masks(self, model: str) -> bool:
-        """Whether a model has masks, whether it has learnt or not."""
-        return bool(self.scores.auroc_of_seed.sel(model=model, basis="mask", condition="all").notnull().any())
-
-    def mean(self, measure: str, model: str, **where: Any) -> str:
-        """Its mean in words, with the interval."""
-        return self.summary(self.of(measure, model, **where).values, np.nanmean)
-
-    def estimate(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> tuple[float, float, float, int]:
-        """(statistic, low, high, tasks) of an array whose first axis is the task, the interval from resampling tasks.
-
-        Tasks without a known value are left out; the interval is NaN with fewer than three.
-        """
-        known = values[~np.isnan(values).reshape(len(values), -1).all(axis=1)]
-        found = float(statistic(known)) if len(known) else np.nan
-        if len(known) < _TASKS_FOR_INTERVALS:
-            return found, np.nan, np.nan, len(known)
-        given = self._resampling
-        draws = np.random.default_rng(given.seed).integers(len(known), size=(given.resamples, len(known)))
-        tail = (1 - given.confidence) / 2
-        low, high = np.quantile([float(statistic(known[draw])) for draw in draws], [tail, 1 - tail], method="inverted_cdf")
-        return found, float(low), float(high), len(known)
-
-    def summary(self, values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
-        """The same in words."""
-        found, low, high, tasks = self.estimate(values, statistic)
-        if not tasks:
-            return "unknown"
-        if np.isnan(low):
-            return f"{found:.3g} (no interval: {tasks} task{'s' if tasks > 1 else ''})"
-        return f"{found:.3g} [{low:.3g}, {high:.3g}]"
-
-    def compared(self, pairs: Mapping[str, tuple[xr.DataArray, xr.DataArray]]) -> Iterator[str]:
-        """Which pairs of measures differ, then a sentence for each: whether the first is higher, by how much, p."""
-        differences = {name: (ours - theirs).values for name, (ours, theirs) in pairs.items()}
-        differences = {name: difference for name, difference in differences.items() if np.isfinite(difference).any()}
-        known = [difference[np.isfinite(difference)] for difference in differences.values()]
-        p_values = holm(np.array([signed_rank(difference) for difference in known]))
-        verdicts = {
-            name: verdict(direction(difference), p_value, len(difference), len(known))
-            for name, difference, p_value in zip(differences, known, p_values, strict=True)
-        }
-        significant = [f"{name} ({said})" for name, said in verdicts.items() if said in ("higher", "lower")]
-        yield f"Significant: {len(significant)} of {len(verdicts)} comparisons{': ' if significant else ''}" + (
-            f"{'; '.join(significant)}."
-        )
-        for (name, difference), p_value in zip(differences.items(), p_values, strict=True):
-            size = f"median difference {self.summary(difference, np.nanmedian)}, {np.isfinite(difference).sum()} pairs"
-            yield f"{name}: {_SAID[verdicts[name]]} ({size}, corrected p = {p_value:.2g})."
-
-
-_SAID = {
-    "higher": "significantly higher",
-    "lower": "significantly lower",
-    "no significant difference": "no significant difference",
-    "too few pairs": "too few pairs to tell",
-}
-
-
 def _learnt(pooled: Pooled) -> Iterator[str]:
     yield "Error of the next state over that of predicting that nothing changes, median over test episodes, by model:"
     for name in pooled.trained:
-        over = pooled.scores.error_over_persistence.sel(model=name).transpose(*_PAIR).values
-        linear = pooled.scores.error_over_linear.sel(model=name).transpose(*_PAIR).values
+        over = pooled.scores.error_over_persistence.sel(model=name).transpose(*PAIR).values
+        linear = pooled.scores.error_over_linear.sel(model=name).transpose(*PAIR).values
         yield (
             f"{name}: {pooled.summary(over, np.nanmedian)}, worst {np.nanmax(over):.3g}; over that of a linear fit"
             f" {pooled.summary(linear, np.nanmedian)}, worst {np.nanmax(linear):.3g}."
@@ -294,48 +175,10 @@ def _sizes(pooled: Pooled) -> Iterator[str]:
             yield f"Not asked of {size}: the MLPs of this study have {', '.join(map(str, sorted(set(values)))) or 'none'}."
             continue
         for label, measure in (("AUROC", "auroc"), ("error of the next state", "one_step_error")):
-            asked[f"{size} and {label}"] = (values, _by_model(pooled, measure, list(plain)))
-    yield from _rank_correlations(pooled, asked)
+            asked[f"{size} and {label}"] = (values, by_model(pooled, measure, list(plain)))
+    yield from rank_correlations(pooled, asked)
     if not asked:
         yield "workflow/studies/world_models.yaml is the study that asks it."
-
-
-def _by_model(pooled: Pooled, measure: str, models: Sequence[str], **where: Any) -> np.ndarray:
-    """Means over training seeds, [task, model]."""
-    return np.stack([pooled.of(measure, name, **where).mean("training_seed").values for name in models], axis=1)
-
-
-def _rank_correlations(pooled: Pooled, asked: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[str]:
-    """Of pairs of measures over models, [task, model] (or one row for all), within each task; a sentence each."""
-    found = {
-        what: np.array([_spearman(*pair) for pair in zip(np.broadcast_to(values, by_model.shape), by_model, strict=True)])
-        for what, (values, by_model) in asked.items()
-    }
-    known = [of_tasks[np.isfinite(of_tasks)] for of_tasks in found.values()]
-    p_values = holm(np.array([signed_rank(of_tasks) for of_tasks in known]))
-    for (what, of_tasks), given, p_value in zip(found.items(), known, p_values, strict=True):
-        start = f"Rank correlation of {what} over the models of a task"
-        if not len(given):
-            yield f"{start}: unknown, one of them is missing or does not vary."
-            continue
-        said = _CORRELATED[verdict(direction(given), p_value, len(given), len(known))]
-        tasks = f"{len(given)} task{'s' if len(given) > 1 else ''}"
-        yield f"{start}: {pooled.summary(of_tasks, np.nanmean)}, {said} ({tasks}, corrected p = {p_value:.2g})."
-
-
-_CORRELATED = {
-    "higher": "significantly positive",
-    "lower": "significantly negative",
-    "no significant difference": "no significant correlation",
-    "too few pairs": "too few tasks to tell",
-}
-
-
-def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    known = ~(np.isnan(first) | np.isnan(second))
-    if known.sum() < 3 or min(len(set(first[known])), len(set(second[known]))) == 1:
-        return np.nan
-    return float(scipy.stats.spearmanr(first[known], second[known]).statistic)
 
 
 def _thresholds(pooled: Pooled) -> Iterator[str]:
@@ -354,7 +197,7 @@ def _thresholds(pooled: Pooled) -> Iterator[str]:
             f" {pooled.mean('relative_sparsity_at', name, threshold=nearest)} times as many. With the threshold from"
             f" validation episodes F1 is {pooled.mean('zero_f1', name)}."
         )
-    everything = pooled.scores.true_sparsity_of_seed.max("model").transpose(*_PAIR).values  # controls have none
+    everything = pooled.scores.true_sparsity_of_seed.max("model").transpose(*PAIR).values  # controls have none
     yield f"Calling every entry zero has an F1 of {pooled.summary(2 * everything / (1 + everything), np.nanmean)}."
 
 
@@ -363,13 +206,13 @@ def _errors(pooled: Pooled) -> Iterator[str]:
         yield f"Not asked: it takes three trained models, and this study has {len(pooled.trained)}."
         return
     yield "A negative correlation means that models which predict better recover better."
-    recovery = _by_model(pooled, "auroc", pooled.trained)
+    recovery = by_model(pooled, "auroc", pooled.trained)
     longest = pooled.scores.horizon.values.max()
-    after = _by_model(pooled, "rollout_error", pooled.trained, horizon=longest)
-    yield from _rank_correlations(
+    after = by_model(pooled, "rollout_error", pooled.trained, horizon=longest)
+    yield from rank_correlations(
         pooled,
         {
-            "the error of the next state and AUROC": (_by_model(pooled, "one_step_error", pooled.trained), recovery),
+            "the error of the next state and AUROC": (by_model(pooled, "one_step_error", pooled.trained), recovery),
             f"the error after rolling out {longest} steps and AUROC": (after, recovery),
         },
     )
