@@ -1,4 +1,4 @@
-"""Scores of single episodes, by condition, and the conditions themselves."""
+"""Scores of single episodes, and the conditions by which they are grouped."""
 
 import numpy as np
 import pytest
@@ -8,19 +8,19 @@ from dynamic_sparsity.world_models.data import Transitions
 from tests.helpers.systems import STEPS
 
 
-def test_conditions_are_those_of_the_constraints(seeds):
+def test_conditions_follow_the_constraints(seeds):
     episode = seeds["sparsity"][0].isel(episode=1)
-    found = episodes.conditions(episode)
+    conditions = episodes.conditions(episode)
     touching = episode.constraint_active.values[:, 0]
-    np.testing.assert_array_equal(found["contact"], touching)
-    np.testing.assert_array_equal(found["free"], ~touching)
-    assert found["all"].all() and not found["limit"].any()
+    np.testing.assert_array_equal(conditions["contact"], touching)
+    np.testing.assert_array_equal(conditions["free"], ~touching)
+    assert conditions["all"].all() and not conditions["limit"].any()
     switched = np.flatnonzero(np.diff(touching.astype(int))) + 1
     near = [min(abs(switched - step)) <= 2 for step in range(STEPS)]
-    np.testing.assert_array_equal(found["near_switch"], near)
+    np.testing.assert_array_equal(conditions["near_switch"], near)
 
 
-def test_durations_are_those_of_all_entries():
+def test_durations_cover_the_runs_of_all_entries():
     zero = np.zeros((5, 1, 2), bool)
     zero[1:3, 0, 1] = True
     known = np.ones(5, bool)
@@ -32,25 +32,25 @@ def test_durations_are_those_of_all_entries():
     assert len(episode_scores._durations(zero, ~np.ones(5, bool))) == 0
 
 
-def test_scores_by_condition_are_those_of_the_steps_alone():
+def test_a_condition_s_scores_depend_on_its_steps_only():
     rng = np.random.default_rng(0)
     magnitude = rng.integers(0, 6, (40, 3, 4)) / 5.0  # with ties
     zero = rng.random((40, 3, 4)) < 0.4
-    chosen = {"all": np.ones(40, bool), "some": rng.random(40) < 0.5, "none": np.zeros(40, bool)}
-    episode = episodes.Episode(np.zeros((40, 3, 4)), zero, chosen)
-    for here, found in zip(chosen.values(), episode_scores._by_condition(magnitude, episode, 0.3), strict=True):
-        if not here.any():
-            assert all(np.isnan(score) for score in found.values())
+    conditions = {"all": np.ones(40, bool), "some": rng.random(40) < 0.5, "none": np.zeros(40, bool)}
+    episode = episodes.Episode(np.zeros((40, 3, 4)), zero, conditions)
+    for steps, scored in zip(conditions.values(), episode_scores._by_condition(magnitude, episode, 0.3), strict=True):
+        if not steps.any():
+            assert all(np.isnan(score) for score in scored.values())
             continue
-        part = magnitude[here], zero[here]
+        selected = magnitude[steps], zero[steps]
         for name in ("auroc", "auroc_by_step", "auroc_by_entry", "average_precision", "leakage"):
-            assert found[name] == pytest.approx(getattr(scores, name)(*part)), name
-        oracle = scores.auroc(scores.static_oracle(zero, here)[here], zero[here])
-        assert found["skill"] == pytest.approx(scores.skill(scores.auroc(*part), oracle))
+            assert scored[name] == pytest.approx(getattr(scores, name)(*selected)), name
+        oracle = scores.auroc(scores.static_oracle(zero, steps)[steps], zero[steps])
+        assert scored["skill"] == pytest.approx(scores.skill(scores.auroc(*selected), oracle))
 
 
-def test_a_model_that_is_not_finite_scores_nothing_and_stops_nothing(seeds):
+def test_a_jacobian_that_is_not_finite_gets_no_scores_and_raises_nothing(seeds):
     (episode,) = episodes.truth_of_episodes(Transitions.of_stores(*seeds.values(), change=False), seeds["sparsity"], [0])
     broken = np.full(episode.zero.shape, np.nan)
-    found = episode_scores.score_episode({"scaled": broken}, {"scaled": 0.0}, episode, [0])
-    assert found.auroc.isnull().all()
+    scored = episode_scores.score_episode({"scaled": broken}, {"scaled": 0.0}, episode, [0])
+    assert scored.auroc.isnull().all()

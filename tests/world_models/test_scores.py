@@ -1,4 +1,4 @@
-"""Scores of recovery against brute force and known cases."""
+"""Recovery scores, compared with brute force and with known cases."""
 
 import itertools
 
@@ -24,7 +24,7 @@ def brute_auroc(magnitude, zero):
     return np.mean([float(a > b) + 0.5 * (a == b) for a, b in pairs])
 
 
-def test_aurocs_are_those_of_all_pairs(truth):
+def test_aurocs_equal_brute_force_over_all_pairs(truth):
     zero, _ = truth
     magnitude = np.random.default_rng(1).integers(0, 5, zero.shape).astype(float)
     np.testing.assert_allclose(scores.auroc(magnitude, zero), brute_auroc(magnitude.ravel(), zero.ravel()))
@@ -46,7 +46,7 @@ def test_the_truth_scores_one(truth):
 
 
 def test_a_constant_predictor_never_looks_good(truth):
-    """However good its one Jacobian, it has no skill over what knows each entry's frequency, and none over time."""
+    """However good its one Jacobian is, it has no skill relative to the entries' frequencies, and none over time."""
     zero, _ = truth
     oracle = scores.static_oracle(zero, np.ones(len(zero), bool))
     assert scores.auroc(oracle, zero) > 0.7
@@ -80,8 +80,8 @@ def test_the_matched_threshold_gives_the_true_sparsity(truth):
     magnitude = np.random.default_rng(4).random(zero.shape)
     threshold = matched_threshold(magnitude, zero)
     assert (magnitude <= threshold).sum() == pytest.approx(zero.sum(), abs=1)
-    found, true = (magnitude <= threshold).ravel(), zero.ravel()
-    precision, recall = (found & true).sum() / found.sum(), (found & true).sum() / true.sum()
+    detected, true = (magnitude <= threshold).ravel(), zero.ravel()
+    precision, recall = (detected & true).sum() / detected.sum(), (detected & true).sum() / true.sum()
     np.testing.assert_allclose(scores.zero_f1(magnitude, zero, threshold), 2 * precision * recall / (precision + recall))
 
 
@@ -103,7 +103,7 @@ def test_switches_are_matched_one_to_one():
     assert scores.switch_detection(events(6, 9), true, 0) == (0, 0)
     assert scores.switch_detection(events(6, 9), true, 1) == (1, 2 / 3)
     assert scores.switch_detection(events(10, 12), true, 1) == (1, 2 / 3)
-    assert scores.switch_detection(events(4, 5, 6), true, 2) == (1 / 3, 1 / 3), "one true switch explains one of three"
+    assert scores.switch_detection(events(4, 5, 6), true, 2) == (1 / 3, 1 / 3), "a true switch matches only one of three"
     assert np.isnan(scores.switch_detection(events(), true, 1)[0]) and scores.switch_detection(events(), true, 1)[1] == 0
     assert np.isnan(scores.switch_detection(true, events(), 1)[1])
 
@@ -117,7 +117,7 @@ def test_switches_are_where_any_entry_changes():
     np.testing.assert_array_equal(scores.switches(zero, known), [False, False, False, False, True])
 
 
-def test_durations_are_apart_by_what_must_be_moved():
+def test_duration_distance_is_the_mean_shift():
     assert scores.duration_distance(np.array([1, 3]), np.array([3, 5])) == 2
     assert np.isnan(scores.duration_distance(np.array([]), np.array([1.0])))
 

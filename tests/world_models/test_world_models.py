@@ -1,4 +1,4 @@
-"""World models on small systems whose masks are known."""
+"""Networks, losses and training of world models, on a small system whose zeros are known."""
 
 from dataclasses import replace
 from typing import get_args
@@ -31,7 +31,7 @@ def model(**settings):
     return WorldModelSettings(**{"width": 16, "depth": 1, **settings})
 
 
-def test_settings_offer_what_there_is():
+def test_settings_offer_every_network_and_loss():
     fields = WorldModelSettings.model_fields
     modules = {path.stem for path in (PACKAGE / "world_models/networks").glob("[!_]*.py")}
     assert set(get_args(fields["network"].annotation)) == set(NETWORKS) == modules - {"base", "gates"}
@@ -67,13 +67,13 @@ def test_attention_sees_along_paths_of_open_gates():
     network = build(model(network="attention", depth=2), TREE, seed=0)
     x = jnp.linspace(-1, 1, IN)
     for layer in network.layers:
-        layer.asked.kernel[...] *= 0  # logits are 2, whatever the state
+        layer.asked.kernel[...] *= 0  # all logits are 2, whatever the state is
     assert network.mask(x).all()
     np.testing.assert_allclose(jax.jacfwd(network)(x) == 0, False)
-    wanted = np.full((2, IN, IN), -10.0)
-    wanted[0, 1, 4] = wanted[1, 0, 1] = 10.0  # 4 to 1, then 1 to 0
+    logits = np.full((2, IN, IN), -10.0)
+    logits[0, 1, 4] = logits[1, 0, 1] = 10.0  # 4 to 1, then 1 to 0
     for number, layer in enumerate(network.layers):
-        layer.logits = lambda tokens, number=number: jnp.asarray(wanted[number])
+        layer.logits = lambda tokens, number=number: jnp.asarray(logits[number])
     expected = np.eye(OUT, IN, dtype=bool)
     expected[1, 4] = expected[0, 1] = expected[0, 4] = True
     np.testing.assert_array_equal(network.mask(x), expected)
@@ -85,7 +85,7 @@ def test_a_graph_network_sees_as_far_as_its_messages():
     one, two, three = (np.asarray(jax.jacfwd(build(model(network="graph", depth=d), TREE, seed=0))(x)) for d in (1, 2, 3))
     by_hand = np.array([[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [0, 0, 1, 0, 1]], bool)
     np.testing.assert_array_equal(one != 0, by_hand)
-    assert (two[0] != 0).all() and two[1, 2] == 0, "0 and 2 meet in the world"
+    assert (two[0] != 0).all() and two[1, 2] == 0, "0 and 2 are connected through the world"
     assert (three != 0).all()
 
 
@@ -93,8 +93,8 @@ def test_masks_below_the_budget_cost_nothing():
     data = parts(switched())
     chosen = jnp.arange(10)
 
-    def loss(**given):
-        trainer = Trainer(model(network="attention", **given), WorldModelTraining(), data, TREE, 0)
+    def loss(**penalty):
+        trainer = Trainer(model(network="attention", **penalty), WorldModelTraining(), data, TREE, 0)
         return float(trainer._loss(trainer._state[0], trainer._data["training"], chosen, jax.random.key(0)))
 
     free = loss(mask_weight=0)
@@ -111,23 +111,25 @@ def test_random_columns_agree_with_all_of_them_in_expectation(kind):
 
     def loss(*columns):
         chosen = list(columns)
-        _, ours = prediction_and_columns(network, x, jax.random.key(0), jnp.array(chosen))
-        return float(jacobian_loss(kind, ours, jnp.asarray(truth.T[chosen]), jnp.asarray(zero.T[chosen]), jnp.mean(zero)))
+        _, predicted = prediction_and_columns(network, x, jax.random.key(0), jnp.array(chosen))
+        return float(
+            jacobian_loss(kind, predicted, jnp.asarray(truth.T[chosen]), jnp.asarray(zero.T[chosen]), jnp.mean(zero))
+        )
 
-    whole = loss(*range(IN))
-    np.testing.assert_allclose(np.mean([loss(column) for column in range(IN)]), whole, rtol=1e-12)
-    ours = np.asarray(jax.jacfwd(network)(x))
+    on_all = loss(*range(IN))
+    np.testing.assert_allclose(np.mean([loss(column) for column in range(IN)]), on_all, rtol=1e-12)
+    jacobian = np.asarray(jax.jacfwd(network)(x))
     by_hand = {
-        "mse": ((ours - truth) ** 2).mean(),
-        "mae": np.abs(ours - truth).mean(),
-        "l1": np.abs(ours).mean(),
-        "sae": np.abs(ours)[truth == 0].mean(),
+        "mse": ((jacobian - truth) ** 2).mean(),
+        "mae": np.abs(jacobian - truth).mean(),
+        "l1": np.abs(jacobian).mean(),
+        "sae": np.abs(jacobian)[truth == 0].mean(),
     }
-    np.testing.assert_allclose(whole, by_hand[kind], rtol=1e-12)
+    np.testing.assert_allclose(on_all, by_hand[kind], rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", JACOBIAN_LOSSES)
-def test_all_columns_are_what_random_ones_are_on_average_in_training(kind):
+def test_the_loss_on_all_columns_is_the_mean_over_random_ones_in_training(kind):
     data = parts(switched())
 
     def loss(columns, key):
@@ -136,19 +138,19 @@ def test_all_columns_are_what_random_ones_are_on_average_in_training(kind):
         return trainer._loss(trainer._state[0], part, jnp.arange(len(part.x)), key)
 
     drawn = [float(loss(2, jax.random.key(number))) for number in range(30)]
-    whole = float(loss(None, jax.random.key(0)))
-    assert abs(np.mean(drawn) - whole) < 4 * np.std(drawn) / np.sqrt(len(drawn))
-    assert np.std(drawn) < 0.2 * whole
+    on_all = float(loss(None, jax.random.key(0)))
+    assert abs(np.mean(drawn) - on_all) < 4 * np.std(drawn) / np.sqrt(len(drawn))
+    assert np.std(drawn) < 0.2 * on_all
 
 
 def test_relative_errors_are_plain_up_to_one_and_have_no_units_above():
     data = parts(switched())
 
     def loss(errors, factor=1.0, kind="mse"):
-        scaled = {part: replace(found, jacobian=found.jacobian * factor) for part, found in data.items()}
-        given = model(jacobian_loss=kind, jacobian_columns=None, jacobian_errors=errors)
-        trainer = Trainer(given, WorldModelTraining(), scaled, TREE, 0)
-        state = jax.tree.map(jnp.zeros_like, trainer._state[0])  # a network that says 0 everywhere
+        scaled = {part: replace(steps, jacobian=steps.jacobian * factor) for part, steps in data.items()}
+        settings = model(jacobian_loss=kind, jacobian_columns=None, jacobian_errors=errors)
+        trainer = Trainer(settings, WorldModelTraining(), scaled, TREE, 0)
+        state = jax.tree.map(jnp.zeros_like, trainer._state[0])  # a network that predicts 0 everywhere
         return float(trainer._loss(state, trainer._data["training"], jnp.arange(40), jax.random.key(0)))
 
     largest = np.abs(data["training"].jacobian).max()
@@ -158,7 +160,7 @@ def test_relative_errors_are_plain_up_to_one_and_have_no_units_above():
         assert loss("relative", small, kind) == loss("plain", small, kind) > state
     np.testing.assert_allclose(loss("relative", 100.0), loss("relative", 1e4), rtol=1e-5)
     assert loss("plain", 1e4) - state > 1e3 * (loss("plain", 100.0) - state)
-    assert loss("relative", 100.0, "l1") == loss("plain", 100.0, "l1"), "the model's own has no true one to be relative to"
+    assert loss("relative", 100.0, "l1") == loss("plain", 100.0, "l1"), "l1 compares with no true Jacobian"
 
 
 def test_columns_are_drawn_with_equal_chances():
@@ -188,7 +190,7 @@ def test_every_part_has_its_share_of_every_policy():
     assert counts == {"training": [4, 2, 2], "validation": [2, 1, 1], "test": [4, 2, 2]}
 
 
-def test_standardised_jacobians_are_those_of_standardised_variables():
+def test_standardised_jacobians_belong_to_standardised_variables():
     data = switched()
     standardised = Standardiser.of(data, "abcde", "xyz")(data)
     np.testing.assert_allclose(standardised.inputs.std(axis=0), 1)
@@ -199,7 +201,7 @@ def test_standardised_jacobians_are_those_of_standardised_variables():
     np.testing.assert_allclose(standardised.jacobian[free][0], slope, atol=1e-12)
 
 
-def test_what_cannot_be_learnt_is_named():
+def test_a_constant_variable_is_named():
     data = switched()
     data.inputs[:, 3] = 2.5
     with pytest.raises(UserError, match=r"input d is constant \(2.5\)"):
@@ -216,7 +218,7 @@ def test_training_lowers_the_loss_and_stops_early():
     np.testing.assert_allclose(jnp.mean((jax.vmap(trained.network)(x) - y) ** 2), validation.min(), rtol=1e-4)
 
 
-def test_a_killed_training_ends_like_one_that_was_not(tmp_path):
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path):
     data, settings = parts(switched()), WorldModelTraining(epochs=6, batch=64)
     whole = Trainer(model(), settings, data, TREE, 3).run()
     path = tmp_path / "checkpoint.safetensors"
@@ -227,7 +229,7 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path):
     resumed = Trainer(model(), settings, data, TREE, 3, path).run()
     np.testing.assert_allclose(resumed.history, whole.history, rtol=1e-6)
     again = Trainer(model(), settings, data, TREE, 4, path).run()
-    assert not np.allclose(again.history[0], whole.history[0]), "another seed starts anew"
+    assert not np.allclose(again.history[0], whole.history[0]), "a training with another seed starts anew"
     path.write_bytes(path.read_bytes()[:-10])
     np.testing.assert_allclose(Trainer(model(), settings, data, TREE, 3, path).run().history, whole.history, rtol=1e-6)
 
@@ -237,7 +239,7 @@ def test_a_checkpoint_of_other_data_is_not_resumed(tmp_path, capsys):
     path = tmp_path / "checkpoint"
     first = Trainer(model(), settings, parts(switched()), TREE, 0, path).run()
     second = Trainer(model(), settings, parts(switched(seed=9)), TREE, 0, path).run()
-    assert "is of another run: started anew" in capsys.readouterr().out
+    assert "belongs to another training: started anew" in capsys.readouterr().out
     assert not np.array_equal(first.history, second.history)
 
 
@@ -269,18 +271,18 @@ def on_the_switched_system():
     models = {"mlp": {}, "untrained": {"trained": False}, "gated": {"network": "gated", "width": 256, "mask_weight": 0.1}}
     data = switched(steps=2000)
     standardised, standardise, test = parts_of(data, 0)
-    found = {}
+    scored = {}
     for name, settings in models.items():
-        given = model(**{"width": 64, "depth": 2, **settings})
-        evaluator = Evaluator(Trainer(given, training, standardised, TREE, 0).run().network, standardise, change=False)
+        network = model(**{"width": 64, "depth": 2, **settings})
+        evaluator = Evaluator(Trainer(network, training, standardised, TREE, 0).run().network, standardise, change=False)
         magnitude, masks = np.abs(evaluator.jacobians(test)), evaluator.masks(test)
         of_masks = np.nan if masks is None else scores.auroc(masks.astype(float), test.zero)
-        found[name] = scores.auroc(magnitude, test.zero), scores.zero_f1(magnitude, test.zero, 1e-6), of_masks
-    return found
+        scored[name] = scores.auroc(magnitude, test.zero), scores.zero_f1(magnitude, test.zero, 1e-6), of_masks
+    return scored
 
 
 def test_an_untrained_network_is_about_chance_and_a_trained_one_is_not(on_the_switched_system):
-    auroc = {name: found[0] for name, found in on_the_switched_system.items()}
+    auroc = {name: scored[0] for name, scored in on_the_switched_system.items()}
     assert 0.35 < auroc["untrained"] < 0.65 and auroc["mlp"] > 0.95
 
 

@@ -29,7 +29,7 @@ def main() -> None:
     models = seeds["world_models"]
     _world_models.check_complete(models)
     data = Transitions.of_stores(seeds["rollouts"], seeds["jacobians"], seeds["sparsity"], change=False)
-    scored = recovery.of_all(models, data, seeds["sparsity"], stage.world_models)
+    scored = recovery.scores_of_all(models, data, seeds["sparsity"], stage.world_models)
     by_seed = [xr.concat(of_seed, dim="model") for of_seed in zip(*scored.values(), strict=True)]
     by_seed = [of_seed.assign_coords(model=list(scored)) for of_seed in by_seed]
     training_seeds = sorted({data.attrs["training_seed"] for data in models})

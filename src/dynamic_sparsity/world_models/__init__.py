@@ -1,1 +1,1 @@
-"""World models: networks that predict the next state, how they are trained, and whether they recover the sparsity."""
+"""World models: networks that predict the next state, their training, and how well they recover the sparsity."""

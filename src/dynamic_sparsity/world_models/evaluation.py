@@ -1,4 +1,4 @@
-"""What a trained world model says of episodes that it has not seen: next states, Jacobians, masks, rollouts."""
+"""Predictions of a trained world model on given episodes: next states, Jacobians, masks and rollout errors."""
 
 from __future__ import annotations
 
@@ -17,63 +17,68 @@ _BATCH = 64
 
 
 class Evaluator:
-    """Asks one network, in the units of the state.
+    """Evaluates one network on episodes; all results are in the units of the state.
 
-    Its programs take weights and scales as arguments: networks of one kind and size share them through the compile cache,
-    whatever they were trained on. `change`: the network predicts how the state changes.
+    Set `change` if the network predicts changes of the state instead of next states.
+
+    The compiled programs take weights and scales as arguments, so that networks of the same kind and size share them
+    through the compile cache, whatever they were trained on.
     """
 
-    def __init__(self, network: Network, standardise: Standardiser, *, change: bool) -> None:
-        self._network, self._standardise, self._change = network, standardise, change
+    def __init__(self, network: Network, standardiser: Standardiser, *, change: bool) -> None:
+        self._network, self._standardiser, self._change = network, standardiser, change
         graph, self._weights = nnx.split(network)
         merged = lambda weights: nnx.merge(graph, weights)  # noqa: E731
         self._jacobians = jax.jit(lambda w, x: jax.lax.map(jax.jacfwd(merged(w)), x, batch_size=_BATCH))
         self._masks = jax.jit(lambda w, x: jax.lax.map(merged(w).mask, x, batch_size=_BATCH))
         self._predict = jax.jit(lambda w, x: jax.vmap(merged(w))(x))
-        self._rollouts = jax.jit(lambda w, *given: _rolled(merged(w), *given, change=change), static_argnums=1)
+        self._rollouts = jax.jit(lambda w, *arguments: _rolled(merged(w), *arguments, change=change), static_argnums=1)
 
     def jacobians(self, episode: Transitions) -> Float[np.ndarray, "step out_dim in_dim"]:
-        """Of the predicted next state."""
-        given = self._standardise
+        """Jacobians of the predicted next state with respect to state and control."""
+        standardiser = self._standardiser
         matrix = (
             np.asarray(self._jacobians(self._weights, self._inputs(episode)))
-            * given.output_scale[:, None]
-            / given.input_scale
+            * standardiser.output_scale[:, None]
+            / standardiser.input_scale
         )
         return matrix + np.eye(*matrix.shape[1:]) if self._change else matrix
 
     def masks(self, episode: Transitions) -> Bool[np.ndarray, "step out_dim in_dim"] | None:
-        """Masks of the network; None for one without."""
+        """Masks of the network at every step, or None if it has none."""
         if self._network.mask(jnp.zeros(episode.inputs.shape[1], jnp.float32)) is None:
             return None
         return np.asarray(self._masks(self._weights, self._inputs(episode)))
 
     def predictions(self, episode: Transitions) -> Float[np.ndarray, "step out_dim"]:
-        """The next state."""
-        given = self._standardise
-        moved = np.asarray(self._predict(self._weights, self._inputs(episode))) * given.output_scale + given.output_mean
-        return moved + episode.inputs[:, : moved.shape[1]] if self._change else moved
+        """Predicted next states."""
+        standardiser = self._standardiser
+        standardised = np.asarray(self._predict(self._weights, self._inputs(episode)))
+        outputs = standardised * standardiser.output_scale + standardiser.output_mean
+        return outputs + episode.inputs[:, : outputs.shape[1]] if self._change else outputs
 
     def rollout_errors(self, episode: Transitions, horizons: Sequence[int]) -> Float[np.ndarray, " horizon"]:
-        """Root mean squared error of the state, in units of its standard deviation, after rolling the model out.
+        """Root mean squared error of the state, in units of its standard deviation in training, after each horizon.
 
-        `episode` holds consecutive steps of one episode. A rollout starts at every fifth step from which the horizon fits,
-        under the recorded controls. NaN for a horizon longer than the episode; inf where a rollout diverges.
+        The mean is over the state variables and over the rollouts that the horizon fits.
+
+        `episode` holds consecutive steps of one episode. Rollouts start at every fifth step and use the recorded
+        controls. The error is NaN if a horizon is longer than the episode and inf if a rollout diverges.
         """
         states = episode.outputs.shape[1]
         recorded, controls = episode.inputs[:, :states], episode.inputs[:, states:]
         truth = recorded + episode.outputs if self._change else episode.outputs
         longest = min(max(horizons), len(recorded))
-        given = self._standardise
-        scales = (given.input_mean, given.input_scale, given.output_mean, given.output_scale)
+        standardiser = self._standardiser
+        scales = (standardiser.input_mean, standardiser.input_scale, standardiser.output_mean, standardiser.output_scale)
         arrays = map(_single, (recorded, controls, truth, *scales))
-        found = np.asarray(self._rollouts(self._weights, longest, *arrays))
+        errors = np.asarray(self._rollouts(self._weights, longest, *arrays))
         return np.array(
-            [np.where(np.isnan(found[h - 1]), np.inf, found[h - 1]) if h <= longest else np.nan for h in horizons]
+            [np.where(np.isnan(errors[h - 1]), np.inf, errors[h - 1]) if h <= longest else np.nan for h in horizons]
         )
 
     def _inputs(self, episode: Transitions) -> jax.Array:
-        return _single(self._standardise(episode).inputs)
+        return _single(self._standardiser(episode).inputs)
 
 
 def _rolled(
@@ -89,17 +94,17 @@ def _rolled(
     *,
     change: bool,
 ) -> jax.Array:
-    """Errors after 1, 2, … `longest` steps."""
+    """Root mean squared errors after 1, 2, … `longest` steps, over the rollouts that still lie within the episode."""
     last, starts = len(recorded) - 1, jnp.arange(0, len(recorded), ROLLOUT_EVERY)
 
-    def step(state: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
-        at = jnp.minimum(starts + after, last)
-        x = (jnp.concatenate([state, controls[at]], axis=1) - mean) / scale
-        moved = jax.vmap(network)(x) * out_scale + out_mean
-        state = state + moved if change else moved
-        error = (((state - truth[at]) / scale[: state.shape[1]]) ** 2).mean(axis=1)
-        there = starts + after <= last
-        return state, jnp.sqrt(jnp.where(there, error, 0).sum() / jnp.maximum(there.sum(), 1))
+    def step(state: jax.Array, elapsed: jax.Array) -> tuple[jax.Array, jax.Array]:
+        steps = jnp.minimum(starts + elapsed, last)
+        x = (jnp.concatenate([state, controls[steps]], axis=1) - mean) / scale
+        outputs = jax.vmap(network)(x) * out_scale + out_mean
+        state = state + outputs if change else outputs
+        squared_errors = (((state - truth[steps]) / scale[: state.shape[1]]) ** 2).mean(axis=1)
+        running = starts + elapsed <= last
+        return state, jnp.sqrt(jnp.where(running, squared_errors, 0).sum() / jnp.maximum(running.sum(), 1))
 
     return jax.lax.scan(step, recorded[starts], jnp.arange(longest))[1]
 

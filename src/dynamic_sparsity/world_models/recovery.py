@@ -1,8 +1,9 @@
-"""How well world models recover the zeros of the Jacobian in episodes that they have not seen, beside simple controls."""
+"""Scores of world models and of simple controls: how well each recovers the zeros of the Jacobian in test episodes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,72 +28,102 @@ def scores_of_model(
 ) -> xr.Dataset:
     """Scores of one model's store (`report.trained_and_evaluated`), over `episode`.
 
-    Beside those of `score_episode`: by condition, `relative_error` of its Jacobian, scaled, and `one_step_error`, root mean
-    squared error in standard deviations of the next state; `rollout_error` by horizon; `true_sparsity`: share of true
-    zeros; `relative_sparsity`: share of entries of the model below `zero_threshold` over it (NaN where there is none); the
-    same and the F1 of zeros by `threshold`, scaled: `relative_sparsity_at`, `zero_f1_at`.
+    `episodes` holds the truth of the store's test episodes; `data` must hold next states, not changes of state. Besides
+    the scores of `score_episode`:
+
+    - `relative_error` of the scaled Jacobian and `one_step_error`, by condition. The latter is the root mean squared
+      error of the next state, in units of its standard deviation.
+    - `rollout_error`, by horizon.
+    - `true_sparsity`: share of true zeros; `relative_sparsity`: share of the model's entries below `zero_threshold`,
+      divided by it, NaN if no entry is truly zero.
+    - `relative_sparsity_at` and `zero_f1_at`, by `threshold`: the same ratio, and the F1 of detecting zeros, for scaled
+      entries.
     """
-    found = []
+    numbers = store.episode.values.tolist()
+    of_episodes = [
+        _scores_of_predictions(predicted, truth, data.of_episodes([number]), store, settings)
+        for predicted, truth, number in zip(episodes_of(store), episodes, numbers, strict=True)
+    ]
+    return xr.concat(of_episodes, dim=EPISODE)
+
+
+def _scores_of_predictions(
+    predicted: xr.Dataset, truth: Episode, transitions: Transitions, store: xr.Dataset, settings: WorldModelsSettings
+) -> xr.Dataset:
+    """Scores of what a model predicts in one test episode; `store` holds its scales and thresholds."""
+    jacobian = predicted.jacobian.values.astype(float)
     scale = store.input_scale.values / store.output_scale.values[:, None]
-    thresholds = dict(zip(map(str, store.basis.values), store.matched_threshold.values.tolist(), strict=True)) | {
-        "mask": 0.5
-    }
-    zero_threshold = store.attrs["zero_threshold"]
-    for own, truth, number in zip(episodes_of(store), episodes, store.episode.values.tolist(), strict=True):
-        jacobian = own.jacobian.values.astype(float)
-        magnitudes = {"scaled": np.abs(jacobian * scale), "raw": np.abs(jacobian)}
-        if "mask" in own:
-            magnitudes["mask"] = own["mask"].values.astype(float)
-        scored = score_episode(magnitudes, thresholds, truth, settings.margins)
-        errors = [
-            scores.relative_error(jacobian[here] * scale, truth.jacobian[here] * scale) if here.any() else np.nan
-            for here in truth.conditions.values()
-        ]
-        zero = truth.zero[truth.known]
-        relative, f1 = scores.zeros_by_threshold(magnitudes["scaled"][truth.known], zero, settings.thresholds)
-        transitions, true = data.of_episodes([number]), float(zero.mean()) if len(zero) else np.nan
-        small = float(below(jacobian[truth.known], zero_threshold).mean()) if len(zero) else np.nan
-        off = (own.prediction.values - transitions.outputs) / store.output_scale.values
-        found.append(
-            scored.assign(
-                relative_error=("condition", errors),
-                one_step_error=("condition", _errors_by_condition(off, truth)),
-                rollout_error=("horizon", own.rollout_error.values),
-                true_sparsity=((), true),
-                relative_sparsity=((), small / true if true else np.nan),
-                relative_sparsity_at=("threshold", relative),
-                zero_f1_at=("threshold", f1),
-            ).assign_coords(horizon=store.horizon.values, threshold=settings.thresholds)
+    magnitudes = {"scaled": np.abs(jacobian * scale), "raw": np.abs(jacobian)}
+    if "mask" in predicted:
+        magnitudes["mask"] = predicted["mask"].values.astype(float)
+    matched = dict(zip(map(str, store.basis.values), store.matched_threshold.values.tolist(), strict=True))
+    relative_errors = [
+        scores.relative_error(jacobian[steps] * scale, truth.jacobian[steps] * scale) if steps.any() else np.nan
+        for steps in truth.conditions.values()
+    ]
+    errors = (predicted.prediction.values - transitions.outputs) / store.output_scale.values
+    return (
+        score_episode(magnitudes, {**matched, "mask": 0.5}, truth, settings.margins)
+        .assign(
+            relative_error=("condition", relative_errors),
+            one_step_error=("condition", _errors_by_condition(errors, truth)),
+            rollout_error=("horizon", predicted.rollout_error.values),
         )
-    return xr.concat(found, dim=EPISODE)
+        .assign(_sparsities(jacobian, magnitudes["scaled"], truth, store.attrs["zero_threshold"], settings.thresholds))
+        .assign_coords(horizon=store.horizon.values, threshold=settings.thresholds)
+    )
+
+
+def _sparsities(
+    jacobian: np.ndarray, scaled: np.ndarray, truth: Episode, zero_threshold: float, thresholds: Sequence[float]
+) -> dict[str, tuple[Any, Any]]:
+    """True and relative sparsity of an episode, and the scores by threshold, as variables of a Dataset."""
+    zero = truth.zero[truth.known]
+    true_share = float(zero.mean()) if len(zero) else np.nan
+    share = float(below(jacobian[truth.known], zero_threshold).mean()) if len(zero) else np.nan
+    relative_sparsity, f1 = scores.zeros_by_threshold(scaled[truth.known], zero, thresholds)
+    return {
+        "true_sparsity": ((), true_share),
+        "relative_sparsity": ((), share / true_share if true_share else np.nan),
+        "relative_sparsity_at": ("threshold", relative_sparsity),
+        "zero_f1_at": ("threshold", f1),
+    }
 
 
 def scores_of_controls(
     controls: Controls, episodes: Sequence[Episode], data: Transitions, numbers: Sequence[int], settings: WorldModelsSettings
 ) -> dict[str, xr.Dataset]:
-    """Scores of every control by its name, over `episode`: those of `score_episode`, and of what it predicts, if it does."""
-    found: dict[str, list[xr.Dataset]] = {name: [] for name in CONTROLS}
+    """Scores of every control, by its name, over `episode`.
+
+    They are those of `score_episode` and, for a control that predicts states, `one_step_error` and `rollout_error`.
+    `numbers` are the numbers of `episodes` in `data`.
+    """
+    of_episodes: dict[str, list[xr.Dataset]] = {name: [] for name in CONTROLS}
     for truth, number in zip(episodes, numbers, strict=True):
         steps = data.of_episodes([number])
         for name, magnitude in controls.magnitudes(steps).items():
             scored = score_episode({"scaled": magnitude}, {"scaled": controls.thresholds[name]}, truth, settings.margins)
             if predict := controls.predictors.get(name):
-                off = (predict(steps.inputs) - steps.outputs) / controls.next_state_scale
+                errors = (predict(steps.inputs) - steps.outputs) / controls.next_state_scale
                 rolled = rollout_errors(predict, steps, settings.horizons, controls.state_scale)
                 scored = scored.assign(
-                    one_step_error=("condition", _errors_by_condition(off, truth)), rollout_error=("horizon", rolled)
+                    one_step_error=("condition", _errors_by_condition(errors, truth)), rollout_error=("horizon", rolled)
                 )
-            found[name].append(scored)
-    return {name: xr.concat(of_control, dim=EPISODE) for name, of_control in found.items()}
+            of_episodes[name].append(scored)
+    return {name: xr.concat(of_control, dim=EPISODE) for name, of_control in of_episodes.items()}
 
 
-def _errors_by_condition(off: Float[np.ndarray, "step out_dim"], truth: Episode) -> list[float]:
-    """Root mean squares of the steps of each condition."""
-    return [float(np.sqrt((off[here] ** 2).mean())) if here.any() else np.nan for here in truth.conditions.values()]
+def _errors_by_condition(errors: Float[np.ndarray, "step out_dim"], truth: Episode) -> list[float]:
+    """Root mean square of the errors within the steps of each condition; NaN for a condition without steps."""
+    return [float(np.sqrt((errors[steps] ** 2).mean())) if steps.any() else np.nan for steps in truth.conditions.values()]
 
 
 def tested(data: Transitions, settings: WorldModelsSettings, training_seeds: Sequence[int]) -> xr.Dataset:
-    """Of the test episodes, over `training_seed` and `test_episode`: `test_episode_number` over all seeds, `novel_share`."""
+    """The test episodes of each training seed, over `training_seed` and `test_episode`.
+
+    `test_episode_number` counts the episodes of all study seeds; `novel_share` is the share of novel steps
+    (`familiarity.novel_shares`).
+    """
     numbers, novel = [], []
     for seed in training_seeds:
         split = split_episodes(data.policies, settings.validation, settings.test, seed)
@@ -103,32 +134,38 @@ def tested(data: Transitions, settings: WorldModelsSettings, training_seeds: Seq
 
 
 def of_each_seed(by_seed: Sequence[xr.Dataset], novel_share: xr.DataArray) -> xr.Dataset:
-    """What scores are in single episodes and seeds, from one Dataset over `model` and `episode` per training seed.
+    """Scores of single episodes and training seeds, from one Dataset over `model` and `episode` per training seed.
 
-    Of every score its values `_of_episode`, mean `_of_seed`, `_median_of_seed` and, over the episodes of all seeds,
-    `_median`; of errors also `_median_familiar`, over episodes that are at most FAMILIAR_SHARE novel.
-    `error_over_persistence`, `error_over_linear`: median error of the next state, by seed, over that of the control.
+    Every score gets its values `_of_episode`; over the test episodes of a training seed its mean `_of_seed` and its
+    `_median_of_seed`; and over those of all training seeds its `_median`. `one_step_error` and `rollout_error` also get
+    `_median_familiar`, over the episodes of which at most FAMILIAR_SHARE of the steps are novel.
+
+    `error_over_persistence` and `error_over_linear`: median error of the next state in a training seed, divided by that
+    of the control.
     """
-    each = [data.drop_vars(EPISODE, errors="ignore").rename({EPISODE: "test_episode"}) for data in by_seed]
-    stacked = xr.concat(each, dim="training_seed")
-    of_all = ("training_seed", "test_episode")
+    aligned = [data.drop_vars(EPISODE, errors="ignore").rename({EPISODE: "test_episode"}) for data in by_seed]
+    stacked = xr.concat(aligned, dim="training_seed")
+    all_episodes = ("training_seed", "test_episode")
     medians = stacked.median("test_episode")
     errors = stacked[["one_step_error", "rollout_error"]].where(novel_share <= FAMILIAR_SHARE)
     parts = {
         "_of_episode": stacked,
         "_of_seed": stacked.mean("test_episode"),
         "_median_of_seed": medians,
-        "_median": stacked.median(of_all),
-        "_median_familiar": errors.median(of_all),
+        "_median": stacked.median(all_episodes),
+        "_median_familiar": errors.median(all_episodes),
     }
-    named = [part.rename({name: f"{name}{end}" for name in part.data_vars}) for end, part in parts.items()]
-    of_step = medians.one_step_error.sel(condition="all", drop=True)
-    over = {f"error_over_{name}": of_step / of_step.sel(model=name, drop=True) for name in ("persistence", "linear")}
-    return xr.merge([*named, xr.Dataset(over)])
+    renamed = [part.rename({name: f"{name}{end}" for name in part.data_vars}) for end, part in parts.items()]
+    error = medians.one_step_error.sel(condition="all", drop=True)
+    ratios = {f"error_over_{name}": error / error.sel(model=name, drop=True) for name in ("persistence", "linear")}
+    return xr.merge([*renamed, xr.Dataset(ratios)])
 
 
 def histories(models: Sequence[xr.Dataset], names: Sequence[str], seeds: Sequence[int]) -> xr.DataArray:
-    """Losses by epoch of the models' stores, [model, training_seed, epoch, part]; NaN after the last and for controls."""
+    """Training and validation losses of the models' stores, [model, training_seed, epoch, part].
+
+    `names` and `seeds` give the order of models and training seeds. NaN after a training's last epoch and for controls.
+    """
     parts = models[0].part.values
     epochs = max(1, *(store.sizes["epoch"] for store in models))
     losses = np.full((len(names), len(seeds), epochs, len(parts)), np.nan)
@@ -138,13 +175,16 @@ def histories(models: Sequence[xr.Dataset], names: Sequence[str], seeds: Sequenc
     return xr.DataArray(losses, dims=("model", "training_seed", "epoch", "part"), coords={"part": parts})
 
 
-def of_all(
+def scores_of_all(
     models: Sequence[xr.Dataset], data: Transitions, sparsity: Sequence[xr.Dataset], settings: WorldModelsSettings
 ) -> dict[str, list[xr.Dataset]]:
-    """Scores by name of the model, one Dataset over `episode` per training seed; CONTROLS are among the names.
+    """Scores of the models and of CONTROLS, by name: one Dataset over `episode` per training seed.
 
-    A model that diverged is scored by the weights of its best epoch; the store that is made of this says so.
-    Raises UserError for a model that was tested on other episodes.
+    `models` are stores of `report.trained_and_evaluated`; `data` must hold next states, not changes of state. A model
+    that diverged is scored with the weights of its best epoch; the attribute `ended` of its store says that it
+    diverged.
+
+    Raises UserError if a model was tested on other episodes than these settings choose.
     """
     scored: dict[str, list[xr.Dataset]] = {}
     names = [list(map(str, sparsity[0][dim].values)) for dim in (IN, OUT)]
@@ -155,13 +195,13 @@ def of_all(
             if store.attrs["training_seed"] == seed:
                 if (tested := store[EPISODE].values.tolist()) != split["test"]:
                     raise UserError(
-                        f"model {store.attrs['model']}, seed {seed}, was tested on episodes {tested}, not on"
-                        f" {split['test']}: train it with these settings"
+                        f"model {store.attrs['model']}, seed {seed}, was tested on episodes {tested}, but these settings"
+                        f" choose {split['test']}: train it again with these settings"
                     )
                 of_model = scores_of_model(store, episodes, data, settings)
                 scored.setdefault(store.attrs["model"], []).append(of_model)
         of_controls = scores_of_controls(Controls(data, split, names), episodes, data, split["test"], settings)
-        for name, found in of_controls.items():
-            missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in found}
-            scored.setdefault(name, []).append(found.assign(missing))
+        for name, of_control in of_controls.items():
+            missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in of_control}
+            scored.setdefault(name, []).append(of_control.assign(missing))
     return scored

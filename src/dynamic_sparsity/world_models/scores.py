@@ -1,8 +1,9 @@
-"""Whether a model recovers which entries of the Jacobian are zero, and when.
+"""Scores of how well a model recovers which entries of the Jacobian are zero, and when.
 
-A model gives every entry of every step a magnitude (of its Jacobian, or of its masks); the truth says which entries are
-zero. All arrays are [step, out_dim, in_dim]; what is detected is the non-zero entry, unless said otherwise. Scores over all
-entries take them in any shape and order; they are faster on sorted magnitudes.
+A model assigns a magnitude to every entry of every step, from its Jacobian or its masks; the truth says which entries
+are zero. Arrays are [step, out_dim, in_dim]. The positive class is the non-zero entry unless a docstring says
+otherwise. Scores that pool all entries accept arrays of any shape and order, and are faster if the magnitudes are
+sorted.
 """
 
 from __future__ import annotations
@@ -22,50 +23,60 @@ Zeros = Bool[np.ndarray, "step out_dim in_dim"]
 
 
 def auroc(magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
-    """Chance that a non-zero entry has the larger magnitude than a zero one, over all steps and entries; ties count half.
+    """Probability that a random non-zero entry has a larger magnitude than a random zero entry; ties count half.
 
-    NaN where there are entries of one kind only.
+    All steps and entries are pooled. NaN if all entries are zero or none is.
     """
     return float(_aurocs(magnitude.reshape(1, -1), zero.reshape(1, -1))[0])
 
 
 def auroc_by_step(magnitude: Magnitudes, zero: Zeros) -> float:
-    """The same among the entries of one step, mean over the steps that have both kinds."""
+    """Mean of `aurocs_of_steps` over the steps that have both zero and non-zero entries."""
     return mean_of_known(aurocs_of_steps(magnitude, zero))
 
 
 def aurocs_of_steps(magnitude: Magnitudes, zero: Zeros) -> Float[np.ndarray, " step"]:
-    """The same for every step; NaN for one with entries of one kind only."""
+    """AUROC among the entries of each step; NaN for a step whose entries are all zero or all non-zero."""
     return _aurocs(magnitude.reshape(len(zero), -1), zero.reshape(len(zero), -1))
 
 
 def auroc_by_entry(magnitude: Magnitudes, zero: Zeros) -> float:
-    """The same over the steps of one entry, mean over the entries that are both: 0.5 for what knows nothing of the state."""
+    """AUROC of each entry over the steps, averaged over the entries that are zero at some steps and non-zero at others.
+
+    It is 0.5 for magnitudes that do not depend on the state.
+    """
     return mean_of_known(_aurocs(magnitude.reshape(len(zero), -1).T, zero.reshape(len(zero), -1).T))
 
 
 def mean_of_known(values: Float[np.ndarray, " group"]) -> float:
-    """Mean of what is not NaN; NaN without any."""
+    """Mean of the values that are not NaN; NaN if there are none."""
     return np.nan if np.isnan(values).all() else float(np.nanmean(values))
 
 
 def average_precision(magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
-    """Mean precision over recall of non-zero entries, over all steps and entries; NaN without both kinds."""
+    """Average precision of detecting non-zero entries (scikit-learn's), over all steps and entries.
+
+    NaN if all entries are zero or none is.
+    """
     if zero.all() or not zero.any():
         return np.nan
     return float(metrics.average_precision_score(~zero.ravel(), magnitude.ravel()))
 
 
 def static_oracle(zero: Zeros, known: Bool[np.ndarray, " step"]) -> Magnitudes:
-    """How often each entry is non-zero in the known steps, for every step: all that can be known without the state."""
+    """Share of the known steps at which each entry is non-zero, repeated for every step.
+
+    It is all that can be known about the zeros without the state.
+    """
     return np.broadcast_to((~zero[known]).sum(axis=0) / max(1, known.sum()), zero.shape)
 
 
 def skill(score: float, reference: float) -> float:
-    """How far from the reference's score towards a perfect one: 1 perfect, 0 like the reference, -1 chance (0.5) or worse.
+    """Skill of an AUROC `score` relative to that of a reference: 1 if perfect, 0 if equal, -1 at chance (0.5) or worse.
 
-    Below the reference it is how far towards chance, so that the scale is the same however good the reference is. NaN for a
-    reference above 0.999, which leaves nothing to be skilled in.
+    Above the reference, skill = (score - reference) / (1 - reference); below it, (score - reference) / (reference -
+    0.5), at least -1, so that the scale does not depend on how good the reference is. NaN if either AUROC is NaN, or if
+    the reference exceeds 0.999, which leaves no room for skill.
     """
     if np.isnan([score, reference]).any() or reference > 0.999:
         return np.nan
@@ -75,9 +86,10 @@ def skill(score: float, reference: float) -> float:
 
 
 def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
-    """F1 of detecting zeros as magnitudes of at most `threshold`; NaN without a zero.
+    """F1 of detecting zeros as magnitudes of at most `threshold`; NaN if no entry is truly zero.
 
-    From counts: scikit-learn's looks for labels among millions of entries first, and takes most of the time of all scores.
+    It is computed from counts because scikit-learn's `f1_score` first searches millions of entries for their labels,
+    which would take more time than all other scores together.
     """
     if not zero.any():
         return np.nan
@@ -87,62 +99,71 @@ def zero_f1(magnitude: Magnitudes, zero: Zeros, threshold: float) -> float:
 def zeros_by_threshold(
     magnitude: Float[np.ndarray, "..."], zero: Bool[np.ndarray, "..."], thresholds: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(share of entries below each threshold over the share of true zeros, F1 of detecting zeros so); NaN without a zero."""
+    """Entries below each threshold over the number of true zeros, and F1 of detecting zeros so; NaN without zeros."""
     if not zero.any():
         return np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
-    small = [below(magnitude, threshold) for threshold in thresholds]
-    return np.array([part.sum() for part in small]) / zero.sum(), np.array([_f1(part, zero) for part in small])
+    detected = [below(magnitude, threshold) for threshold in thresholds]
+    return np.array([mask.sum() for mask in detected]) / zero.sum(), np.array([_f1(mask, zero) for mask in detected])
 
 
-def _f1(found: Bool[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
-    return float(2 * (found & zero).sum() / (found.sum() + zero.sum()))
+def _f1(detected: Bool[np.ndarray, "..."], zero: Bool[np.ndarray, "..."]) -> float:
+    return float(2 * (detected & zero).sum() / (detected.sum() + zero.sum()))
 
 
 def leakage(magnitude: Magnitudes, zero: Zeros) -> float:
-    """Share of the whole magnitude that lies on true zeros; 0 is perfect, the share of zeros is chance."""
+    """Share of the total magnitude that lies on true zeros: 0 is perfect, the share of zeros is chance.
+
+    NaN if the total is 0.
+    """
     total = magnitude.sum()
     return np.nan if total == 0 else float(magnitude[zero].sum() / total)
 
 
 def relative_error(jacobian: Magnitudes, truth: Magnitudes) -> float:
-    """|J - truth| / |truth| in the Frobenius norm of a step, mean over steps; 1 for a model that predicts nothing."""
+    """Mean of |J - truth| / |truth| (Frobenius norm) over steps whose truth is not 0; 1 for a Jacobian of zeros."""
     errors = np.linalg.norm((jacobian - truth).reshape(len(truth), -1), axis=1)
     sizes = np.linalg.norm(truth.reshape(len(truth), -1), axis=1)
     return float((errors[sizes > 0] / sizes[sizes > 0]).mean()) if (sizes > 0).any() else np.nan
 
 
 def switches(zero: Zeros, known: Bool[np.ndarray, " step"]) -> Bool[np.ndarray, " step"]:
-    """Steps of one episode whose pattern differs from that of the step before, both known; False for the first."""
+    """Steps of one episode whose pattern differs from that of the step before; False at step 0 and by unknown steps."""
     changed = (zero[1:] != zero[:-1]).any(axis=(1, 2))
     return np.concatenate([[False], changed & known[1:] & known[:-1]])
 
 
-def switch_detection(found: Bool[np.ndarray, " step"], true: Bool[np.ndarray, " step"], margin: int) -> tuple[float, float]:
-    """(precision, recall) of switches found within `margin` steps of a true one, each matched at most once.
+def switch_detection(
+    detected: Bool[np.ndarray, " step"], true: Bool[np.ndarray, " step"], margin: int
+) -> tuple[float, float]:
+    """Precision and recall of detected switches, matched one to one with true switches at most `margin` steps away.
 
-    The matching is the largest there is. NaN where nothing was found, or nothing is there.
+    The matching is the one with the most pairs. Precision is NaN if no switch was detected, recall if no true switch
+    exists.
     """
-    ours, theirs = np.flatnonzero(found), np.flatnonzero(true)
-    if not len(ours) or not len(theirs):
-        return (0.0 if len(ours) else np.nan), (0.0 if len(theirs) else np.nan)
-    close = np.abs(ours[:, None] - theirs) <= margin
+    detected_steps, true_steps = np.flatnonzero(detected), np.flatnonzero(true)
+    if not len(detected_steps) or not len(true_steps):
+        return (0.0 if len(detected_steps) else np.nan), (0.0 if len(true_steps) else np.nan)
+    close = np.abs(detected_steps[:, None] - true_steps) <= margin
     rows, columns = scipy.optimize.linear_sum_assignment(close, maximize=True)
     matched = close[rows, columns].sum()
-    return float(matched / len(ours)), float(matched / len(theirs))
+    return float(matched / len(detected_steps)), float(matched / len(true_steps))
 
 
-def duration_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Wasserstein distance between two sets of durations, in steps; NaN where one is empty."""
-    return float(scipy.stats.wasserstein_distance(ours, theirs)) if len(ours) and len(theirs) else np.nan
+def duration_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Wasserstein distance between two samples of durations, in steps; NaN if one is empty."""
+    return float(scipy.stats.wasserstein_distance(first, second)) if len(first) and len(second) else np.nan
 
 
 def _aurocs(magnitude: Float[np.ndarray, "group member"], zero: Bool[np.ndarray, "group member"]) -> np.ndarray:
-    """Of every group, by ranks (Mann and Whitney); scipy's own test has no axis for groups of different sizes."""
+    """AUROC of each group, from ranks (Mann and Whitney); NaN for a group that is all zero or all non-zero.
+
+    `scipy.stats.mannwhitneyu` is not used because it cannot take samples of different sizes along an axis.
+    """
     zeros = zero.sum(axis=1)
-    others = zero.shape[1] - zeros
-    both = (zeros > 0) & (others > 0)
-    found = np.full(len(zero), np.nan)
-    if both.any():
-        ranks = np.where(zero[both], 0, scipy.stats.rankdata(magnitude[both], axis=1)).sum(axis=1)
-        found[both] = (ranks - others[both] * (others[both] + 1) / 2) / (zeros[both] * others[both])
-    return found
+    nonzeros = zero.shape[1] - zeros
+    mixed = (zeros > 0) & (nonzeros > 0)
+    aurocs = np.full(len(zero), np.nan)
+    if mixed.any():
+        rank_sums = np.where(zero[mixed], 0, scipy.stats.rankdata(magnitude[mixed], axis=1)).sum(axis=1)
+        aurocs[mixed] = (rank_sums - nonzeros[mixed] * (nonzeros[mixed] + 1) / 2) / (zeros[mixed] * nonzeros[mixed])
+    return aurocs

@@ -1,4 +1,7 @@
-"""The threshold of a model's zeros, apart from scores: training needs it, and not what scores import."""
+"""The threshold below which a model's entries count as zero.
+
+It has its own module so that the training stage need not import `scores`.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,8 @@ from jaxtyping import Bool, Float
 def matched_threshold(
     magnitude: Float[np.ndarray, "step out_dim in_dim"], zero: Bool[np.ndarray, "step out_dim in_dim"]
 ) -> float:
-    """The threshold below which as many entries fall as are zero; from validation data, for use on others."""
+    """The threshold below which as many entries lie as are truly zero.
+
+    It is taken from validation episodes and applied to test episodes.
+    """
     return float(np.quantile(magnitude, zero.mean()))

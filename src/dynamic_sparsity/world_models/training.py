@@ -1,4 +1,4 @@
-"""Training one world model: Adam, the best of its epochs, a time budget, and checkpoints that a killed run resumes from."""
+"""Train one world model: Adam, the weights of the best epoch, a time budget, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ DIVERGED, STOPPED, BUDGET, DONE, UNTRAINED = "diverged", "stopped early", "out o
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model: the weights of its best epoch, and how it got there."""
+    """A trained model, with the weights of its best epoch, and how its training went."""
 
     network: Network
     history: np.ndarray
     """Training and validation loss after each epoch, [epoch, 2]."""
     ended: str
-    """`stopped early`, `all epochs`, `out of time`, `untrained`, or `diverged`: the weights are those of the
-    best epoch all the same, and as they were drawn where there was none."""
+    """`stopped early`, `all epochs`, `out of time`, `untrained` or `diverged`. A model that diverged also has the
+    weights of its best epoch, or its initial weights if it finished none."""
     seconds: float
+    """Wall time of the training, including the time before an interruption."""
 
 
 def build(model: WorldModelSettings, tree: KinematicTree, seed: int) -> Network:
-    """An untrained network for the variables of `tree`."""
+    """An untrained network for the variables of `tree`, its weights drawn with `seed`, the training seed."""
     return make_network(tree, model, nnx.Rngs(seed))
 
 
@@ -51,15 +52,17 @@ class _Samples(NamedTuple):
     """Standardised transitions in single precision."""
 
     x: jax.Array
+    """Inputs, [step, in]."""
     y: jax.Array
+    """Outputs, [step, out]."""
     columns: jax.Array
-    """Of the Jacobian, [step, in, out]: column by column, as losses look at it."""
+    """Columns of the true Jacobian, [step, in, out]: losses pick columns."""
     zero: jax.Array
-    """1 where it is zero, in the same order."""
+    """1 where an entry is zero, [step, in, out]."""
     zeros: jax.Array
-    """Share of zeros in each step."""
+    """Share of zeros at each step."""
     largest: jax.Array
-    """Entry of the Jacobian of each step, in magnitude."""
+    """Largest magnitude of an entry of the true Jacobian at each step."""
 
 
 class Trainer:
@@ -74,27 +77,31 @@ class Trainer:
         seed: int,
         checkpoint: Path | None = None,
     ) -> None:
-        """`data`: `training` and `validation`. `checkpoint`: written after every epoch; a run of the same kind resumes."""
+        """Prepare the training.
+
+        `data` holds the standardised parts `training` and `validation`; `seed` is the training seed. `checkpoint` is
+        written after every epoch, and a training of the same model on the same data resumes from it.
+        """
         self._model, self._training, self._seed, self._checkpoint = model, training, seed, checkpoint
         self._tree = tree
         self._data = {part: _samples(transitions) for part, transitions in data.items()}
         self._graph, parameters = nnx.split(build(model, tree, seed))
         steps = max(1, len(self._data["training"].x) // training.batch) * training.epochs
         self._optimiser = optax.adam(optax.cosine_decay_schedule(training.learning_rate, steps))
-        self._state = (parameters, self._optimiser.init(cast(Any, parameters)), parameters)  # now, optimiser, best
+        self._state = (parameters, self._optimiser.init(cast(Any, parameters)), parameters)  # current, optimiser, best
         self._history: list[tuple[float, float]] = []
         self._seconds = 0.0
 
     def run(self) -> Trained:
-        """Train to the end. A loss that is not finite ends it as `diverged`."""
+        """Train until the last epoch, the time budget, early stopping or, as `diverged`, a loss that is not finite."""
         if not self._model.trained:
             return Trained(nnx.merge(self._graph, self._state[0]), np.zeros((0, 2)), UNTRAINED, 0.0)
         self._resume()
         epoch, validate = jax.jit(self._epoch(), donate_argnums=(0, 1)), jax.jit(self._validation())
-        started, before = time.monotonic(), self._seconds
+        started, earlier_seconds = time.monotonic(), self._seconds
         ended = DONE
         while len(self._history) < self._training.epochs:
-            if self._training.patience is not None and self._waited() >= self._training.patience:
+            if self._training.patience is not None and self._epochs_since_best() >= self._training.patience:
                 ended = STOPPED
                 break
             if self._seconds > self._training.seconds:
@@ -112,13 +119,13 @@ class Trainer:
             self._state = (parameters, optimiser, best)
             self._history.append(losses)
             print(f"epoch {len(self._history)}: training {losses[0]:.4g}, validation {losses[1]:.4g}", flush=True)
-            self._seconds = before + time.monotonic() - started
+            self._seconds = earlier_seconds + time.monotonic() - started
             self._keep()
         network = nnx.merge(self._graph, self._state[2])
         return Trained(network, np.array(self._history).reshape(-1, 2), ended, self._seconds)
 
     def _loss(self, parameters: nnx.State, data: _Samples, chosen: jax.Array, key: jax.Array) -> jax.Array:
-        """The whole loss, mean over chosen steps."""
+        """Mean over the chosen steps of the whole loss: on the outputs, on the Jacobian, and on open masks."""
         network, model = nnx.merge(self._graph, parameters), self._model
         drawing, choosing = jax.random.split(key)
         x, y, keys = data.x[chosen], data.y[chosen], jax.random.split(drawing, len(chosen))
@@ -126,17 +133,18 @@ class Trainer:
             predicted, loss = jax.vmap(network.sampled)(x, keys), jnp.zeros(())
         else:
             columns = random_columns(choosing, *x.shape, model.jacobian_columns)
-            predicted, ours = jax.vmap(prediction_and_columns, in_axes=(None, 0, 0, 0))(network, x, keys, columns)
-            theirs, zero = (array[chosen[:, None], columns] for array in (data.columns, data.zero))
+            predicted, entries = jax.vmap(prediction_and_columns, in_axes=(None, 0, 0, 0))(network, x, keys, columns)
+            truth, zero = (array[chosen[:, None], columns] for array in (data.columns, data.zero))
             if model.jacobian_errors == "relative" and model.jacobian_loss != "l1":
                 unit = jnp.maximum(1, data.largest[chosen])[:, None, None]
-                ours, theirs = ours / unit, theirs / unit
+                entries, truth = entries / unit, truth / unit
             loss_of = functools.partial(jacobian_loss, model.jacobian_loss)
-            loss = model.jacobian_weight * jax.vmap(loss_of)(ours, theirs, zero, data.zeros[chosen]).mean()
+            loss = model.jacobian_weight * jax.vmap(loss_of)(entries, truth, zero, data.zeros[chosen]).mean()
         density = jax.vmap(network.penalty)(x).mean()
         return jnp.mean((predicted - y) ** 2) + loss + model.mask_weight * jnp.maximum(density - model.mask_budget, 0)
 
     def _epoch(self) -> Callable:
+        """A function that trains for one epoch, over batches in random order, and returns the mean loss."""
         size = self._training.batch
 
         def epoch(parameters: nnx.State, optimiser: Any, key: jax.Array, data: _Samples) -> tuple:
@@ -157,48 +165,50 @@ class Trainer:
         return epoch
 
     def _validation(self) -> Callable:
-        """The loss on the validation part, with the same draws in every epoch."""
+        """A function for the validation loss, which uses the same random draws in every epoch."""
         return lambda parameters, data: self._loss(parameters, data, jnp.arange(len(data.x)), jax.random.key(0))
 
-    def _waited(self) -> int:
-        """Epochs since the best one."""
+    def _epochs_since_best(self) -> int:
+        """How many epochs have passed since the one with the lowest validation loss."""
         losses = [validation for _, validation in self._history]
         return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
     @functools.cached_property
     def _identity(self) -> str:
-        """Of what is trained, how, and on which data: a checkpoint of another is not resumed."""
+        """Model, training settings, seed, tree and a digest of the data: only checkpoints with the same are resumed."""
         digest = hashlib.sha256()
         for array in (*self._data["training"], *self._data["validation"]):
             digest.update(f"{array.shape}".encode())
             digest.update(np.asarray(array).tobytes())
-        about = [self._model.model_dump(), self._training.model_dump(), self._seed, str(self._tree), digest.hexdigest()]
-        return json.dumps(about, sort_keys=True)
+        parts = [self._model.model_dump(), self._training.model_dump(), self._seed, str(self._tree), digest.hexdigest()]
+        return json.dumps(parts, sort_keys=True)
 
     def _keep(self) -> None:
+        """Write the checkpoint."""
         if self._checkpoint is None:
             return
         tensors = {str(number): np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(self._state))}
-        about = {"identity": self._identity, "history": json.dumps(self._history), "seconds": str(self._seconds)}
+        metadata = {"identity": self._identity, "history": json.dumps(self._history), "seconds": str(self._seconds)}
         with whole(self._checkpoint) as (beside,):
-            beside.write_bytes(save(tensors, metadata=about))
+            beside.write_bytes(save(tensors, metadata=metadata))
 
     def _resume(self) -> None:
+        """Continue from the checkpoint, if it is readable and belongs to this training."""
         if self._checkpoint is None or not self._checkpoint.exists():
             return
         try:
             with safe_open(self._checkpoint, framework="numpy") as file:
-                about = file.metadata() or {}
-                if about.get("identity") != self._identity:
-                    print(f"{self._checkpoint} is of another run: started anew", flush=True)
+                metadata = file.metadata() or {}
+                if metadata.get("identity") != self._identity:
+                    print(f"{self._checkpoint} belongs to another training: started anew", flush=True)
                     return
                 leaves = [file.get_tensor(str(number)) for number in range(len(jax.tree.leaves(self._state)))]
         except (SafetensorError, OSError) as error:
             print(f"{self._checkpoint} cannot be read ({error}): started anew", flush=True)
             return
         self._state = jax.tree.unflatten(jax.tree.structure(self._state), map(jnp.asarray, leaves))
-        self._history = [tuple(losses) for losses in json.loads(about["history"])]
-        self._seconds = float(about["seconds"])
+        self._history = [tuple(losses) for losses in json.loads(metadata["history"])]
+        self._seconds = float(metadata["seconds"])
         print(f"{self._checkpoint}: resumed after {len(self._history)} epochs", flush=True)
 
 
@@ -206,5 +216,5 @@ def _samples(transitions: Transitions) -> _Samples:
     zero = transitions.zero
     columns = (np.swapaxes(array, 1, 2) for array in (transitions.jacobian, zero))
     largest = np.abs(transitions.jacobian).max(axis=(1, 2), initial=0)
-    kept = (transitions.inputs, transitions.outputs, *columns, zero.mean(axis=(1, 2)), largest)
-    return _Samples(*(jnp.asarray(array, jnp.float32) for array in kept))
+    arrays = (transitions.inputs, transitions.outputs, *columns, zero.mean(axis=(1, 2)), largest)
+    return _Samples(*(jnp.asarray(array, jnp.float32) for array in arrays))

@@ -1,4 +1,4 @@
-"""What every world model offers, for one sample of standardised inputs."""
+"""The interface of every world model, for one sample of standardised inputs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from jaxtyping import Array, Bool, Float
 
 
 class Network(nnx.Module):
-    """A world model. Subclasses predict; those that hold masks say which, and what they cost."""
+    """A world model. Every subclass predicts; one with masks also overrides `penalty`, `mask` and usually `sampled`."""
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        """The prediction."""
+        """The standardised output: the next state or the change of the state."""
         raise NotImplementedError
 
     def sampled(self, x: Float[Array, " in"], key: jax.Array) -> Float[Array, " out"]:
-        """The prediction in training, with what is random there."""
+        """The prediction in training, where masks are random; the same as `__call__` for a network without masks."""
         del key
         return self(x)
 
     def penalty(self, x: Float[Array, " in"]) -> jax.Array:
-        """How dense the masks are, from 0 (all closed) to 1 (all open)."""
+        """Density of the masks, from 0 (all closed) to 1 (all open); 0 for a network without masks."""
         return jnp.zeros((), x.dtype)
 
     def mask(self, x: Float[Array, " in"]) -> Bool[Array, "out in"] | None:
-        """Which inputs each output depends on; None for a network without masks."""
+        """Inputs that each output may depend on; None for a network without masks."""
         del x
         return None

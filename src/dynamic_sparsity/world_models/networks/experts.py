@@ -1,4 +1,4 @@
-"""Mixture of experts, of MLPs or of linear maps."""
+"""Mixture of experts that are MLPs or linear maps."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from dynamic_sparsity.world_models.networks.mlp import Mlp
 
 
 class Experts(Network):
-    """A dense softmax gate over experts; linear ones make it piecewise affine where the gate is sure."""
+    """`size.experts` networks, whose predictions a softmax gate weights; with `linear`, the experts are affine maps.
+
+    All experts are evaluated. Where the gate puts all weight on one linear expert, the prediction is affine.
+    """
 
     def __init__(self, inputs: int, outputs: int, size: WorldModelSettings, rngs: nnx.Rngs, *, linear: bool) -> None:
         self.gate = Mlp(inputs, size.experts, size.width, 1, nnx.elu, rngs)
         if linear:
             self.experts = nnx.List([nnx.Linear(inputs, outputs, rngs=rngs) for _ in range(size.experts)])
         else:
-            several = [Mlp(inputs, outputs, size.width, size.depth, nnx.elu, rngs) for _ in range(size.experts)]
-            self.experts = nnx.List(several)
+            networks = [Mlp(inputs, outputs, size.width, size.depth, nnx.elu, rngs) for _ in range(size.experts)]
+            self.experts = nnx.List(networks)
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
         """The experts' predictions, weighted by the gate."""

@@ -1,4 +1,4 @@
-"""One small MLP per output, each behind a mask of its inputs that depends on the state."""
+"""One small MLP per output, each behind a state-dependent mask of its inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from dynamic_sparsity.world_models.networks.mlp import Mlp
 class Gated(Network):
     """State-dependent masks after Pitis et al. 2020 (arXiv 2007.02863) and Hwang et al. 2024 (arXiv 2406.03234).
 
-    The gates are hard concrete, from an MLP of the whole input; the networks behind them have an eighth of its width.
+    The hard concrete gates come from an MLP with `width` hidden units that reads the whole input. The MLP behind the
+    mask of each output has `depth` hidden layers of an eighth of that width.
     """
 
     def __init__(self, inputs: int, outputs: int, width: int, depth: int, rngs: nnx.Rngs) -> None:
@@ -31,28 +32,30 @@ class Gated(Network):
         self.shape = (outputs, inputs)
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        """With gates at their mean."""
+        """The prediction with mean gates."""
         return self._behind(mean_gates(self._logits(x)), x)
 
     def sampled(self, x: Float[Array, " in"], key: jax.Array) -> Float[Array, " out"]:
-        """With gates drawn."""
+        """The prediction with random gates."""
         return self._behind(drawn_gates(self._logits(x), key), x)
 
     def penalty(self, x: Float[Array, " in"]) -> jax.Array:
-        """Expected share of open gates."""
+        """Expected share of gates that are not 0."""
         return open_chance(self._logits(x)).mean()
 
     def mask(self, x: Float[Array, " in"]) -> Bool[Array, "out in"]:
-        """Gates that let anything pass."""
+        """Gates that are not 0."""
         return mean_gates(self._logits(x)) > 0
 
     def _behind(self, gates: Float[Array, "out in"], x: Float[Array, " in"]) -> Float[Array, " out"]:
+        """The outputs of the small MLPs, whose inputs are multiplied by the gates."""
         hidden = gates * x
         for number, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             hidden = jnp.einsum("oi,oih->oh", nnx.elu(hidden) if number else hidden, kernel[...]) + bias[...]
         return hidden[:, 0]
 
     def _logits(self, x: Float[Array, " in"]) -> Float[Array, "out in"]:
+        """Logits of the gates."""
         return self.gate(x).reshape(self.shape) + OPEN
 
 

@@ -1,4 +1,7 @@
-"""Hard concrete gates (Louizos, Welling, Kingma 2018, arXiv 1712.01312): random in training, exactly 0 or 1 where sure."""
+"""Hard concrete gates (Louizos, Welling, Kingma 2018, arXiv 1712.01312).
+
+Gates lie between 0 and 1. They are random in training, and exactly 0 or 1 for logits of large magnitude.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ from flax import nnx
 
 _TEMPERATURE, _LOW, _HIGH = 2 / 3, -0.1, 1.1
 OPEN = 2.0
-"""Added to logits: gates are open at first."""
+"""Added to the logits of a network, so that its gates are open before training."""
 
 
 def mean_gates(logits: jax.Array) -> jax.Array:
-    """Gates without randomness, between 0 and 1 and exactly that at both ends."""
+    """Gates without randomness: a stretched sigmoid of the logits, clipped to [0, 1]."""
     return jnp.clip(nnx.sigmoid(logits) * (_HIGH - _LOW) + _LOW, 0, 1)
 
 
 def drawn_gates(logits: jax.Array, key: jax.Array) -> jax.Array:
-    """Gates as they are drawn in training."""
+    """Random gates, as used in training."""
     return mean_gates((logits + jax.random.logistic(key, logits.shape, logits.dtype)) / _TEMPERATURE)
 
 

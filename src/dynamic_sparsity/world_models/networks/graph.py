@@ -19,11 +19,15 @@ READS_TREE = True
 
 
 class Graph(Network):
-    """Nodes are the degrees of freedom and the world, which joins the roots; `depth` rounds of messages along the tree.
+    """Passes messages along the kinematic tree in `depth` rounds.
 
-    A node holds its position, velocity, and what actuates it. Messages and updates share their weights over nodes; how a
-    variable enters its node and is read from it has weights of its own. Nodes have an eighth of the width. What is further
-    away than `depth` edges cannot be seen: those entries of the Jacobian are zero by design, right or wrong.
+    There is a node for each degree of freedom and one for the world, which connects the roots. A node of a degree of
+    freedom holds its position, its velocity, and the activations and controls that act on it. Nodes have `width` / 8
+    features. Weights of messages and updates are shared by all nodes; every variable has its own weights for entering
+    its node and for being read from it.
+
+    An output depends only on inputs at most `depth` edges away. All other entries of its Jacobian are zero by design,
+    whether or not they are zero in truth.
     """
 
     def __init__(self, tree: KinematicTree, width: int, depth: int, rngs: nnx.Rngs) -> None:
@@ -34,9 +38,11 @@ class Graph(Network):
         self.updates = nnx.List([Mlp(2 * size, size, 2 * size, 1, nnx.elu, rngs) for _ in range(depth)])
         self.read = nnx.Param(normal(len(tree.of_outputs), size) / math.sqrt(size))
         self.bias = nnx.Param(jnp.zeros(len(tree.of_outputs)))
-        edges = [(node, parent % nodes) for node, parent in enumerate(tree.parents)]  # -1, no parent: the world, last
+        edges = [
+            (node, parent % nodes) for node, parent in enumerate(tree.parents)
+        ]  # no parent (-1): the last node, the world
         self.edges = tuple(edges)
-        self.entries = tuple((variable, node) for variable, found in enumerate(tree.of_inputs) for node in found)
+        self.entries = tuple((variable, node) for variable, nodes_of in enumerate(tree.of_inputs) for node in nodes_of)
         self.outputs = tree.of_outputs
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:

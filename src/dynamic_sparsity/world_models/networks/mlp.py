@@ -1,4 +1,4 @@
-"""Multilayer perceptron; the paper's has two hidden layers of 512 with ELU."""
+"""Multilayer perceptron. The paper's has two hidden layers of 512 units with ELU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dynamic_sparsity.world_models.networks.base import Network
 
 
 class Mlp(Network):
-    """Hidden layers of one width."""
+    """`depth` hidden layers of `width` units with one activation function, and a linear output layer."""
 
     def __init__(
         self,
