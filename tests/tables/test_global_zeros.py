@@ -15,7 +15,7 @@ def test_the_table_of_global_zeros_judges_and_explains(usual):
     differs = table("global_zeros", [summarised(never)]).iloc[0]
     assert differs.verdict == "differs: 3 more in J_s" and differs.zeros_J_s == 3
     assert "3 in column qpos:a" in differs.explanation
-    assert "Never active in these data, perhaps in the paper's: contact:floor/foot, joint_limit:a" in differs.explanation
+    assert "Never active in these data, but perhaps in the paper's: contact:floor/foot, joint_limit:a" in differs.explanation
     everywhere = [sparsity_store(0, np.ones((3, 20), bool))]
     cheetah = summarised(everywhere).assign_attrs({**ATTRS, "task": "CheetahRun"})
     fewer = table("global_zeros", [cheetah]).iloc[0]

@@ -16,7 +16,7 @@ SCORES = (
 
 
 def store(task, better):
-    """Scores of three models and a control that predicts no state; `sparse` has more zeros, `same` has those of `mlp`."""
+    """Scores of three models and a control without predictions; `sparse` has more zeros, `same` as many as `mlp`."""
     rng = np.random.default_rng(len(task))
     models = ["mlp", "same", "sparse", "static_oracle"]
     over = np.array([[0.4, 0.4], [0.4, 0.4], [0.4, 0.4], [np.nan, np.nan]])
@@ -46,14 +46,16 @@ def stores():
 
 def test_a_difference_is_called_one_where_it_is_significant(stores):
     frame = comparisons.build(stores, {}).set_index(["measure", "model"])
-    more = frame.loc[("relative_sparsity", "sparse")]
-    assert more.verdict == "higher" and more.pairs == 10 and more.p_value == pytest.approx(2 / 2**10)
-    assert more.p_holm == pytest.approx(6 * 2 / 2**10)
+    sparse = frame.loc[("relative_sparsity", "sparse")]
+    assert sparse.verdict == "higher" and sparse.pairs == 10 and sparse.p_value == pytest.approx(2 / 2**10)
+    assert sparse.p_holm == pytest.approx(6 * 2 / 2**10)
     assert frame.loc[("one_step_error", "same")].verdict == "no significant difference"
     assert frame.loc[("auroc", "sparse")].p_value == 1 and frame.loc[("auroc", "sparse")].median_difference == 0
     assert frame.loc[("auroc", "same")].diverged == 5
-    said = comparisons.sentences(frame.reset_index())
-    assert any("relative sparsity of sparse against mlp: higher" in sentence and "10 pairs" in sentence for sentence in said)
+    sentences = comparisons.sentences(frame.reset_index())
+    assert any(
+        "relative sparsity of sparse against mlp: higher" in sentence and "10 pairs" in sentence for sentence in sentences
+    )
 
 
 def test_what_is_not_trained_makes_no_pair(stores):
@@ -80,8 +82,8 @@ def test_few_pairs_say_so(stores):
 
 
 def test_holm_by_hand():
-    found = comparisons.holm(np.array([0.01, np.nan, 0.04, 0.03]))
-    np.testing.assert_allclose(found, [0.03, np.nan, 0.06, 0.06])
+    corrected = comparisons.holm(np.array([0.01, np.nan, 0.04, 0.03]))
+    np.testing.assert_allclose(corrected, [0.03, np.nan, 0.06, 0.06])
 
 
 def test_the_table_of_recovery_has_a_row_for_each_basis_and_condition(stores):

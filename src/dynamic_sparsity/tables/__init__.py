@@ -1,1 +1,1 @@
-"""One module per table, each with a function build(stores, paper) -> DataFrame; its docstring is the caption."""
+"""One module per table, each with `build(stores, paper) -> DataFrame`. Its docstring is printed on the table's page."""

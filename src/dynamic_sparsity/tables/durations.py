@@ -1,12 +1,24 @@
-"""How long entries stay zero or non-zero, in control steps, in two conventions.
+"""How long entries stay zero or non-zero, in control steps, by two conventions.
 
-Paper mean: runs that span their whole episode are left out, runs cut by an end of it count at the length that was seen.
-Median and restricted mean: Kaplan-Meier, over runs whose start was seen; runs cut at their end are censored. The restricted
-mean is the area under the survival curve up to the last duration at which it is known. ended_runs: how many runs ended, on
-which all of these rest. A median is printed with its interval (from resampling episodes) or not at all: it was not reached,
-or not in so many resamples that its upper end is unknown. A share beyond a duration that no run was followed to is unknown.
-Where no run ended, nothing is known but that; its shares are 1. Spanning share: share of all (entry, step) pairs that belong
-to runs spanning their episode, about which neither mean says anything.
+A run is a sequence of consecutive steps in which an entry stays zero or stays non-zero. One mean follows the paper; the
+other estimates come from survival curves.
+
+- `paper_mean`: the paper's mean. It leaves out runs that span their whole episode, and counts runs cut by an end of an
+  episode with the length that was seen.
+- `median`, `restricted_mean`: Kaplan-Meier estimates from runs whose start was seen. Runs cut at their end are
+  censored. The restricted mean is the area under the survival curve up to the last duration at which the curve is
+  known.
+- `ended_runs`: number of runs that ended; all estimates rest on these. If none ended, the shares below are 1 and
+  everything else is unknown.
+- `median_low`, `median_high`: interval of the median from resampling episodes. The median is printed with both ends or
+  not at all. It is missing if the curve does not reach it, or if so many resamples do not reach it that the upper end
+  is unknown.
+- `share_beyond_10`, `share_beyond_100`: share of runs that last longer, with `low` and `high` ends of its interval. It
+  is unknown for a duration to which no run was followed.
+- `cut_at_end`: runs cut by the end of their episode; `start_not_seen`: runs under way at the start of their episode;
+  `spanning_runs`: runs that span their whole episode.
+- `spanning_share`: share of all (entry, step) pairs that belong to spanning runs. Neither mean says anything about
+  them.
 """
 
 from __future__ import annotations
@@ -27,30 +39,30 @@ def build(curves: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
 
 
 def _row(data: xr.Dataset, value: str) -> dict[str, object]:
-    here = data.sel(value=value)
-    total = here.all_steps.item()
-    at = {t: here.sel(duration=t) for t in _SURVIVES if t in here.duration}
+    curve = data.sel(value=value)
+    total = curve.all_steps.item()
+    survival_at = {duration: curve.sel(duration=duration) for duration in _SURVIVES if duration in curve.duration}
     return {
         "task": data.attrs["task"],
         "policy": data.attrs["policy"],
         "value": str(value),
-        "paper_mean": here.paper_mean.item(),
-        "ended_runs": here.ended_runs.item(),
-        **_median(here),
-        "restricted_mean": here.restricted_mean.item(),
+        "paper_mean": curve.paper_mean.item(),
+        "ended_runs": curve.ended_runs.item(),
+        **_median(curve),
+        "restricted_mean": curve.restricted_mean.item(),
         **{
-            f"{part}_beyond_{t}": s[name].item()
-            for t, s in at.items()
-            for part, name in (("share", "survival"), ("low", "survival_low"), ("high", "survival_high"))
+            f"{prefix}_beyond_{duration}": survival[name].item()
+            for duration, survival in survival_at.items()
+            for prefix, name in (("share", "survival"), ("low", "survival_low"), ("high", "survival_high"))
         },
-        "cut_at_end": here.cut_runs.item(),
-        "start_not_seen": here.unseen_start_runs.item(),
-        "spanning_runs": here.spanning_runs.item(),
-        "spanning_share": here.spanning_steps.item() / total if total else None,
+        "cut_at_end": curve.cut_runs.item(),
+        "start_not_seen": curve.unseen_start_runs.item(),
+        "spanning_runs": curve.spanning_runs.item(),
+        "spanning_share": curve.spanning_steps.item() / total if total else None,
     }
 
 
-def _median(here: xr.Dataset) -> dict[str, float]:
-    """With both ends of its interval, or with nothing."""
-    values = {name: here[name].item() for name in ("median", "median_low", "median_high")}
+def _median(curve: xr.Dataset) -> dict[str, float]:
+    """The median and both ends of its interval; all NaN unless all are known."""
+    values = {name: curve[name].item() for name in ("median", "median_low", "median_high")}
     return values if np.isfinite(list(values.values())).all() else dict.fromkeys(values, np.nan)

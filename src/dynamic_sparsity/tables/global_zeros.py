@@ -1,13 +1,11 @@
-"""Entries of the Jacobian that are zero in every sample, beside the paper's Table 1.
+"""Entries of the Jacobian that are zero in every sample, compared with the paper's Table 1.
 
-The verdict compares the counts.
+`verdict` compares the counts. The paper's data come from trained experts; `policy` says which policy produced this
+study's data. `zeros_J_s_when_free` counts entries that are zero in every step without an active constraint. If it
+exceeds `zeros_J_s`, some constraint breaks structure that is there without it.
 
-The paper's data come from trained experts; the policy of each row says where ours come from. "Zeros when free"
-counts only steps without an active constraint: zeros that are there and not among all steps' are structure that some
-constraint breaks.
-
-Each non-zero count of the paper equals (state - 1) per ignorable coordinate, such as a root translation: moving
-the robot along it changes nothing but that coordinate itself. That reading is ours.
+Each non-zero count of the paper equals (state size - 1) per ignorable coordinate, such as a root translation. Moving
+the robot along such a coordinate changes nothing but the coordinate itself. This interpretation is ours.
 """
 
 from __future__ import annotations
@@ -28,93 +26,101 @@ def build(summaries: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
 
 
 def _row(data: xr.Dataset, paper: pd.DataFrame) -> dict[str, object]:
-    here = data.sel(threshold=data.attrs["threshold"])
-    zeros, free = (here[name].sel(block=STATE).item() for name in ("global_zeros", "free_global_zeros"))
+    main_summary = data.sel(threshold=data.attrs["threshold"])
+    zeros, free_zeros = (main_summary[name].sel(block=STATE).item() for name in ("global_zeros", "free_global_zeros"))
     state, controls = data.sizes["out_dim"], data.sizes["in_dim"] - data.sizes["out_dim"]
     task = data.attrs["task"]
-    known = paper.loc[task] if task in paper.index else None
+    reported = paper.loc[task] if task in paper.index else None
     return {
         "task": task,
         "policy": data.attrs["policy"],
         "state_size": state,
         "action_size": controls,
         "zeros_J_s": zeros,
-        "percent_J_s": 100 * zeros / here.entries.sel(block=STATE).item(),
-        "zeros_J_a": here.global_zeros.sel(block=ACTION).item(),
-        "paper_zeros_J_s": None if known is None else int(known.zeros_J_s),
-        "paper_percent_J_s": None if known is None else float(known.percent_J_s),
-        "paper_zeros_J_a": None if known is None else int(known.zeros_J_a),
-        "zeros_J_s_when_free": free if here.free_steps > 0 else None,
-        "steps": here.steps.item(),
-        "free_steps": here.free_steps.item(),
-        "verdict": verdict(zeros, here.global_zeros.sel(block=ACTION).item(), known),
-        "explanation": explanation(here, known),
+        "percent_J_s": 100 * zeros / main_summary.entries.sel(block=STATE).item(),
+        "zeros_J_a": main_summary.global_zeros.sel(block=ACTION).item(),
+        "paper_zeros_J_s": None if reported is None else int(reported.zeros_J_s),
+        "paper_percent_J_s": None if reported is None else float(reported.percent_J_s),
+        "paper_zeros_J_a": None if reported is None else int(reported.zeros_J_a),
+        "zeros_J_s_when_free": free_zeros if main_summary.free_steps > 0 else None,
+        "steps": main_summary.steps.item(),
+        "free_steps": main_summary.free_steps.item(),
+        "verdict": verdict(zeros, main_summary.global_zeros.sel(block=ACTION).item(), reported),
+        "explanation": explanation(main_summary, reported),
     }
 
 
 def verdict(zeros: int, action_zeros: int, paper: pd.Series | None) -> str:
-    """Whether the counts in J_s and J_a are the paper's."""
+    """How the counts in J_s and J_a compare with the paper's; `paper` is the task's row of Table 1, if it has one."""
     if paper is None:
         return "not in the paper"
     differences = [
-        f"{abs(ours - int(theirs))} {'more' if ours > theirs else 'fewer'} in {block}"
-        for block, ours, theirs in ((STATE, zeros, paper.zeros_J_s), (ACTION, action_zeros, paper.zeros_J_a))
-        if ours != theirs
+        f"{abs(measured - int(reported))} {'more' if measured > reported else 'fewer'} in {block}"
+        for block, measured, reported in ((STATE, zeros, paper.zeros_J_s), (ACTION, action_zeros, paper.zeros_J_a))
+        if measured != reported
     ]
     return f"differs: {', '.join(differences)}" if differences else "agrees"
 
 
-def explanation(here: xr.Dataset, paper: pd.Series | None) -> str:
-    """What is zero, what would be but for a constraint, and, where the paper counts more zeros or fewer, why it may."""
-    zeros = here.global_zeros
-    sentences = [*_always_zero(here), *_broken(here)]
+def explanation(main_summary: xr.Dataset, paper: pd.Series | None) -> str:
+    """Which entries are always zero, which only without constraints, and why the paper's counts may differ.
+
+    `main_summary` is a summary store at the study's threshold; `paper` is the task's row of Table 1, if it has one.
+    """
+    zeros = main_summary.global_zeros
+    sentences = [*_always_zero(main_summary), *_broken(main_summary)]
     if paper is not None:
         more = zeros.sel(block=STATE) > paper.zeros_J_s or zeros.sel(block=ACTION) > paper.zeros_J_a
         fewer = zeros.sel(block=STATE) < paper.zeros_J_s or zeros.sel(block=ACTION) < paper.zeros_J_a
-        sentences += _why_more(here) if more else []
-        sentences += _why_fewer(here) if fewer else []
+        sentences += _why_more(main_summary) if more else []
+        sentences += _why_fewer(main_summary) if fewer else []
     return " ".join(sentences)
 
 
-def _always_zero(here: xr.Dataset) -> list[str]:
-    columns = _columns(here.always_zero)
+def _always_zero(main_summary: xr.Dataset) -> list[str]:
+    columns = _columns(main_summary.always_zero)
     return [f"Always zero: {_listed(columns)}."] if columns else []
 
 
-def _broken(here: xr.Dataset) -> list[str]:
-    count = int(here.broken_entry.sum())
+def _broken(main_summary: xr.Dataset) -> list[str]:
+    """Entries that are zero in every step without an active constraint, but not in all steps."""
+    count = int(main_summary.broken_entry.sum())
     if not count:
         return []
-    by = here.broken_loaded[np.argsort(-here.broken_loaded.values, kind="stable")]
-    named = [f"{name} bears a force in {n} of them" for name, n in zip(by.constraint.values, by.values, strict=True) if n]
+    loaded_steps = main_summary.broken_loaded[np.argsort(-main_summary.broken_loaded.values, kind="stable")]
+    pairs = zip(loaded_steps.constraint.values, loaded_steps.values, strict=True)
+    loads = [f"{name} bears a force in {steps} of them" for name, steps in pairs if steps]
     return [
-        f"{count} more entries of [J_s J_a] are zero in every free step ({_listed(_columns(here.broken_entry))});"
-        f" one or more of these is not zero in {int(here.broken_steps)} of {int(here.steps)} steps"
-        + (f": {_listed(named, 4)}." if named else ".")
+        f"{count} more entries of [J_s J_a] are zero in every free step ({_listed(_columns(main_summary.broken_entry))});"
+        f" at least one of these is non-zero in {int(main_summary.broken_steps)} of {int(main_summary.steps)} steps"
+        + (f": {_listed(loads, 4)}." if loads else ".")
     ]
 
 
-def _why_more(here: xr.Dataset) -> list[str]:
-    silent = [str(name) for name in here.constraint.values[here.active_steps.values == 0]]
-    if silent:
-        return [f"Never active in these data, perhaps in the paper's: {_listed(silent)}."]
-    return ["Every constraint was active at some time; the paper's agents may have met other combinations."]
+def _why_more(main_summary: xr.Dataset) -> list[str]:
+    inactive = [str(name) for name in main_summary.constraint.values[main_summary.active_steps.values == 0]]
+    if inactive:
+        return [f"Never active in these data, but perhaps in the paper's: {_listed(inactive)}."]
+    return ["Every constraint was active at some time; the paper's agents may have met other combinations of them."]
 
 
-def _why_fewer(here: xr.Dataset) -> list[str]:
-    if not here.free_steps:
-        return ["No step of these data is free of active constraints, so none shows what holds without them."]
-    rare = here.zero_fraction.where(~here.always_zero & (here.zero_fraction > 0)).max("out_dim")
-    named = [f"{name} {100 * share:.3g} %" for name, share in zip(rare.in_dim.values, rare.values, strict=True) if share > 0]
-    if not named:
+def _why_fewer(main_summary: xr.Dataset) -> list[str]:
+    if not main_summary.free_steps:
+        return ["No step of these data is free of active constraints, so none shows what would be zero without them."]
+    fraction = main_summary.zero_fraction
+    largest = fraction.where(~main_summary.always_zero & (fraction > 0)).max("out_dim")
+    pairs = zip(largest.in_dim.values, largest.values, strict=True)
+    shares = [f"{name} {100 * share:.3g} %" for name, share in pairs if share > 0]
+    if not shares:
         return ["No other entry is ever zero."]
-    return [f"Largest shares of zeros in columns that are not always zero: {_listed(named)}."]
+    return [f"Largest share of zeros of an entry that is not always zero, by column: {_listed(shares)}."]
 
 
 def _columns(entries: xr.DataArray) -> list[str]:
-    """Column by column, how many of its entries are set."""
+    """How many entries of each column are True, in words; columns without any are left out."""
     per_column = entries.sum("out_dim")
-    return [f"{n} in column {name}" for name, n in zip(per_column.in_dim.values, per_column.values, strict=True) if n]
+    pairs = zip(per_column.in_dim.values, per_column.values, strict=True)
+    return [f"{count} in column {name}" for name, count in pairs if count]
 
 
 def _listed(names: list[str], most: int = 6) -> str:

@@ -1,16 +1,28 @@
-"""World models by how well they recover the sparsity, over all tasks.
+"""World models ranked by how well they recover the sparsity, over all tasks.
 
-One row per model and basis, best AUROC first: scaled entries of the Jacobian, and masks of a model that has them. Means over
-tasks and training seeds on test episodes; _low and _high: interval from resampling tasks (none with fewer than three).
-diverged: runs that did; they count by the weights of their best epoch. not_trained: runs whose error of the next state is no
-less than that of `persistence` (nothing changes), which count nowhere else; linear_is_better: runs that count and are beaten
-by `linear`. error_over_persistence: median error of the next state over test episodes over that of `persistence`, all runs.
-relative_error_of_state: that error over its mean over the trained models of the same task. auroc: of non-zero against zero
-entries (0.5: chance); skill_by_entry: the same within each entry over time, where all that is constant has 0. zero_f1: of
-zeros, at the threshold that gives their number in validation episodes. leakage: share of the magnitude on true zeros.
-relative_error: of the scaled Jacobian, Frobenius norm. rollout_error: after the most steps, in standard deviations of the
-state, the median instead of the mean: some rollouts grow without bound. A mask is open or closed, so its auroc is that of
-one point: the mean of its two rates of being right. The controls `neighbours`, `static_oracle` and `truth` predict no state.
+Each model has a row for the scaled entries of its Jacobian and, if it has masks, one for its masks; the best AUROC
+comes first. Values are means over tasks and training seeds in test episodes. `_low` and `_high` are an interval from
+resampling tasks; there is none with fewer than three tasks.
+
+- `diverged`: runs that diverged. They count, with the weights of their best epoch.
+- `not_trained`: runs whose error of the next state is at least that of `persistence` (nothing changes). They count in
+  no score but `error_over_persistence`.
+- `linear_is_better`: runs that count although `linear` predicts the next state at least as well.
+- `error_over_persistence`: median error of the next state over test episodes, divided by that of `persistence`, for all
+  runs.
+- `relative_error_of_state`: the same error, divided by its mean over the trained models of the task.
+- `auroc`: of non-zero against zero entries (0.5: chance). For masks, which are open or closed, it is the mean of the
+  two rates of correct decisions.
+- `skill_by_entry`: AUROC within each entry over time, rescaled so that every constant predictor has 0 and the truth 1.
+- `average_precision`: of non-zero entries.
+- `zero_f1`: F1 of detecting zeros, at the threshold below which as many entries of the validation episodes lie as are
+  zero.
+- `leakage`: share of the total magnitude that lies on true zeros.
+- `relative_error`: error of the scaled Jacobian relative to the truth, in the Frobenius norm.
+- `rollout_error`: error after the longest horizon, in standard deviations of the state. It is a median instead of a
+  mean because some rollouts grow without bound.
+
+The controls `neighbours`, `static_oracle` and `truth` predict no state.
 """
 
 from __future__ import annotations
@@ -31,8 +43,8 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     """One row per model and basis, from the recovery stores of all tasks."""
     del paper
     pooled = Pooled(stores)
-    errors = [pooled.of("one_step_error", name).mean("training_seed").values for name in pooled.trained]
-    of_task = pd.DataFrame(errors).mean().to_numpy() if errors else np.full(len(pooled.tasks), np.nan)
+    errors = [pooled.measured("one_step_error", name).mean("training_seed").values for name in pooled.trained]
+    error_of_task = pd.DataFrame(errors).mean().to_numpy() if errors else np.full(len(pooled.tasks), np.nan)
     diverged = [run.rpartition("/")[0] for _, run, how in pooled.ended if how == "diverged"]
     rows = []
     for model in map(str, pooled.scores.model.values):
@@ -43,10 +55,11 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
             row["not_trained"] = pooled.verdicts[model].count(learnt.NOT_TRAINED)
             row["linear_is_better"] = pooled.verdicts[model].count(learnt.LINEAR_IS_BETTER)
             row["error_over_persistence"] = float(pooled.scores.error_over_persistence.sel(model=model).median())
-            values = {name: pooled.of(name, model, basis=basis).values for name in RECOVERY}
-            values["relative_error"] = pooled.of("relative_error", model).values
-            values["relative_error_of_state"] = pooled.of("one_step_error", model).values / of_task[:, None]
-            values["rollout_error"] = pooled.of("rollout_error", model, horizon=pooled.scores.horizon.values.max()).values
+            values = {name: pooled.measured(name, model, basis=basis).values for name in RECOVERY}
+            values["relative_error"] = pooled.measured("relative_error", model).values
+            values["relative_error_of_state"] = pooled.measured("one_step_error", model).values / error_of_task[:, None]
+            longest = pooled.scores.horizon.values.max()
+            values["rollout_error"] = pooled.measured("rollout_error", model, horizon=longest).values
             for name, array in values.items():
                 statistic = np.nanmedian if name == "rollout_error" else np.nanmean
                 low, high = f"{name}_low", f"{name}_high"

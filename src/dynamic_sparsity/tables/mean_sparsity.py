@@ -1,7 +1,8 @@
 """Mean sparsity (zeros / entries) of a step, by block of the Jacobian and by threshold.
 
-Means are over episodes; intervals come from resampling episodes within seeds. Global zeros are the entries that
-are zero in every sample. Non-finite entries are in no statistic; their share is in the last column.
+Means are over episodes; `low` and `high` are an interval from resampling episodes within study seeds. `main_threshold`
+marks the threshold of the study. `global_zeros` counts the entries that are zero in every sample. Non-finite entries
+are in no statistic; `nonfinite_share` is their share.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
             "block": str(block),
             "threshold": float(threshold),
             "main_threshold": "yes" if threshold == data.attrs["threshold"] else "",
-            "mean_sparsity": here.mean_sparsity.item(),
-            "low": here.mean_sparsity_low.item(),
-            "high": here.mean_sparsity_high.item(),
-            "global_zeros": here.global_zeros.item(),
-            "entries": here.entries.item(),
+            "mean_sparsity": selected.mean_sparsity.item(),
+            "low": selected.mean_sparsity_low.item(),
+            "high": selected.mean_sparsity_high.item(),
+            "global_zeros": selected.global_zeros.item(),
+            "entries": selected.entries.item(),
             "nonfinite_share": float(data.nonfinite_fraction.mean()),
         }
         for block in data.block.values
         for threshold in data.threshold.values
-        for here in [data.sel(block=block, threshold=threshold)]
+        for selected in [data.sel(block=block, threshold=threshold)]
     ]

@@ -1,22 +1,34 @@
 """Whether the result depends on how a step is differentiated.
 
-A sample of recorded steps, differentiated in several ways. The truth is `differences`: central differences of the
-same step of MJX in float64. A step where differences of two widths (1e-6 and 1e-5) are more than 0.1 % of the largest
-entry apart is rough: it has no derivative to speak of, and is left out of all comparisons with differences; `rough`
-is the share of such steps. `exact` is the default: the solver's solution is differentiated where it converged, its
-iterations elsewhere; `unrolled` differentiates all iterations, `implicit` the solution in all steps; `finite` takes
-central differences of MuJoCo's C engine. With `-converged` the solver goes on until it has converged, which changes
-the step itself; `-float32` computes in single precision. `differences-converged` is the truth of the step with the
-converged solver. Comparisons with `exact` are of all steps, rough ones included (`rough` is empty there): zeros can
-be compared below the rounding of differences (1e-8 and less).
+A sample of recorded steps was differentiated in several ways, and each `way` is compared with a `reference`.
 
-off_1, off_10: share of the smooth steps whose largest |difference| is above 1 %, 10 % of the largest |entry| of the
-reference. error: that ratio, median and 99th percentile over the steps of an episode. sparsity: zeros / entries at
-the threshold. disagreeing: share of entries that are zero in one and not in the other. same_pattern: share of steps
-with exactly the same zeros; pattern_off_1, pattern_off_10: share of steps in which more than 1 %, 10 % of the entries
-disagree, pattern_median: median over the steps of that share. step_difference: median distance of the way's next
-state from the recorded one. Means over episodes; intervals come from resampling episodes within seeds. Steps with an
-entry that is not finite in either way count in nothing but their share, `nonfinite`.
+- `differences`: central differences of the same step of MJX in float64. They are taken as the truth.
+- `exact`, the default: differentiates the solver's solution if the solver converged, and its iterations otherwise.
+- `unrolled`: differentiates all iterations of the solver.
+- `implicit`: differentiates the solver's solution in all steps.
+- `finite`: central differences of MuJoCo's C engine.
+- With `-converged`, the solver iterates until it has converged, which changes the step itself. `differences-converged`
+  is the truth for that step.
+- With `-float32`, the way computes in single precision.
+
+A step is rough if central differences of two widths (1e-6 and 1e-5) differ by more than 0.1 % of the largest entry.
+Such a step has no meaningful derivative and is left out of all comparisons with differences; the other steps are
+smooth. Comparisons with `exact` use all steps, and `rough` is empty. They can compare zeros at thresholds (1e-8 and
+less) below the rounding error of differences.
+
+- `rough`: share of rough steps.
+- `off_1`, `off_10`: share of the compared steps at which the largest |difference| exceeds 1 % or 10 % of the largest
+  |entry| of the reference.
+- `error_median`, `error_99`: that ratio, as median and 99th percentile over the steps of an episode.
+- `step_difference`: median distance of the next state that the way computes from the recorded one.
+- `sparsity`, `reference_sparsity`: zeros / entries at the threshold.
+- `disagreeing`: share of the entries that are zero for one of the two and non-zero for the other.
+- `same_pattern`: share of the steps at which both have exactly the same zeros.
+- `pattern_off_1`, `pattern_off_10`: share of the steps at which more than 1 % or 10 % of the entries disagree;
+  `pattern_median`: median over the steps of the share of disagreeing entries.
+- `nonfinite`: share of the steps with a non-finite entry in either Jacobian. They count in no other column.
+
+All values are means over episodes; `_low` and `_high` are an interval from resampling episodes within study seeds.
 """
 
 from __future__ import annotations
@@ -35,7 +47,7 @@ ESTIMATES = (
 
 
 def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per task, policy, pair of ways and threshold, from the ablation stores."""
+    """One row per task, policy, pair of ways to differentiate and threshold, from the ablation stores."""
     del paper
     rows = []
     for data in ablations:
@@ -51,29 +63,30 @@ def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
-    """What the table says, one sentence per task, policy and pair of ways."""
+    """One sentence per task, policy and pair of ways to differentiate."""
     return [_sentence(rows) for _, rows in frame.groupby(["task", "policy", "way", "reference"], sort=False)]
 
 
 def _sentence(rows: pd.DataFrame) -> str:
     finest = rows.loc[rows.threshold.idxmin()]
-    where = f"{finest.task}, {finest.policy}: {finest.way} against {finest.reference}"
+    subject = f"{finest.task}, {finest.policy}: {finest.way} against {finest.reference}"
     if pd.isna(finest.off_1):
-        return f"{where}: no smooth step to compare."
+        return f"{subject}: no smooth step to compare."
     steps = "smooth steps" if "differences" in finest.reference else "steps"
     value = (
         f"{_percent(finest, 'off_1')} of the {steps} are off by more than 1 %, {_percent(finest, 'off_10')} by more"
         f" than 10 %; the median error is {finest.error_median:.1g}"
     )
     if finest.nonfinite > 0:
-        value += f" (steps with an entry that is not finite left out: {_percent(finest, 'nonfinite')})"
+        value += f"; {_percent(finest, 'nonfinite')} of the steps have a non-finite entry and are left out"
     if finest.reference == REFERENCE:
-        return f"{where}: {value}. Rough steps: {_percent(finest, 'rough')}."
+        return f"{subject}: {value}. Rough steps: {_percent(finest, 'rough')}."
     zeros = f"at {finest.threshold:g} {_percent(finest, 'same_pattern')} of the steps have the same zeros"
-    return f"{where}: {value}; {zeros}."
+    return f"{subject}: {value}; {zeros}."
 
 
 def _percent(row: pd.Series, name: str) -> str:
+    """A share in percent, with its interval if there is one."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     interval = "" if pd.isna(low) or low == high else f" ({low:.1%} to {high:.1%})"
     return f"{row[name]:.1%}{interval}"

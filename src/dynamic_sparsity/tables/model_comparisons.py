@@ -1,14 +1,18 @@
-"""World models against the first one, pair by pair.
+"""Every world model compared with the first one of the study, pair by pair.
 
-Each model beside the first one of the study (the plain MLP, by default), paired over tasks and training seeds: error of the
-next state, in its standard deviations, median over test episodes; relative sparsity, the share of entries of the model's
-Jacobian below the threshold over the share of true zeros (target 1); AUROC of non-zero against zero entries, scaled (0.5:
-chance). median_difference: median over pairs of this model's minus the first one's. p_value: Wilcoxon's signed-rank test,
-two-sided; p_holm: corrected for all comparisons of the table (Holm). verdict: "higher" or "lower", by the sum of signed
-ranks, where p_holm is below 0.05, else "no significant difference"; "too few pairs" where no outcome could be significant.
-Pairs of one task share its data, which the test does not know: p is too small by that. Runs that diverged count by the
-weights of their best epoch; `diverged` says how many. Runs that are not trained, no better than predicting that nothing
-changes, make no pair; `not_trained` says how many.
+The first model is the plain MLP by default. Pairs share the task and the training seed.
+
+- `one_step_error`: error of the next state, in its standard deviations, median over test episodes.
+- `relative_sparsity`: share of the entries of the model's Jacobian below the threshold, divided by the share of true
+  zeros (target 1).
+- `auroc`: of non-zero against zero entries, scaled (0.5: chance).
+- `median_difference`: median over pairs of this model's value minus the first one's.
+- `p_value`: Wilcoxon's signed-rank test, two-sided; `p_holm`: corrected for all comparisons of the table (Holm). The
+  test does not know that pairs of one task share their data, so the p-values are too small.
+- `verdict`: if `p_holm` is below 0.05, "higher" or "lower", by the sum of signed ranks; otherwise "no significant
+  difference". "too few pairs" means that no outcome could have been significant.
+- `diverged`: runs of either model that diverged. They count, with the weights of their best epoch.
+- `not_trained`: runs of either model that predict no better than that nothing changes. They form no pair.
 """
 
 from __future__ import annotations
@@ -30,8 +34,8 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
     """One row per model and measure, from the recovery stores of all tasks."""
     del paper
     values = pd.concat([_values(data) for data in stores])
-    first, *others = values.model.drop_duplicates()
-    rows = [_row(values, model, first, measure) for model in others for measure in MEASURES]
+    first, *later = values.model.drop_duplicates()
+    rows = [_row(values, model, first, measure) for model in later for measure in MEASURES]
     frame = pd.DataFrame(rows)
     if not len(frame):
         return frame
@@ -42,7 +46,7 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
-    """What the table says, one sentence per row."""
+    """One sentence per row."""
     return [
         f"{row.measure.replace('_', ' ')} of {row.model} against {row.against}: {row.verdict} (median difference"
         f" {row.median_difference:.2g} over {row.pairs} pairs, p = {row.p_value:.2g}, corrected {row.p_holm:.2g})."
@@ -51,9 +55,9 @@ def sentences(frame: pd.DataFrame) -> list[str]:
 
 
 def _values(data: xr.Dataset) -> pd.DataFrame:
-    """The measures of every model and seed of one task; NaN for what is not trained."""
-    here = data.sel(basis="scaled", condition="all")
-    runs = {measure: learnt.of_runs(here, measure) for measure in MEASURES}
+    """The measures of every model and training seed of one task; NaN for runs that are not trained."""
+    selected = data.sel(basis="scaled", condition="all")
+    runs = {measure: learnt.of_runs(selected, measure) for measure in MEASURES}
     rows = []
     for model in learnt.models(data):
         for seed, verdict in learnt.of_task(data, model).items():
@@ -64,24 +68,30 @@ def _values(data: xr.Dataset) -> pd.DataFrame:
 
 
 def _row(values: pd.DataFrame, model: str, first: str, measure: str) -> dict[str, object]:
-    ours, theirs = (values[values.model == name].set_index(["task", "seed"]) for name in (model, first))
-    difference = (ours[measure] - theirs[measure]).dropna()
+    """Compare `measure` of `model` with that of `first`, paired by task and training seed."""
+    compared, reference = (values[values.model == name].set_index(["task", "seed"]) for name in (model, first))
+    difference = (compared[measure] - reference[measure]).dropna()
     return {
         "measure": measure,
         "model": model,
         "against": first,
         "pairs": len(difference),
-        "median": float(ours[measure].median()),
+        "median": float(compared[measure].median()),
         "median_difference": float(difference.median()),
         "direction": direction(difference.to_numpy()),
         "p_value": signed_rank(difference.to_numpy()),
-        "diverged": int(ours.diverged.sum() + theirs.diverged.sum()),
-        "not_trained": int(ours.not_trained.sum() + theirs.not_trained.sum()),
+        "diverged": int(compared.diverged.sum() + reference.diverged.sum()),
+        "not_trained": int(compared.not_trained.sum() + reference.not_trained.sum()),
     }
 
 
 def verdict(direction: float, p_holm: float, pairs: int, comparisons: int) -> str:
-    """What a comparison says; too few where even the smallest p that so many pairs can have would not be enough."""
+    """The verdict of a comparison.
+
+    "too few pairs" if even the smallest p-value that so many pairs allow, corrected for the number of comparisons,
+    would not be significant; "no significant difference" if `p_holm` is at least 0.05; otherwise "higher" or "lower",
+    by the sign of `direction`.
+    """
     if not pairs or comparisons * 2.0 ** (1 - pairs) >= LEVEL:
         return "too few pairs"
     if p_holm >= LEVEL:
@@ -90,13 +100,13 @@ def verdict(direction: float, p_holm: float, pairs: int, comparisons: int) -> st
 
 
 def direction(differences: np.ndarray) -> float:
-    """Which way the signed-rank test sees them: the sum of signed ranks of the pairs that differ."""
+    """Sum of the signed ranks of the non-zero differences; its sign is the direction that the test finds."""
     unequal = differences[differences != 0]
     return float((np.sign(unequal) * scipy.stats.rankdata(np.abs(unequal))).sum())
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test; pairs without a difference are left out. NaN without a pair."""
+    """Two-sided p-value of Wilcoxon's signed-rank test, without differences of 0; 1 if all are 0, NaN for no pairs."""
     unequal = differences[differences != 0]
     if not len(unequal):
         return 1.0 if len(differences) else np.nan
@@ -104,7 +114,7 @@ def signed_rank(differences: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction; NaN counts as no comparison."""
+    """P-values after Holm's step-down correction; a NaN does not count as a comparison."""
     corrected = np.full(len(p_values), np.nan)
     known = np.flatnonzero(~np.isnan(p_values))
     order = known[np.argsort(p_values[known])]

@@ -1,7 +1,7 @@
-"""The most frequent patterns of each task: how often each occurs, how sparse it is, and what follows it.
+"""The most frequent patterns of each task: how often each occurs, how sparse it is, and which patterns follow it.
 
-A pattern is the zero mask of a step as a whole. Followers: the patterns that came next when it ended, with how
-often; at most three.
+A pattern is the zero mask of a whole step. `followers` lists up to three patterns that most often came next when the
+pattern ended, each with its count.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FOLLOWERS = 3
 
 
 def build(patterns: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """`temporal.max_patterns` rows per task and policy at most, from the pattern stores."""
+    """At most `temporal.max_patterns` rows per task and policy, from the pattern stores."""
     del paper
     return pd.DataFrame([row for data in patterns for row in _rows(data)], columns=_COLUMNS)
 
@@ -40,6 +40,6 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
 
 
 def _followers(data: xr.Dataset, number: int) -> str:
-    chosen = data.follow_from.values == number
-    pairs = list(zip(data.follow_to.values[chosen], data.follow_count.values[chosen], strict=True))[:_FOLLOWERS]
+    is_from = data.follow_from.values == number
+    pairs = list(zip(data.follow_to.values[is_from], data.follow_count.values[is_from], strict=True))[:_FOLLOWERS]
     return ", ".join(f"{target} ({count})" for target, count in pairs)

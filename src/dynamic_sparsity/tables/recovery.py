@@ -1,21 +1,30 @@
-"""Whether world models recover the sparsity.
+"""Do world models recover the sparsity? Scores of every model and control in test episodes.
 
-Every model beside its controls, on episodes that it has not seen. verdict: "not trained" where the median error of the next
-state over test episodes is no less than that of `persistence` (nothing changes), "linear is better" where it is no less than
-that of `linear`: the first kind answers no question here, the second only with that in mind; one for each training seed, if
-they differ. one_step_error: root mean squared error of the next state, in its standard deviations, mean over test episodes;
-_median: median over these; _median_familiar: median over those with at most 5 % novel steps, farther from all training steps
-than 99 % of these are from those of other episodes. relative_sparsity: share of entries of the model's Jacobian, unscaled
-and over all steps, below its threshold over the share of true zeros (the paper's; target 1). auroc: chance that a non-zero
-entry has the larger magnitude than a zero one (0.5: chance), over all steps and entries; skill: how far it goes from an
-oracle that knows how often each entry is non-zero and nothing of the state (0) to the truth (1), or to chance (-1);
-skill_by_entry: the same within each entry over time, where all that is constant has 0. leakage: share of the magnitude that
-lies on true zeros. relative_error: of the scaled Jacobian, Frobenius norm.
+Values are means over test episodes. `_low` and `_high` are an interval from resampling episodes within training seeds;
+there is none if a seed has one test episode.
 
-basis: entries scaled by standard deviation of input / of output, as they are (raw), or the masks of a model that has them.
-Means over test episodes (auroc_median: median), with intervals from resampling episodes within seeds (none where a seed has
-one test episode). Controls: `persistence`; `linear`, one least-squares fit; `neighbours`, one around each step;
-`static_oracle`; `truth`.
+- `verdict`: "not trained" if the median error of the next state over test episodes is at least that of `persistence`;
+  "linear is better" if it is at least that of `linear`. A model that is not trained answers no question of this study;
+  read the scores of one that `linear` beats with that in mind. If training seeds differ, each has its verdict.
+- `basis`: entries scaled by the standard deviation of their input over that of their output, entries as they are
+  (`raw`), or the masks of a model that has them.
+- `one_step_error`: root mean squared error of the next state, in units of its standard deviation. `_median`: median
+  over test episodes; `_median_familiar`: median over test episodes with at most 5 % novel steps. A step is novel if it
+  is farther from all training steps than 99 % of the training steps are from those of other episodes.
+- `relative_sparsity`: share of the model's unscaled entries below its threshold, over all steps, divided by the share
+  of true zeros (as in the paper; target 1).
+- `auroc`: probability that a non-zero entry has a larger magnitude than a zero entry, over all steps and entries (0.5:
+  chance). `auroc_median` is the median over test episodes.
+- `auroc_by_step`: AUROC among the entries of each step.
+- `skill`: 1 for the truth, 0 for an oracle that knows how often each entry is non-zero but nothing of the state, -1 for
+  chance, and piecewise linear in between.
+- `skill_by_entry`: the same within each entry over time, where every constant predictor has 0.
+- `average_precision`: of non-zero entries. `zero_f1`: F1 of detecting zeros.
+- `leakage`: share of the total magnitude that lies on true zeros.
+- `relative_error`: error of the scaled Jacobian relative to the truth, in the Frobenius norm.
+
+The controls are `persistence` (nothing changes), `linear` (one least-squares fit), `neighbours` (one least-squares fit
+around each step), `static_oracle` and `truth`.
 """
 
 from __future__ import annotations
@@ -49,38 +58,42 @@ def _rows(data: xr.Dataset) -> list[dict[str, object]]:
             if of_model.auroc.sel(basis=basis).isnull().all():
                 continue
             for condition in map(str, data.condition.values):
-                here = of_model.sel(basis=basis, condition=condition)
+                selected = of_model.sel(basis=basis, condition=condition)
                 row: dict[str, object] = {
                     "task": data.attrs["task"],
                     "policy": data.attrs["policy"],
                     "model": model,
                     "ended": ", ".join(ended),
                 }
-                row |= {"verdict": _said(verdicts), "basis": basis, "condition": condition}
-                row |= {name: float(here[name]) for name in ERRORS}
-                row["relative_sparsity"] = float(here.relative_sparsity) if condition == "all" else np.nan
+                row |= {"verdict": _verdict(verdicts), "basis": basis, "condition": condition}
+                row |= {name: float(selected[name]) for name in ERRORS}
+                row["relative_sparsity"] = float(selected.relative_sparsity) if condition == "all" else np.nan
                 for name in (*SCORES, "relative_error"):
-                    of_this = name in SCORES or basis == "scaled"
-                    row |= {f"{name}{end}": float(here[f"{name}{end}"]) if of_this else np.nan for end in _ENDS}
-                row["auroc_median"] = float(here.auroc_median)
+                    has_basis = name in SCORES or basis == "scaled"
+                    row |= {f"{name}{end}": float(selected[f"{name}{end}"]) if has_basis else np.nan for end in _ENDS}
+                row["auroc_median"] = float(selected.auroc_median)
                 if learnt.NOT_TRAINED in verdicts.values():
-                    row |= _of_the_others(data, row, model, basis, condition)
+                    row |= _scores_of_trained_runs(data, row, model, basis, condition)
                 rows.append(row)
     return rows
 
 
-def _of_the_others(data: xr.Dataset, row: Mapping[str, object], model: str, basis: str, condition: str) -> dict[str, float]:
-    """Scores without the runs that are not trained, and so without intervals."""
-    where = {"model": model, "basis": basis, "condition": condition}
-    blank = {name: np.nan for name in row if name.startswith((*SCORES, "relative_error", "relative_sparsity"))}
+def _scores_of_trained_runs(
+    data: xr.Dataset, row: Mapping[str, object], model: str, basis: str, condition: str
+) -> dict[str, float]:
+    """Scores that leave out the runs that are not trained; their intervals are NaN, because no store has them."""
+    place = {"model": model, "basis": basis, "condition": condition}
+    values = {name: np.nan for name in row if name.startswith((*SCORES, "relative_error", "relative_sparsity"))}
     for name in (name for name in (*SCORES, "relative_error", "relative_sparsity") if np.isfinite(float(str(row[name])))):
         runs = learnt.of_runs(data, name)
-        blank[name] = float(runs.sel({dim: value for dim, value in where.items() if dim in runs.dims}).mean("training_seed"))
-    return blank
+        values[name] = float(
+            runs.sel({dim: value for dim, value in place.items() if dim in runs.dims}).mean("training_seed")
+        )
+    return values
 
 
-def _said(verdicts: Mapping[int, str]) -> str:
-    """One verdict where all training seeds have the same, else each with its seed."""
+def _verdict(verdicts: Mapping[int, str]) -> str:
+    """The verdict that all training seeds share, or each seed's verdict."""
     if len(set(verdicts.values())) <= 1:
         return next(iter(verdicts.values()), "")
-    return ", ".join(f"seed {seed}: {said}" for seed, said in verdicts.items())
+    return ", ".join(f"seed {seed}: {verdict}" for seed, verdict in verdicts.items())

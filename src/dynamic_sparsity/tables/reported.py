@@ -1,4 +1,4 @@
-"""The reported numbers that this repository ships (resources/paper): what identifies their files, wherever they lie."""
+"""Digest of the reported numbers that this repository ships (resources/paper), wherever their files lie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dynamic_sparsity.errors import UserError
 
 
 def digest(files: Sequence[Path]) -> str:
-    """SHA-256 of the files' names and contents; raises UserError for one that cannot be read."""
+    """SHA-256 of the files' names and contents. Raises UserError for a file that cannot be read."""
     total = hashlib.sha256()
     for path in files:
         try:

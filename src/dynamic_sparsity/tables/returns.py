@@ -1,19 +1,21 @@
-"""Returns: whether each expert is one, beside its own baselines and what Playground's PPO reaches.
+"""Returns of every policy, and whether each trained policy is an expert by the standard of Playground's PPO.
 
-Evaluated on the expert's own episodes (their number is in `evaluation_episodes`), mean and standard deviation over them:
-the policy sampled as it was trained (stochastic), its mode (deterministic), and with coloured draws of exponent 0.5
-(coloured); zero actions and noise are the baselines. `rollouts` is the mean return of the episodes that this study
-analyses, of `steps` steps each. All returns are sums of undiscounted rewards over an episode; no task allows more than one
-per step.
+All returns are sums of undiscounted rewards over an episode. No task gives more than one per step.
 
-Playground's returns are what a third party (the benchmark notes of SLM-Lab) read by eye off the training curves of its PPO
-in arXiv 2502.08844, which gives no numbers (resources/paper/README.md). The notes give next to nothing for BallInCup and
-HopperHop.
-
-The verdict: "solved" at 80 % of the highest possible return or more, "as Playground's" at 80 % of what that PPO reaches
-where that is a tenth of the highest or more, otherwise not an expert, with its share; neither counts where the mean is not
-above those of zero actions and noise by two standard errors of the difference, episode by episode: all start from the same
-resets.
+- `rollouts`, `rollouts_std`: mean and standard deviation of the return over the episodes that this study analyses, of
+  `steps` steps each.
+- `stochastic`, `deterministic`, `coloured`: mean return of the policy in `evaluation_episodes` episodes of its own
+  evaluation, with actions sampled as in training, with the mode of the distribution, and with coloured noise of
+  exponent 0.5. `noise` and `zero` are the baselines: noise, and zero controls. `_std` is the standard deviation over
+  episodes.
+- `playground`: return of Playground's PPO. The paper of Playground (arXiv 2502.08844) has no numbers; these were read
+  off its training curves by eye by a third party, the benchmark notes of SLM-Lab (resources/paper/README.md). They give
+  almost nothing for BallInCup and HopperHop.
+- `verdict`: "solved" if the mean stochastic return is at least 80 % of the highest possible return; "as Playground's"
+  if it is at least 80 % of that of Playground's PPO, and that is at least a tenth of the highest possible return;
+  otherwise "not an expert", with its share. The first two also require that it exceeds the means of both baselines by
+  two standard errors of the difference, paired by episode, because all evaluations start from the same resets.
+- `expert_seed`: the expert's training seed; `best_step` of `trained_steps`: the training step whose policy was kept.
 """
 
 from __future__ import annotations
@@ -30,34 +32,37 @@ EVALUATED = ("stochastic", "deterministic", "coloured", "noise", "zero")
 
 
 def build(rollouts: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per rollout store: task, policy and seed; the evaluation's columns only for experts."""
+    """One row per rollout store (task, policy, study seed); only trained policies have the evaluation's columns."""
     return pd.DataFrame([_row(data, paper["playground_returns"]) for data in rollouts])
 
 
 def _row(data: xr.Dataset, reported: pd.DataFrame) -> dict[str, object]:
-    here = data.reward.fillna(0).sum("time").values
+    returns = data.reward.fillna(0).sum("time").values
     task, expert = data.attrs["task"], data.attrs.get("expert")
     return {
         "task": task,
         "policy": data.attrs["policy"],
         "seed": data.attrs["seed"],
         "steps": data.sizes["time"],
-        "rollouts": float(here.mean()),
-        "rollouts_std": float(here.std(ddof=1)) if len(here) > 1 else np.nan,
+        "rollouts": float(returns.mean()),
+        "rollouts_std": float(returns.std(ddof=1)) if len(returns) > 1 else np.nan,
         **(evaluation(expert, reported) if expert else {"playground": playground(task, reported)}),
     }
 
 
 def evaluation(expert: Mapping[str, Any], reported: pd.DataFrame) -> dict[str, Any]:
-    """What an expert's provenance says of its returns, beside Playground's, with a verdict."""
+    """The returns in an expert's provenance, Playground's return for the task, and the verdict, by column.
+
+    `reported` holds Playground's returns by task.
+    """
     row: dict[str, Any] = {}
     for name in EVALUATED:
         row |= {name: expert["returns"][name]["mean"], f"{name}_std": expert["returns"][name]["std"]}
-    known = playground(expert["task"], reported)
+    reference = playground(expert["task"], reported)
     return {
         **row,
-        "playground": known,
-        "verdict": _verdict(expert["returns"], known),
+        "playground": reference,
+        "verdict": _verdict(expert["returns"], reference),
         "expert_seed": expert["seed"],
         "best_step": expert["steps"],
         "trained_steps": expert.get("trained_steps"),
@@ -68,34 +73,42 @@ def evaluation(expert: Mapping[str, Any], reported: pd.DataFrame) -> dict[str, A
 
 
 def verdicts(stores: Iterable[xr.Dataset], reported: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Whether the experts that acted are such, by (task, policy), from the rollout stores among `stores`."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """The verdicts on the trained policies that acted, by (task, policy), from the rollout stores among `stores`.
+
+    Different verdicts of one task and policy are joined by semicolons.
+    """
+    by_run: dict[tuple[str, str], list[str]] = {}
     for data in stores:
         if data.attrs["kind"] == "rollouts" and (expert := data.attrs.get("expert")):
             verdict = _verdict(expert["returns"], playground(expert["task"], reported))
-            found.setdefault((data.attrs["task"], data.attrs["policy"]), []).append(verdict)
-    return {run: "; ".join(dict.fromkeys(said)) for run, said in found.items()}
+            by_run.setdefault((data.attrs["task"], data.attrs["policy"]), []).append(verdict)
+    return {run: "; ".join(dict.fromkeys(of_run)) for run, of_run in by_run.items()}
 
 
 def playground(task: str, reported: pd.DataFrame) -> float | None:
-    """Playground's return for a task, where one is known."""
-    known = reported.set_index("task")["return"]
-    return float(known[task]) if task in known.index else None
+    """Playground's return for a task; None if it is not known."""
+    returns = reported.set_index("task")["return"]
+    return float(returns[task]) if task in returns.index else None
 
 
-def _verdict(returns: Mapping[str, Any], known: float | None) -> str:
+def _verdict(returns: Mapping[str, Any], reference: float | None) -> str:
+    """Whether returns are those of an expert; `reference` is Playground's return, if known."""
     reached, highest = returns["stochastic"]["mean"], float(returns["steps"])
     better = all(_better(returns, name) for name in ("zero", "noise"))
     if better and reached >= _ENOUGH * highest:
         return "solved"
-    known = known if known and known >= _SOMETHING * highest else None
-    if better and known and reached >= _ENOUGH * known:
+    reference = reference if reference and reference >= _SOMETHING * highest else None
+    if better and reference and reached >= _ENOUGH * reference:
         return "as Playground's"
-    share = f"{reached / known:.0%} of Playground's" if known else f"{reached / highest:.0%} of the highest possible return"
+    share = (
+        f"{reached / reference:.0%} of Playground's"
+        if reference
+        else f"{reached / highest:.0%} of the highest possible return"
+    )
     return f"not an expert: {share}" + ("" if better else ", and no better than zero actions or noise")
 
 
 def _better(returns: Mapping[str, Any], baseline: str) -> bool:
-    """Whether the expert earns more than the baseline by two standard errors of the difference, paired by episode."""
+    """Whether the mean return exceeds the baseline's by two standard errors of the difference, paired by episode."""
     gain = np.subtract(returns["stochastic"]["each"], returns[baseline]["each"])
     return bool(gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain)))

@@ -1,12 +1,13 @@
-"""How many of a task's steps have no derivative to speak of.
+"""Share of the steps of a task that have no meaningful derivative.
 
-Central differences of the same step of MJX, of two widths (1e-6 and 1e-5): a step is rough where they are more than
-0.1 % of the largest entry apart. Within 1e-5 of such a state a contact closes, a limit is reached, the solver takes
-another path or the step bends strongly; no method can be right there, and a Jacobian says little about the step's
-effect. rough: share of rough steps, with the interval from resampling episodes within seeds. rough_constrained,
-rough_free: the same among steps with and without an active constraint. unconverged: share of steps in which the
-constraint solver stopped before it had converged. median, quantile_90: of the distance of the two widths over the
-largest entry.
+A step is rough if central differences of two widths (1e-6 and 1e-5), of the same step of MJX, differ by more than 0.1 %
+of the largest entry. Within 1e-5 of such a state a contact closes, a limit is reached, the solver takes another path,
+or the step bends strongly. No method can be right there, and a Jacobian says little about the effect of the step.
+
+- `rough`: share of rough steps, with an interval from resampling episodes within study seeds.
+- `rough_constrained`, `rough_free`: the same among the steps with and without an active constraint.
+- `unconverged`: share of steps in which the constraint solver stopped before it had converged.
+- `median`, `quantile_90`: of the distance between the two widths, relative to the largest entry.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
-    """What the table says, one sentence per task and policy."""
+    """One sentence per task and policy."""
     return [
         f"{row['task']}, {row['policy']}: {row['rough']:.1%} of the steps are rough{_interval(row)}; with an active"
         f" constraint {_share(row['rough_constrained'])}, without one {_share(row['rough_free'])}."
@@ -37,8 +38,8 @@ def sentences(frame: pd.DataFrame) -> list[str]:
 
 def _row(data: xr.Dataset) -> dict[str, object]:
     first = data.isel(pair=int(np.flatnonzero(data.reference.values == REFERENCE)[0]))
-    known = np.isfinite(data.roughness.values)
-    roughness, constrained = data.roughness.values[known], data.constrained.values[known]
+    finite = np.isfinite(data.roughness.values)
+    roughness, constrained = data.roughness.values[finite], data.constrained.values[finite]
     rough = roughness > ROUGH
     return {
         "task": data.attrs["task"],
@@ -58,7 +59,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _share(value: float) -> str:
-    return "there is none" if np.isnan(value) else f"{value:.1%}"
+    return "no step" if np.isnan(value) else f"{value:.1%}"
 
 
 def _interval(row: dict) -> str:

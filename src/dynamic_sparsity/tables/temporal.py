@@ -1,10 +1,16 @@
 """How often patterns switch, how long they are remembered, and whether constraint events explain the switches.
 
-A switch is a step whose pattern (the zero mask as a whole) differs from the one before; steps with a non-finite
-entry have no pattern. An event is a constraint's becoming active or inactive; "loaded" is its taking up or losing its
-force. Observed: the share of switches at a step with such an event. Expected: the same share had the events been shifted
-circularly in time by a random number of steps, episode by episode; the p-value is two-sided. Intervals of the switch
-rate come from resampling episodes within seeds.
+A switch is a step whose pattern (the zero mask of the whole step) differs from the one before. Steps with a non-finite
+entry have no pattern. An event is a step at which a constraint becomes active or inactive; for the kind `loaded`, at
+which it starts or stops bearing a force.
+
+- `switch_rate`: share of steps that are switches, with `low` and `high` ends of an interval from resampling episodes
+  within study seeds.
+- `lag_of_half_autocorrelation`: first lag, in steps, at which the autocorrelation of the pattern is at most 1/2.
+- `observed_...`: share of the switches at a step with an event of this kind.
+- `expected_...`: the same share if the events of each episode are shifted circularly in time by a random number of
+  steps.
+- `p_...`: two-sided p-value of the observed share under such shifts.
 """
 
 from __future__ import annotations
@@ -37,14 +43,14 @@ def _row(data: xr.Dataset) -> dict[str, object]:
         "switches": int(data.switch.sum()),
     }
     for kind in data.event_kind.values:
-        here = data.sel(event_kind=kind)
-        row[f"observed_{kind}"] = here.coincidence_observed.item()
-        row[f"expected_{kind}"] = here.coincidence_expected.item()
-        row[f"p_{kind}"] = here.coincidence_p_value.item()
+        events = data.sel(event_kind=kind)
+        row[f"observed_{kind}"] = events.coincidence_observed.item()
+        row[f"expected_{kind}"] = events.coincidence_expected.item()
+        row[f"p_{kind}"] = events.coincidence_p_value.item()
     return row
 
 
 def _half_lag(correlation: xr.DataArray) -> int | None:
-    """The first lag at which the autocorrelation is at most 1/2; none within the lags that were computed."""
+    """The first lag at which the autocorrelation is at most 1/2; None if that is beyond the computed lags."""
     below = np.flatnonzero(correlation.values <= 0.5)
     return int(correlation.lag[below[0]]) if len(below) else None

@@ -1,7 +1,8 @@
-"""Share of steps at which each entry of J_s is zero, beside the digits of the paper's Figure 3.
+"""Share of steps at which each entry of J_s is zero, compared with the numbers printed in the paper's Figure 3.
 
-Only tasks whose digits the paper prints. Rows are next-state variables, columns current ones; shares are in percent,
-over all steps of all episodes, and the difference is ours less the paper's. The paper rounds to whole percents.
+The table has only the tasks whose numbers the paper prints. `next_variable` is the row of the entry, `variable` its
+column. Shares are in percent, over all steps of all episodes; `difference` is this study's share minus the paper's. The
+paper rounds to whole percents.
 """
 
 from __future__ import annotations
