@@ -3,8 +3,8 @@
 A run is a sequence of consecutive steps in which an entry stays zero or stays non-zero. One mean follows the paper; the
 other estimates come from survival curves.
 
-- `paper_mean`: the paper's mean. It leaves out runs that span their whole episode, and counts runs cut by an end of an
-  episode with the length that was seen.
+- `paper_mean`: the paper's mean. It leaves out runs that span their whole episode, and counts runs cut by either end of
+  their episode with the length that was seen.
 - `median`, `restricted_mean`: Kaplan-Meier estimates from runs whose start was seen. Runs cut at their end are
   censored. The restricted mean is the area under the survival curve up to the last duration at which the curve is
   known.

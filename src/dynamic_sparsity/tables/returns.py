@@ -6,8 +6,8 @@ All returns are sums of undiscounted rewards over an episode. No task gives more
   `steps` steps each.
 - `stochastic`, `deterministic`, `coloured`: mean return of the policy in `evaluation_episodes` episodes of its own
   evaluation, with actions sampled as in training, with the mode of the distribution, and with coloured noise of
-  exponent 0.5. `noise` and `zero` are the baselines: noise, and zero controls. `_std` is the standard deviation over
-  episodes.
+  exponent 0.5. `noise` and `zero`: mean return of the policies of these names, which are the baselines. `_std`:
+  standard deviation over episodes.
 - `playground`: return of Playground's PPO. The paper of Playground (arXiv 2502.08844) has no numbers; these were read
   off its training curves by eye by a third party, the benchmark notes of SLM-Lab (resources/paper/README.md). They give
   almost nothing for BallInCup and HopperHop.
