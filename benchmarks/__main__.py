@@ -1,17 +1,20 @@
 """Run all benchmarks, print their tables and write them as CSV: `make bench`, or `python -m benchmarks NAME`.
 
-jacobians: time per Jacobian on one pinned core, by every method and by MuJoCo's finite differences. newcomer: time per
-Jacobian of plain jax, `jit(vmap(jacfwd))`. scaling: how the time per Jacobian grows with the number of inputs, and its
-total over the tasks, from the last run of `jacobians` and of `newcomer`, if there is one; draws docs/scaling.svg.
-batches: time per Jacobian by the number of steps differentiated side by side. truth: errors of the methods against
-central differences of the same step, on all tasks of the suite. cores: Jacobians per second of two jobs side by side,
-compared with one. replay: time of the proof that a step replays, compared with that of its Jacobian. accelerator:
-Jacobians per second and training on a GPU if jax has one, otherwise on two cores. training: time of an epoch of the
-paper's MLP, compared with its matrix products alone, with losses on the Jacobian, and of two seeds at once. masks:
-masked models compared with the plain MLP on systems whose masks are known. memory: peak memory of every stage by the
-number of episodes. resources: memory and time that jobs request from a scheduler, compared with what they used. scale:
-the cost of a full study of 54 tasks from measured unit costs, and the time to plan it. study: the default study and its
-bounds: times (cold, warm, nothing to do, first figure), processes, disk, models.
+jacobians: time per Jacobian on one pinned core, by every method and by MuJoCo's finite differences.
+newcomer: time per Jacobian of plain jax, `jit(vmap(jacfwd))`.
+scaling: how the time per Jacobian grows with the number of inputs, and its total over the tasks, from the last run of
+    `jacobians` and of `newcomer`, if there is one; draws docs/scaling.svg.
+batches: time per Jacobian by the number of steps differentiated side by side.
+truth: errors of the methods against central differences of the same step, on all tasks of the suite.
+cores: Jacobians per second of two jobs side by side, compared with one.
+replay: time of the proof that a step replays, compared with that of its Jacobian.
+accelerator: Jacobians per second and training on a GPU if jax has one, otherwise on two cores.
+training: an epoch of the paper's MLP, compared with its matrix products; with losses on the Jacobian; two seeds at once.
+masks: masked models compared with the plain MLP on systems whose masks are known.
+memory: peak memory of every stage by the number of episodes.
+resources: memory and time that jobs request from a scheduler, compared with what they used.
+scale: the cost of a full study of 54 tasks from measured unit costs, and the time to plan it.
+study: the default study and its bounds: times (cold, warm, no work, first figure), processes, disk, models.
 """
 
 from __future__ import annotations
