@@ -20,9 +20,9 @@ REPORTED = Path(__file__).resolve().parents[2] / "resources/paper"
 PAPER = {path.stem: pd.read_csv(path) for path in REPORTED.glob("*.csv")}
 
 
-def touching(episodes, steps, every=4):
-    """When the limit is loaded, [episode, time]: at every `every`-th step."""
-    return np.broadcast_to(np.arange(steps) % every == every - 1, (episodes, steps))
+def touching(episodes, steps, period=4):
+    """When the limit is loaded, [episode, time]: at every `period`-th step."""
+    return np.broadcast_to(np.arange(steps) % period == period - 1, (episodes, steps))
 
 
 def usual_seeds():
@@ -40,7 +40,7 @@ def nonfinite_everywhere():
 
 CASES = {
     "usual": usual_seeds,
-    "one seed, one episode, two steps": lambda: [sparsity_store(0, touching(1, 2, every=2))],
+    "one seed, one episode, two steps": lambda: [sparsity_store(0, touching(1, 2, period=2))],
     "nothing ever switches": lambda: [sparsity_store(0, np.zeros((2, 9), bool))],
     "nothing is finite": lambda: [nonfinite_everywhere()],
     "no constraints": lambda: [sparsity_store(0, touching(2, 9)).isel(constraint=slice(0, 0))],

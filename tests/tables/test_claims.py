@@ -11,9 +11,9 @@ from tests.helpers.synthetic import sparsity_store
 
 
 @functools.cache
-def stores(episodes, steps, every, kinds):
-    """Summary and pattern stores; the limit is loaded at every `every`-th step, never if that is None."""
-    loaded = touching(episodes, steps, every) if every else np.zeros((episodes, steps), bool)
+def stores(episodes, steps, period, kinds):
+    """Summary and pattern stores; the limit is loaded at every `period`-th step, never if that is None."""
+    loaded = touching(episodes, steps, period) if period else np.zeros((episodes, steps), bool)
     seeds = [sparsity_store(0, loaded).assign_coords(constraint_kind=("constraint", list(kinds)))]
     return summarised(seeds), patterned(seeds)
 

@@ -13,11 +13,10 @@ _REFUSED = ".refused"
 """A file that tells the holder of the lock that another process was refused."""
 
 
-def lock(directory: Path, what: str) -> int:
-    """Locks `directory`, in which `what` is written, until the returned descriptor is closed or the process ends.
+def lock(directory: Path, output: str) -> int:
+    """Locks `directory`, in which `output` is written, until the returned descriptor is closed or the process ends.
 
-    Raises UserError if another process holds the lock or the file system has no locks. `what` names the output in
-    messages.
+    Raises UserError, which names `output`, if another process holds the lock or the file system has no locks.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -28,7 +27,7 @@ def lock(directory: Path, what: str) -> int:
             with contextlib.suppress(OSError):  # the holder may have finished and removed the directory
                 (directory / _REFUSED).touch()
             raise UserError(
-                f"another process is writing {what}: wait until it ends, or end it (a job may outlive the"
+                f"another process is writing {output}: wait until it ends, or end it (a job may outlive the"
                 " snakemake that started it), then run again"
             ) from None
         raise UserError(
@@ -39,7 +38,7 @@ def lock(directory: Path, what: str) -> int:
     return handle
 
 
-def check_not_refused(directory: Path, what: str) -> None:
+def check_not_refused(directory: Path, output: str) -> None:
     """Raises UserError if another process was refused `directory` since this process locked it.
 
     That process was to make the same output, perhaps with other settings. Its snakemake does not know of this process
@@ -47,6 +46,6 @@ def check_not_refused(directory: Path, what: str) -> None:
     """
     if (directory / _REFUSED).exists():
         raise UserError(
-            f"{what} is not kept: the snakemake that started this job is gone, and another has started one for the same"
+            f"{output} is not kept: the snakemake that started this job is gone, and another has started one for the same"
             " output since; run snakemake again"
         )

@@ -23,15 +23,15 @@ class _Lines:
         sys.stderr.flush()
 
 
-def progress(items: Iterable[_Item], *, total: int, what: str) -> Iterator[_Item]:
+def progress(items: Iterable[_Item], *, total: int, label: str) -> Iterator[_Item]:
     """Yields `items` and shows on standard error how many of `total` are done, the rate and the remaining time."""
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=what, unit="episode")
+        yield from tqdm(items, total=total, desc=label, unit="episode")
     else:
         yield from tqdm(
             items,
             total=total,
-            desc=what,
+            desc=label,
             unit="episode",
             file=_Lines(),
             mininterval=_LOG_SECONDS,

@@ -24,7 +24,7 @@ COLOUR, NOISE_SCALE = 0.5, 0.5
 def episode_returns(task: Task, policy: Policy, episodes: int, steps: int) -> np.ndarray:
     """The undiscounted return of each of `episodes` episodes of at most `steps` control steps."""
     roller = Roller(task, policy)
-    numbers = progress(range(episodes), total=episodes, what=f"evaluation {task.name}")
+    numbers = progress(range(episodes), total=episodes, label=f"evaluation {task.name}")
     return np.array([roller.episode(EVALUATION_SEED, n, steps).trimmed().reward.sum() for n in numbers])
 
 

@@ -42,7 +42,7 @@ def main() -> None:
         task = rollout.attrs["task"]
         ways = {way: _differentiator(way, task) for way in stage.ablation.ways}
         prove = _replay.prover(arguments.rollout, rollout)
-        episodes_read = progress(episodes_of(rollout), total=episodes, what=f"ways to differentiate {task}")
+        episodes_read = progress(episodes_of(rollout), total=episodes, label=f"ways to differentiate {task}")
         for number, episode in enumerate(episodes_read):
             length = int(episode.length)
             chosen = np.unique(np.linspace(0, length - 1, min(steps, length)).astype(np.int32))

@@ -30,7 +30,7 @@ def main() -> None:
     episodes, steps = sparsity.sizes[EPISODE], sparsity.sizes[TIME]
     masks = sparsity[["zero", "finite", "length"]]
     with EpisodeWriter(arguments.output, episodes, attrs) as writer:
-        for number, episode in enumerate(progress(episodes_of(masks), total=episodes, what="durations")):
+        for number, episode in enumerate(progress(episodes_of(masks), total=episodes, label="durations")):
             runs = durations.durations(episode.zero, episode.finite)
             counts = durations.count_by_length(runs, steps).assign(runs=runs.sizes["run"], length=episode.length)
             runs["run_episode"] = xr.full_like(runs.run_length, np.int32(number))

@@ -41,7 +41,7 @@ def main() -> None:
         task = load_task(rollout.attrs["task"])
         differentiate = Differentiator(task, stage.jacobians.method, stage.jacobians.solver)
         prove = _replay.prover(arguments.rollout, rollout)
-        episodes_read = progress(episodes_of(rollout), total=episodes, what=f"jacobians {task.name}")
+        episodes_read = progress(episodes_of(rollout), total=episodes, label=f"jacobians {task.name}")
         for number, episode in enumerate(episodes_read):
             start, after = recorded_of(episode)
             if prove:

@@ -49,7 +49,7 @@ def main() -> None:
     )
     worst = 0.0
     with EpisodeWriter(arguments.output, episodes, attrs) as writer:
-        for number in progress(range(episodes), total=episodes, what=f"rollouts {task.name}"):
+        for number in progress(range(episodes), total=episodes, label=f"rollouts {task.name}"):
             episode = roller.episode(arguments.seed, number, steps).trimmed()
             worst = max(worst, replayer.prove(episode.start, episode.next_state, number))
             writer.write(rollout_dataset(episode, task.coordinates, steps))

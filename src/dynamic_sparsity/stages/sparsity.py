@@ -31,7 +31,7 @@ def main() -> None:
     )
     episodes, steps = jacobian.sizes[EPISODE], jacobian.sizes[TIME]
     with EpisodeWriter(arguments.output, episodes, attrs) as writer:
-        for episode in progress(episodes_of(jacobian), total=episodes, what="sparsity"):
+        for episode in progress(episodes_of(jacobian), total=episodes, label="sparsity"):
             summary = zeros.summarise_episode(episode, stage.sparsity.threshold, stage.sparsity.thresholds)
             writer.write(zeros.pad_time(summary, steps))
 
