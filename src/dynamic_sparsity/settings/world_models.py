@@ -158,7 +158,7 @@ class WorldModelsSettings(Section):
 
     @field_validator("seeds", "policies", "thresholds", "horizons", "margins")
     @classmethod
-    def _distinct(cls, values: list | None) -> list | None:
+    def _distinct(cls, values: list[Any] | None) -> list[Any] | None:
         return without_repeats(values) if values else values
 
     @field_validator("models", mode="before")

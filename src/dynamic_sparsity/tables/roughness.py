@@ -13,6 +13,7 @@ or the step bends strongly. No method can be right there, and a Jacobian says li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,6 @@ def _share(value: float) -> str:
     return "no step" if np.isnan(value) else f"{value:.1%}"
 
 
-def _interval(row: dict) -> str:
+def _interval(row: dict[str, Any]) -> str:
     low, high = row["rough_low"], row["rough_high"]
     return "" if np.isnan(low) or low == high else f" ({low:.1%} to {high:.1%})"

@@ -191,15 +191,15 @@ def scores_of_all(
     for seed in sorted({store.attrs["training_seed"] for store in models}):
         split = split_episodes(data.policies, settings.validation, settings.test, seed)
         episodes = truth_of_episodes(data, sparsity, split["test"])
-        for store in models:
-            if store.attrs["training_seed"] == seed:
-                if (tested := store[EPISODE].values.tolist()) != split["test"]:
-                    raise UserError(
-                        f"model {store.attrs['model']}, seed {seed}, was tested on episodes {tested}, but these settings"
-                        f" choose {split['test']}: train it again with these settings"
-                    )
-                of_model = scores_of_model(store, episodes, data, settings)
-                scored.setdefault(store.attrs["model"], []).append(of_model)
+        of_seed = [store for store in models if store.attrs["training_seed"] == seed]
+        for store in of_seed:
+            if (tested := store[EPISODE].values.tolist()) != split["test"]:
+                raise UserError(
+                    f"model {store.attrs['model']}, seed {seed}, was tested on episodes {tested}, but these settings"
+                    f" choose {split['test']}: train it again with these settings"
+                )
+            scored.setdefault(store.attrs["model"], []).append(scores_of_model(store, episodes, data, settings))
+        of_model = scored[of_seed[-1].attrs["model"]][-1]
         of_controls = scores_of_controls(Controls(data, split, names), episodes, data, split["test"], settings)
         for name, of_control in of_controls.items():
             missing = {n: xr.full_like(of_model[n], np.nan) for n in of_model.data_vars if n not in of_control}

@@ -124,7 +124,7 @@ class Trainer:
         network = nnx.merge(self._graph, self._state[2])
         return Trained(network, np.array(self._history).reshape(-1, 2), ended, self._seconds)
 
-    def _loss(self, parameters: nnx.State, data: _Samples, chosen: jax.Array, key: jax.Array) -> jax.Array:
+    def _loss(self, parameters: nnx.State[Any, Any], data: _Samples, chosen: jax.Array, key: jax.Array) -> jax.Array:
         """Mean over the chosen steps of the whole loss: on the outputs, on the Jacobian, and on open masks."""
         network, model = nnx.merge(self._graph, parameters), self._model
         drawing, choosing = jax.random.split(key)
@@ -143,16 +143,16 @@ class Trainer:
         density = jax.vmap(network.penalty)(x).mean()
         return jnp.mean((predicted - y) ** 2) + loss + model.mask_weight * jnp.maximum(density - model.mask_budget, 0)
 
-    def _epoch(self) -> Callable:
+    def _epoch(self) -> Callable[..., Any]:
         """A function that trains for one epoch, over batches in random order, and returns the mean loss."""
         size = self._training.batch
 
-        def epoch(parameters: nnx.State, optimiser: Any, key: jax.Array, data: _Samples) -> tuple:
+        def epoch(parameters: nnx.State[Any, Any], optimiser: Any, key: jax.Array, data: _Samples) -> tuple[Any, ...]:
             steps = len(data.x)
             count = max(1, steps // size)
             order = jax.random.permutation(key, steps)[: count * size].reshape(count, -1)
 
-            def step(carry: tuple, batch: tuple) -> tuple[tuple, jax.Array]:
+            def step(carry: tuple[Any, ...], batch: tuple[Any, ...]) -> tuple[tuple[Any, ...], jax.Array]:
                 parameters, optimiser = carry
                 chosen, number = batch
                 loss, slope = jax.value_and_grad(self._loss)(parameters, data, chosen, jax.random.fold_in(key, number))
@@ -164,7 +164,7 @@ class Trainer:
 
         return epoch
 
-    def _validation(self) -> Callable:
+    def _validation(self) -> Callable[..., Any]:
         """A function for the validation loss, which uses the same random draws in every epoch."""
         return lambda parameters, data: self._loss(parameters, data, jnp.arange(len(data.x)), jax.random.key(0))
 
