@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.helpers.studies import patterned, summarised, table, touching
+from tests.helpers.studies import nonfinite_everywhere, patterned, summarised, table, touching
 from tests.helpers.synthetic import sparsity_store
 
 
@@ -60,3 +60,9 @@ def test_claims_are_judged_by_what_was_measured():
     assert set(claims(BUSY, "FishSwim")) == set(), "the paper says nothing about it"
     assert claims(ONE_STEP, "CartpoleBalance")["Figure 7"] == ["not tested: no two consecutive steps have patterns"]
     assert all(verdict.startswith("no verdict") for verdict in claims(BUSY, "WalkerRun")["Figure 5"])
+
+
+def test_figure_3_is_not_tested_by_a_jacobian_that_is_nowhere_finite():
+    seeds = [nonfinite_everywhere()]
+    frame = table("claims", [store.assign_attrs(task="ReacherHard") for store in (summarised(seeds), patterned(seeds))])
+    assert frame.set_index("place").verdict["Figure 3"] == "not tested: the data have no finite Jacobian"

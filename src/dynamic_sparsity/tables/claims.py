@@ -72,6 +72,16 @@ def _figure_3(summary: xr.Dataset, main_summary: xr.Dataset, paper: pd.DataFrame
     entries = zero_fractions.build([summary], {"figure3": paper})
     if entries.empty:
         return
+    entries = entries.dropna(subset="difference")
+    if entries.empty:
+        yield {
+            "place": "Figure 3",
+            "claim": "each entry of J_s is zero at the printed share of steps",
+            "measured": "no entry is finite in any step",
+            "verdict": "not tested: the data have no finite Jacobian",
+            "why": "",
+        }
+        return
     distance = entries.difference.abs()
     worst, far = entries.loc[distance.idxmax()], int((distance > _POINTS).sum())
     shares = main_summary.active_share_mean.sel(kind="contact"), main_summary.free_steps / main_summary.steps
