@@ -5,7 +5,8 @@ from __future__ import annotations
 import xarray as xr
 
 NOVEL_BEYOND = 0.99
-"""A step is novel if it is farther from all training steps than this share of them is from those of other episodes."""
+"""A step is novel if its distance to the nearest training step is above this quantile of the distances from training
+steps to the nearest training step of another episode."""
 FAMILIAR_SHARE = 0.05
 """A test episode counts as like the training episodes up to this share of novel steps."""
 NOT_TRAINED, LINEAR_IS_BETTER, TRAINED, UNTRAINED = "not trained", "linear is better", "trained", "untrained"
