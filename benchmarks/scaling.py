@@ -1,4 +1,4 @@
-"""How the time per Jacobian grows with the number of inputs: exponents and a figure, from the last run of `jacobians`."""
+"""How the time per Jacobian grows with the number of inputs: exponents and a figure, from the last `jacobians` run."""
 
 from __future__ import annotations
 

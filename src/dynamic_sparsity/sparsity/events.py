@@ -25,14 +25,11 @@ def coincidence(
     `switch` and `event`: one boolean array [time] per episode. Returns scalars:
 
     - `observed`: the share of switches at a step with an event; `switches`: how many switches there are;
-    - `expected`: the mean share over all shifts. It is exact: over all shifts, a switch meets an event as often as
-      events occur in its episode;
-    - `low`, `high`: the central interval of level `confidence` of the share, over `shifts` draws of a shift per
-      episode;
+    - `expected`: the exact mean over all shifts, where a switch meets an event as often as events occur in its episode;
+    - `low`, `high`: the central interval of level `confidence`, over `shifts` draws of a random shift per episode;
     - `p_value`: two-sided; the observed share counts as one of the shifted ones.
 
-    All are NaN without switches, the p-value also without events. The first step of an episode, never either, is left
-    out.
+    All are NaN without switches, the p-value also without events. The first step, which can be neither, is left out.
     """
     switch, event = [s[1:] for s in switch], [e[1:] for e in event]
     total = sum(int(s.sum()) for s in switch)
