@@ -55,7 +55,7 @@ def test_against_exact_no_step_is_rough():
 
 def test_nothing_to_hold_against_the_truth_is_refused():
     for variants in (["differences"], ["differences-converged", "differences"]):
-        with pytest.raises(ValueError, match="leaves nothing to hold against 'differences': add 'exact'"):
+        with pytest.raises(ValueError, match="leaves nothing to compare with 'differences': add 'exact'"):
             AblationSettings(variants=variants)
 
 
