@@ -1,4 +1,4 @@
-"""One finished study for all pipeline tests; each works on a copy."""
+"""One finished study for all pipeline tests. Each test works on a copy."""
 
 import fcntl
 import os
@@ -10,9 +10,9 @@ from tests.pipeline.project import Project
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A study that has been computed once, with two cores. Not to be changed: ask for `project`."""
+    """A study, computed once with two cores. Tests must not change it; those that do ask for `project`."""
     directory = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one for all workers: their directories are side by side
+    if "PYTEST_XDIST_WORKER" in os.environ:  # all workers share one study; their directories are siblings
         directory = directory.parent
     with (directory / "study.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -30,6 +30,6 @@ def project(finished, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _nothing_outlives_its_test():
-    """What a test has started ends with it."""
+    """Kill all processes that a test started when it ends."""
     yield
     Project.end_all()

@@ -1,4 +1,4 @@
-"""Appended to a copy's Snakefile by test_wildcards.py: what each rule gives a job, by the values of its wildcards."""
+"""test_wildcards.py appends this to a copy's Snakefile. It writes what each rule passes to jobs, by their wildcards."""
 
 import contextlib
 import io
@@ -7,13 +7,13 @@ import json
 with open("probe.json") as file:
     VALUES = json.load(
         file
-    )  # by wildcard, or rule/wildcard: two that can be computed and one that cannot
+    )  # by wildcard or rule/wildcard: two valid values, then an invalid one
 
-ASKED = [rule for rule in workflow.rules if rule.name != "no_such_figure"]
+PROBED = [rule for rule in workflow.rules if rule.name != "no_such_figure"]
 
 
 def job_of(rule, wildcards):
-    """What a job is given, apart from the paths that it writes."""
+    """Inputs, parameters and wildcards of a job: all that it gets except the paths of its outputs."""
     paths = rule.expand_input(wildcards)[0]
     output = rule.expand_output(wildcards)[0]
     params, compared = rule.expand_params(wildcards, paths, output, None)
@@ -42,8 +42,8 @@ def stage_of(rule):
 
 
 def makers(path):
-    """The rules that make a file: all of those whose pattern it fits."""
-    return [rule for rule in ASKED if rule.is_producer(str(path))]
+    """The rules that make a file: all rules with an output whose pattern it matches."""
+    return [rule for rule in PROBED if rule.is_producer(str(path))]
 
 
 def made_by(rule, path):
@@ -51,12 +51,12 @@ def made_by(rule, path):
 
 
 def refusal(rule, wildcards):
-    """What Snakemake says and stops with, as it asks for a job and for all that it waits for; None where it does not."""
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    """The message with which Snakemake stops when it plans a job and the jobs before it; None if it does not stop."""
+    with contextlib.redirect_stderr(io.StringIO()) as output:
         try:
             ask(rule, wildcards)
         except SystemExit:
-            return said.getvalue()
+            return output.getvalue()
 
 
 def ask(rule, wildcards):
@@ -85,4 +85,4 @@ def probed(rule):
 
 
 with open("probed.json", "w") as file:
-    json.dump({rule.name: probed(rule) for rule in ASKED}, file)
+    json.dump({rule.name: probed(rule) for rule in PROBED}, file)

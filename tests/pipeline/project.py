@@ -1,4 +1,4 @@
-"""A study of seconds in a copy of the project, and what real snakemake does with it."""
+"""A copy of the project with a study that takes seconds, to run Snakemake in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SMALL = {
     "resampling": {"resamples": 20},
     "world_models": {"tasks": []},
 }
-FORGOTTEN = ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")  # of the test process's environment
+REMOVED = ("PYTHONPATH", "XLA_FLAGS", "JAX_PLATFORMS")
+"""Variables of the test process that Snakemake does not inherit."""
 HELD_WRITES = """
 import time as _time
 SHARD_BYTES = 1
@@ -38,12 +39,12 @@ def _held_flush(self):
         _time.sleep(0.1)
 EpisodeWriter._flush = _held_flush
 """
-"""Appended to `stores/writing.py`: one episode a shard; while `hold` is there, a Jacobian job waits after the first."""
+"""Appended to `stores/writing.py`: shards hold one episode, and a Jacobian job waits after the first while `hold` exists."""
 AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 
 class Project:
-    """A checkout with its results."""
+    """A copy of the checkout with the results of its study."""
 
     _started: ClassVar[list[subprocess.Popen]] = []
 
@@ -52,7 +53,7 @@ class Project:
 
     @classmethod
     def create(cls, path: Path) -> Project:
-        """A copy of this checkout's code with a config of seconds."""
+        """Copy this checkout's code and configure a study that takes seconds."""
         for name in COPIED:
             source, target = ROOT / name, path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ class Project:
         return project
 
     def copy(self, path: Path) -> Project:
-        """The same with results, times and Snakemake's records."""
+        """Copy the project with its results, their times and Snakemake's records."""
         shutil.copytree(self.path, path, symlinks=True)
         return Project(path)
 
@@ -93,21 +94,21 @@ class Project:
         return [child for child in psutil.Process(process.pid).children(recursive=True) if name in child.cmdline()]
 
     def popen(self, *arguments: str, **options: object) -> subprocess.Popen:
-        """Start snakemake here, as a user would: no coverage of the test process's own binding or path."""
-        environment = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
+        """Start snakemake in the project as a user would, without the test process's settings."""
+        environment = {name: value for name, value in os.environ.items() if name not in REMOVED}
         command = [sys.executable, "-m", "snakemake", *arguments]
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        # A session of its own, by which `end_all` knows what has outlived its parent.
+        # A session of its own, by which `end_all` finds processes that have outlived their parent.
         process = subprocess.Popen(command, cwd=self.path, env=environment, start_new_session=True, **output, **options)
         self._started.append(process)
         return process
 
     @classmethod
     def end_all(cls) -> None:
-        """Kill what is left of all that any project has started."""
+        """Kill all processes that projects have started and that still run."""
         sessions = {process.pid for process in cls._started}
-        left = [process for process in psutil.process_iter() if sessions and _session(process.pid) in sessions]
-        for process in left:
+        running = [process for process in psutil.process_iter() if sessions and _session(process.pid) in sessions]
+        for process in running:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         for process in cls._started:
@@ -123,14 +124,14 @@ class Project:
         return output
 
     def wait_for(self, path: Path, process: subprocess.Popen, seconds: float = 120) -> None:
-        """Until `path` is there, while `process` runs."""
+        """Wait until `path` exists, while `process` runs."""
         deadline = time.monotonic() + seconds
         while not path.exists():
-            assert process.poll() is None and time.monotonic() < deadline, f"never saw {path}"
+            assert process.poll() is None and time.monotonic() < deadline, f"{path} was not written"
             time.sleep(0.02)
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run `dynamic-sparsity` here."""
+        """Run `dynamic-sparsity` in the project."""
         environment = {**os.environ, "PYTHONPATH": str(self.path / "src")}
         command = [sys.executable, "-m", "dynamic_sparsity.cli", *arguments]
         return subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
@@ -144,12 +145,12 @@ class Project:
         return jobs(self.snakemake("--dry-run"))
 
     def fingerprint(self) -> dict[str, str]:
-        """Checksum of every file of every store, table and figure; the git commit is the only thing left out."""
+        """Checksum of every file of every store, table and figure, without the git commit in their metadata."""
         result = {}
         for path in sorted((self.path / "results").rglob("*")):
             name = path.relative_to(self.path).as_posix()
-            kept = ".zarr/" in name or name.startswith(("results/tables", "results/figures"))
-            if path.is_file() and kept and not path.name.startswith(".snakemake"):
+            is_result = ".zarr/" in name or name.startswith(("results/tables", "results/figures"))
+            if path.is_file() and is_result and not path.name.startswith(".snakemake"):
                 content = re.sub(rb'"git_commit": ?"[^"]*"', b"", path.read_bytes())
                 result[name] = hashlib.sha256(content).hexdigest()
         assert result
@@ -159,16 +160,16 @@ class Project:
 def _session(pid: int) -> int | None:
     try:
         return os.getsid(pid)
-    except OSError:  # gone, or not ours
+    except OSError:  # the process has ended, or belongs to another user
         return None
 
 
 def jobs(output: str) -> list[tuple[str, str]]:
     """(rule, wildcards) of the jobs in snakemake's output, without `all`."""
-    found = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, flags=re.MULTILINE)
-    wildcards = [re.search(r"^    wildcards: (.*)$", block, flags=re.MULTILINE) for _, block in found]
+    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, flags=re.MULTILINE)
+    wildcards = [re.search(r"^    wildcards: (.*)$", block, flags=re.MULTILINE) for _, block in blocks]
     return [
-        (rule, match.group(1) if match else "") for (rule, _), match in zip(found, wildcards, strict=True) if rule != "all"
+        (rule, match.group(1) if match else "") for (rule, _), match in zip(blocks, wildcards, strict=True) if rule != "all"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Experts in a study: a policy file that is wrong stops it before it simulates, and a new one can be trained."""
+"""Experts in a study: a damaged file stops the study before it simulates, and a new expert can be trained."""
 
 import hashlib
 import json
@@ -33,14 +33,14 @@ def test_rollouts_name_the_expert_that_acted(project):
 
 
 def list_as(project, path):
-    """Make the list say of a file what it now is."""
+    """Update the checksum of a file in SHA256SUMS."""
     sums = path.with_name("SHA256SUMS")
     lines = [line for line in sums.read_text().splitlines() if path.name not in line]
     sums.write_text("\n".join([*lines, f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}", ""]))
 
 
 def test_an_altered_expert_is_named_before_any_job(project):
-    """What else may be wrong with a file: tests/experts."""
+    """tests/experts tests other mistakes in a file."""
     path = project.path / EXPERT
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -48,7 +48,7 @@ def test_an_altered_expert_is_named_before_any_job(project):
     assert f"{EXPERT} does not match its checksum" in project.snakemake("--dry-run", ok=False)
 
 
-def test_another_expert_is_new_input(project):
+def test_another_expert_reruns_its_rollouts(project):
     path = project.path / EXPERT
     shutil.copy(path.with_name("CartpoleBalance-1.safetensors"), path)
     list_as(project, path)
@@ -65,7 +65,7 @@ def test_a_task_without_an_expert_is_named_before_any_job(project):
     assert "No expert is shipped for FishSwim: only the other policies act there" in project.snakemake("--dry-run")
     project.change("policies", {"expert": {}})
     output = project.snakemake("--dry-run", ok=False)
-    assert "no expert is shipped for FishSwim (there are: " in output and "add a policy" in output
+    assert "no expert is shipped for FishSwim (only for " in output and "add a policy" in output
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_embedding_and_frames_rerun_by_what_they_depend_on(project):
     assert frames.sizes["frame"] == (0 if frames.attrs["renderer"] == "none" else 2)
     assert (project.path / "results/figures/embedding-CartpoleBalance-expert-exact.png").stat().st_size > 1000
     project.change("frames.count", 3)
-    assert rules(project.planned()) == {"frames", "embedding_figure"}, "no t-SNE for another frame"
+    assert rules(project.planned()) == {"frames", "embedding_figure"}, "more frames do not repeat t-SNE"
     project.change("frames.count", 2)
     project.change("embedding.tasks", ["CartpoleBalance", "FingerSpin"])
     assert not project.planned(), "a task that the study does not have changes nothing"

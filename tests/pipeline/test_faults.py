@@ -1,4 +1,4 @@
-"""Jobs that fail or are killed, and input that is wrong: nothing half-written is accepted, nothing is lost."""
+"""Jobs that fail or are killed, and wrong inputs: no partial result is accepted, and nothing is lost."""
 
 import os
 import re
@@ -19,11 +19,11 @@ JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
 
 def test_a_failed_job_leaves_nothing_stale(project):
     module = project.path / "src/dynamic_sparsity/sparsity/zeros.py"
-    good = module.read_text()
+    original = module.read_text()
     project.change("sparsity.threshold", 1e-3)
     project.edit("sparsity/zeros.py", "\ndef summarise_episode(*_):\n    raise RuntimeError('broken on purpose')\n")
     assert "broken on purpose" in project.run(ok=False)
-    module.write_text(good)
+    module.write_text(original)
     assert rules(project.planned()) == {"sparsity"} | AFTER_SPARSITY
     project.run()
     reference = project.fingerprint()
@@ -38,10 +38,10 @@ def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
     store = project.path / JACOBIAN
     shutil.rmtree(store)
     module = project.path / "src/dynamic_sparsity/stores/writing.py"
-    quick = module.read_text()
+    original = module.read_text()
     hold = project.path / "hold"
     hold.touch()
-    module.write_text(quick + HELD_WRITES)  # one episode a shard, and held after the first
+    module.write_text(original + HELD_WRITES)
     process = project.popen("--cores", "2", "--rerun-triggers", "mtime", "--", JACOBIAN)
     partial = store.with_name(f".{store.name}.partial")
     project.wait_for(partial / "zarr.json", process)
@@ -50,12 +50,12 @@ def test_a_kill_in_the_middle_of_writing_changes_nothing(project, victim):
         job.kill()
     if victim != "job":
         process.kill()
-    module.write_text(quick)
-    assert process.wait(60) != 0  # not communicate(): a job that lives on holds the pipe open
+    module.write_text(original)
+    assert process.wait(60) != 0  # not communicate(): a surviving job keeps the pipe open
     assert not store.exists()
     if victim != "job":
         project.snakemake("--unlock")
-    if victim == "snakemake":  # the job has outlived it and is still writing
+    if victim == "snakemake":  # the job has survived and is still writing
         assert job.is_running()
         assert "another process is writing" in project.run(ok=False)
         hold.unlink()
@@ -107,9 +107,9 @@ def test_a_record_that_does_not_replay_is_refused_by_name(project):
     values[1, 13, 1] += 0.01
     qvel[:] = values
     output = project.path / "results/refused.zarr"
-    done = stage(project, "jacobians", "--settings", jacobian_settings(project), "--rollout", ROLLOUT, "--output", output)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    message = done.stderr.strip().splitlines()[-1]
+    process = stage(project, "jacobians", "--settings", jacobian_settings(project), "--rollout", ROLLOUT, "--output", output)
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    message = process.stderr.strip().splitlines()[-1]
     for words in ("CartpoleBalance", "episode 1", "step 13", "next_qvel:hinge_1", "recorded"):
         assert words in message
     assert not output.exists() and not list(output.parent.glob(".refused*"))
@@ -117,9 +117,11 @@ def test_a_record_that_does_not_replay_is_refused_by_name(project):
 
 def test_a_stage_given_the_wrong_store_says_so(project):
     output = project.path / "results/refused.zarr"
-    done = stage(project, "jacobians", "--settings", jacobian_settings(project), "--rollout", JACOBIAN, "--output", output)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "holds 'jacobians'" in done.stderr and "expected 'rollouts'" in done.stderr
+    process = stage(
+        project, "jacobians", "--settings", jacobian_settings(project), "--rollout", JACOBIAN, "--output", output
+    )
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert "holds 'jacobians'" in process.stderr and "expected 'rollouts'" in process.stderr
 
 
 @pytest.mark.parametrize(
@@ -165,4 +167,4 @@ def test_the_report_is_one_file_with_everything_in_it(project):
     for words in ("Q1 Is the causal graph globally sparse?", "Q2", "Q3", "zero_fraction", "global_zeros", "Kaplan-Meier"):
         assert words in report, words
     loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"(https?:[^\"]+)", report)
-    assert loaded == [], "the report needs the network"
+    assert loaded == [], "the report must not load files from the network"

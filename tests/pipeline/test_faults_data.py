@@ -1,4 +1,4 @@
-"""Damaged stores, clocks that were set back, two runs at once: named, and mended by a documented command."""
+"""Damaged stores, clocks that were set back, two runs at once: a message names each, and a documented command repairs it."""
 
 import os
 import re
@@ -14,10 +14,10 @@ SUMMARY = "results/summary/CartpoleBalance/expert/exact.zarr"
 HELD = """
 import time as _time
 _quick_write, _held_until = EpisodeWriter.write, _time.monotonic() + 120
-def _held_write(self, *given, **named):
+def _held_write(self, *arguments, **keywords):
     while self._attrs["kind"] == "jacobians" and Path("hold").exists() and _time.monotonic() < _held_until:
         _time.sleep(0.1)
-    _quick_write(self, *given, **named)
+    _quick_write(self, *arguments, **keywords)
 EpisodeWriter.write = _held_write
 """
 
@@ -37,14 +37,14 @@ def test_a_second_snakemake_is_refused_and_the_first_not_disturbed(project):
     output = first.communicate()[0]
     assert first.returncode == 0, output[-3000:]
     assert project.fingerprint() == before
-    project.snakemake("--dry-run")  # nothing to unlock
+    project.snakemake("--dry-run")  # the directory is not locked
 
 
 def chunk_of(store, array):
     return next(path for path in (store / array / "c").rglob("*") if path.is_file())
 
 
-def test_damage_is_found_by_one_command_and_mended_by_another(project):
+def test_one_command_finds_damage_and_another_repairs_it(project):
     before = project.fingerprint()
     chunk_of(project.path / JACOBIAN, "jacobian").unlink()
     flipped = chunk_of(project.path / SPARSITY, "zero")
@@ -52,12 +52,12 @@ def test_damage_is_found_by_one_command_and_mended_by_another(project):
     content[len(content) // 2] ^= 1
     flipped.write_bytes(content)
     (project.path / SUMMARY / "zarr.json").unlink()
-    assert "Nothing to be done" in project.run(), "snakemake looks at times, not at content"
-    found = project.cli("verify", "results")
-    assert found.returncode == 1 and "3 of 11 are damaged: delete" in found.stderr
+    assert "Nothing to be done" in project.run(), "snakemake compares times, not content"
+    verified = project.cli("verify", "results")
+    assert verified.returncode == 1 and "3 of 11 are damaged: delete" in verified.stderr
     for damaged, words in ((JACOBIAN, "is missing"), (SPARSITY, "has been altered"), (SUMMARY, "not a store")):
-        assert f"{damaged}: damaged" in found.stdout and re.search(f"{damaged}.*{words}", found.stdout)
-        assert damaged in found.stderr
+        assert f"{damaged}: damaged" in verified.stdout and re.search(f"{damaged}.*{words}", verified.stdout)
+        assert damaged in verified.stderr
         shutil.rmtree(project.path / damaged)
     project.snakemake("--cores", "2", "--", JACOBIAN, SPARSITY, SUMMARY)
     assert project.fingerprint() == before and project.cli("verify", "results").returncode == 0
@@ -81,15 +81,15 @@ def test_a_store_of_another_schema_is_named(project):
 
 
 def from_the_readme(word):
-    """The one command in README.md that holds `word`."""
+    """The only command in README.md that contains `word`."""
     (line,) = [line for line in (ROOT / "README.md").read_text().splitlines() if word in line and line.startswith("find ")]
     return line.partition("  #")[0]
 
 
-def test_results_from_a_day_to_come_are_named_and_brought_back(project):
+def test_results_with_times_in_the_future_are_named_and_repaired(project):
     before = project.fingerprint()
     newer = project.path / JACOBIAN / ".snakemake_timestamp"
-    os.utime(newer, (newer.stat().st_atime, newer.stat().st_mtime + 3600))  # what follows from it is out of date
+    os.utime(newer, (newer.stat().st_atime, newer.stat().st_mtime + 3600))  # its dependents are out of date
     for path in (project.path / "results").rglob("*"):
         times = path.lstat()
         tomorrow = (times.st_atime_ns + 86_400 * 10**9, times.st_mtime_ns + 86_400 * 10**9)

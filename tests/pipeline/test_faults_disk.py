@@ -1,4 +1,4 @@
-"""Disks that fill up, cannot be written to, or are not the project's: one message, nothing lost, the same numbers after."""
+"""Disks that fill up or cannot be written to: one message, nothing is lost, and the same numbers afterwards."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ TABLE = "results/tables/durations.csv"
 
 @pytest.fixture
 def remount(project):
-    """The project's results on a disk of their own; mounts it again with other options."""
-    results, kept = project.path / "results", project.path / "kept"
-    results.rename(kept)
+    """Move the project's results to a disk of their own. The value is a function that remounts it with other options."""
+    results, copy = project.path / "results", project.path / "copy"
+    results.rename(copy)
     results.mkdir()
 
     def mount(*options):
@@ -27,34 +27,34 @@ def remount(project):
         )
 
     def again(*options):
-        done = mount("remount", *options)
-        assert done.returncode == 0, done.stderr
+        process = mount("remount", *options)
+        assert process.returncode == 0, process.stderr
 
-    done = mount("size=64m")
-    if done.returncode:
-        pytest.skip(f"a disk for the test cannot be mounted here: {done.stderr.strip()}")
+    process = mount("size=64m")
+    if process.returncode:
+        pytest.skip(f"a disk for the test cannot be mounted: {process.stderr.strip()}")
     try:
-        shutil.copytree(kept, results, symlinks=True, dirs_exist_ok=True)
-        shutil.rmtree(kept)
+        shutil.copytree(copy, results, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(copy)
         yield again
     finally:
         subprocess.run(["umount", "--lazy", results], check=True)
 
 
 def filled(project, spare=0):
-    """The option that leaves only `spare` bytes on the disk of the results."""
+    """The mount option that leaves only `spare` bytes free on the disk of the results."""
     disk = os.statvfs(project.path / "results")
     return f"size={(disk.f_blocks - disk.f_bfree) * disk.f_frsize + spare}"
 
 
 def messages(project, output, target):
-    """What a job that failed wrote into its log, which snakemake shows; nothing half-written may be left."""
+    """The messages about `target` in snakemake's output. No partial file may be left."""
     assert "Traceback" not in output
     assert not list((project.path / "results").rglob("*partial*")) and not (project.path / target).exists()
     return [line for line in output.splitlines() if line.strip().startswith(f"error: {target} was not made")]
 
 
-def test_a_full_disk_is_one_message_and_costs_nothing_but_room(project, remount):
+def test_a_full_disk_gives_one_message_and_loses_nothing(project, remount):
     before = project.fingerprint()
     shutil.rmtree(project.path / JACOBIAN)
     remount(filled(project, spare=20_000))  # room for a part of the store
@@ -64,8 +64,8 @@ def test_a_full_disk_is_one_message_and_costs_nothing_but_room(project, remount)
     remount("size=64m")
     logs = {FIGURE: "figures/CartpoleBalance-expert-exact.log", TABLE: "tables/durations.log"}
     for target, log in logs.items():
-        for made in (project.path / target).parent.glob(f"*{Path(target).stem.removeprefix('zero_fraction')}.*"):
-            made.unlink()
+        for file in (project.path / target).parent.glob(f"*{Path(target).stem.removeprefix('zero_fraction')}.*"):
+            file.unlink()
         (project.path / "results/logs" / log).write_text("so that there is room for the message")
     remount(filled(project))
     output = project.snakemake("--cores", "1", "--keep-going", "--", *logs, ok=False)
@@ -95,6 +95,6 @@ def test_results_that_cannot_be_written_can_be_read(project, finished, tmp_path,
     remount("rw")
     undisturbed = finished.copy(tmp_path / "undisturbed")
     undisturbed.change("temporal.max_patterns", 1)
-    for each in (project, undisturbed):
-        each.snakemake("--cores", "1", "--", PATTERNS)
+    for study in (project, undisturbed):
+        study.snakemake("--cores", "1", "--", PATTERNS)
     assert project.fingerprint() == undisturbed.fingerprint() != before

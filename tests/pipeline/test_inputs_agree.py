@@ -1,4 +1,4 @@
-"""Stores of other studies and of other simulators among those of a study, and every kind of store in other formats."""
+"""Stores of another study or another simulator are refused, and every kind of store can be saved in other formats."""
 
 import json
 import re
@@ -19,24 +19,24 @@ TABLE = "results/tables/mean_sparsity.csv"
 
 
 def error_in(output):
-    """The one message of the job that failed."""
+    """The only error message in the output of a job that failed."""
     assert "Traceback" not in output
     (message,) = {line.strip() for line in output.splitlines() if line.strip().startswith("error: ")}
     return message
 
 
 def test_rollouts_of_another_study_are_refused(project, finished, tmp_path):
-    other = finished.copy(tmp_path / "other")
-    other.change("policies.noise.scale", 0.05)
-    other.snakemake("--cores", "1", "--", ROLLOUT)
+    other_study = finished.copy(tmp_path / "other")
+    other_study.change("policies.noise.scale", 0.05)
+    other_study.snakemake("--cores", "1", "--", ROLLOUT)
     for store in (ROLLOUT, JACOBIAN):
         shutil.rmtree(project.path / store)
-    shutil.copytree(other.path / ROLLOUT, project.path / ROLLOUT)
+    shutil.copytree(other_study.path / ROLLOUT, project.path / ROLLOUT)
     output = project.snakemake("--cores", "1", "--", JACOBIAN, ok=False)
-    said = (
+    message = (
         f"error: {ROLLOUT} was made with policies.noise.scale = 0.05, this study has 0.5: delete it and run snakemake again"
     )
-    assert error_in(output) == said and not (project.path / JACOBIAN).exists()
+    assert error_in(output) == message and not (project.path / JACOBIAN).exists()
     shutil.rmtree(project.path / ROLLOUT)
     project.run()
     assert project.fingerprint() == finished.fingerprint()
@@ -72,13 +72,13 @@ def every_kind(finished, tmp_path_factory):
 
 def stores_of(project):
     paths = sorted((project.path / "results").rglob("*.zarr"))
-    found = {xr.open_zarr(path, consolidated=False).attrs["kind"]: path for path in paths}
-    assert found.keys() == STAGES.keys()
-    return found
+    stores = {xr.open_zarr(path, consolidated=False).attrs["kind"]: path for path in paths}
+    assert stores.keys() == STAGES.keys()
+    return stores
 
 
 def test_every_store_can_be_written_as_netcdf(every_kind, tmp_path):
-    """What no netCDF 3 file can be read with, dims of length 0, goes."""
+    """Dims of length 0 are dropped before reading, because no netCDF 3 file with them can be read."""
     for kind, path in stores_of(every_kind).items():
         data = xr.open_zarr(path, consolidated=False).load()
         data.to_netcdf(tmp_path / f"{kind}.nc")

@@ -1,4 +1,4 @@
-"""Jacobians that are not finite in the middle of an episode: counted, used in nothing, bridged by nothing."""
+"""Jacobians that are not finite in the middle of an episode are counted, excluded from statistics, and end runs."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from dynamic_sparsity.stores.opening import open_store
 
 HOLES = """
 _whole_dataset, _numbers = jacobian_dataset, iter(range(3))
-def jacobian_dataset(*given):
-    dataset = _whole_dataset(*given)
+def jacobian_dataset(*arguments):
+    dataset = _whole_dataset(*arguments)
     if next(_numbers) == 1:
         dataset.jacobian[10:12, 1, 2] = np.inf
         dataset.jacobian[12] = np.nan
@@ -20,13 +20,13 @@ INSIDE = (10, 11, 12)
 """Steps of episode 1 with an entry that is not finite."""
 
 
-def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, finished, tmp_path):
+def test_jacobians_that_are_not_finite_are_counted_and_excluded(project, finished, tmp_path):
     module = project.path / "src/dynamic_sparsity/simulation/differentiate.py"
-    good, config = module.read_text(), (project.path / "config.yaml").read_text()
+    original, config = module.read_text(), (project.path / "config.yaml").read_text()
     project.edit("simulation/differentiate.py", HOLES)
     gated = {"network": "gated", "width": 8, "jacobian_loss": "mse"}
-    given = {"tasks": ["CartpoleBalance"], "models": {"gated": gated}, "seeds": [5, 1, 0], "horizons": [1, 20]}
-    project.change("world_models", {**given, "training": {"epochs": 2, "batch": 8}})
+    settings = {"tasks": ["CartpoleBalance"], "models": {"gated": gated}, "seeds": [5, 1, 0], "horizons": [1, 20]}
+    project.change("world_models", {**settings, "training": {"epochs": 2, "batch": 8}})
     project.run()
     runs = "results/durations/CartpoleBalance/expert/exact/0.zarr"
     for study in (project, whole := finished.copy(tmp_path / "whole")):
@@ -37,7 +37,7 @@ def test_jacobians_that_are_not_finite_are_counted_and_used_in_nothing(project, 
     check_durations(*(opened(study, "durations/CartpoleBalance/expert/exact/0") for study in (project, whole)), project.path)
     check_tables(project, finished)
     check_world_models(project)
-    module.write_text(good)
+    module.write_text(original)
     (project.path / "config.yaml").write_text(config)
     project.run()
     before, after = finished.fingerprint(), project.fingerprint()
@@ -48,38 +48,38 @@ def opened(study, name):
     return xr.open_zarr(study.path / f"results/{name}.zarr", consolidated=False).load()
 
 
-def check_sparsity(ours, whole):
-    xr.testing.assert_equal(ours.isel(episode=[0, 2]), whole.isel(episode=[0, 2]))
-    here = ours.isel(episode=1)
-    entries = here.sizes["out_dim"] * here.sizes["in_dim"]
-    assert (~here.finite).sum() == 2 + entries and not (here.zero & ~here.finite).any()
-    assert here.finite_count.sum() == 25 * entries - 2 - entries
-    assert here.sparsity.isnull().any(("block", "threshold")).values.nonzero()[0].tolist() == [12]
+def check_sparsity(holed, whole):
+    xr.testing.assert_equal(holed.isel(episode=[0, 2]), whole.isel(episode=[0, 2]))
+    middle = holed.isel(episode=1)
+    entries = middle.sizes["out_dim"] * middle.sizes["in_dim"]
+    assert (~middle.finite).sum() == 2 + entries and not (middle.zero & ~middle.finite).any()
+    assert middle.finite_count.sum() == 25 * entries - 2 - entries
+    assert middle.sparsity.isnull().any(("block", "threshold")).values.nonzero()[0].tolist() == [12]
     steps = [step for step in range(25) if step not in INSIDE]
-    xr.testing.assert_equal(here.sparsity.isel(time=steps), whole.sparsity.isel(episode=1, time=steps))
+    xr.testing.assert_equal(middle.sparsity.isel(time=steps), whole.sparsity.isel(episode=1, time=steps))
 
 
-def check_durations(ours, whole, folder):
+def check_durations(holed, whole, folder):
     counts = durations.counts_of(open_store(folder / "results/sparsity/CartpoleBalance/expert/exact/0.zarr"))
     for name in counts.data_vars:
-        xr.testing.assert_equal(counts[name].drop_vars("episode", errors="ignore"), ours[name].drop_vars("episode"))
+        xr.testing.assert_equal(counts[name].drop_vars("episode", errors="ignore"), holed[name].drop_vars("episode"))
     untouched = ("ended", "cut", "unseen_start", "spanning", "paper", "runs")
-    xr.testing.assert_equal(ours[list(untouched)].isel(episode=[0, 2]), whole[list(untouched)].isel(episode=[0, 2]))
-    here = ours.isel(run=ours.run_episode == 1)
-    first, last = here.run_start.values, here.run_start.values + here.run_length.values - 1
-    hit = (here.run_out.values == 1) & (here.run_in.values == 2)
+    xr.testing.assert_equal(holed[list(untouched)].isel(episode=[0, 2]), whole[list(untouched)].isel(episode=[0, 2]))
+    middle = holed.isel(run=holed.run_episode == 1)
+    first, last = middle.run_start.values, middle.run_start.values + middle.run_length.values - 1
+    hit = (middle.run_out.values == 1) & (middle.run_in.values == 2)
     for step, entries in ((10, hit), (11, hit), (12, np.ones_like(hit))):
-        assert not ((first <= step) & (step <= last) & entries).any(), "no run is bridged"
+        assert not ((first <= step) & (step <= last) & entries).any(), "no run spans the hole"
     at_the_hole = (first == 13) | (last == 11) | hit & (last == 9)
-    assert (here.run_start_censored | here.run_end_censored).values[at_the_hole].all() and at_the_hole.any()
+    assert (middle.run_start_censored | middle.run_end_censored).values[at_the_hole].all() and at_the_hole.any()
 
 
 def check_tables(project, finished):
     names = sorted(path.name for path in (finished.path / "results/tables").glob("*.csv"))
     tables = {name: [pd.read_csv(study.path / "results/tables" / name) for study in (project, finished)] for name in names}
-    for name, (ours, whole) in tables.items():
-        if len(ours) == len(whole):
-            assert (ours.isna() == whole.isna()).all(axis=None), name
+    for name, (holed, whole) in tables.items():
+        if len(holed) == len(whole):
+            assert (holed.isna() == whole.isna()).all(axis=None), name
     mean = tables["mean_sparsity.csv"][0].set_index(["policy", "block", "threshold"])
     entries = 4 * 5
     np.testing.assert_allclose(mean.nonfinite_share, (2 + entries) / (75 * entries))
@@ -91,7 +91,7 @@ def check_tables(project, finished):
 
 
 def check_world_models(project):
-    for seed in (5, 1, 0):  # episode 1 is for training, for validation, a test
+    for seed in (5, 1, 0):  # by seed, episode 1 is for training, validation or test
         store = opened(project, f"world_models/CartpoleBalance/expert/exact/gated/{seed}")
         for name in ("history", "jacobian", "prediction", "matched_threshold", "input_scale", "output_scale"):
             assert np.isfinite(store[name]).all(), name

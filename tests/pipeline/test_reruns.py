@@ -1,4 +1,4 @@
-"""What a change reruns: exactly what depends on it."""
+"""A change reruns exactly the jobs that depend on it."""
 
 import os
 import shutil
@@ -27,12 +27,12 @@ def test_the_threshold_reruns_sparsity_and_what_follows_but_no_simulation(projec
 def test_a_figures_setting_redraws_that_figure_only(project):
     project.change("figures", {"sparsity_histogram": {"bin_width": 0.05}})
     assert project.planned() == [("figure", "task=CartpoleBalance, policy=expert, method=exact")]
-    assert drawn(project) == {"sparsity_histogram-CartpoleBalance-expert-exact"}
+    assert redrawn_figures(project) == {"sparsity_histogram-CartpoleBalance-expert-exact"}
     assert project.planned() == []
 
 
-def drawn(project):
-    """The figures whose files are others once snakemake has run."""
+def redrawn_figures(project):
+    """Run snakemake. The names of the figures whose files have changed."""
     figures = "results/figures/"
     before = project.fingerprint()
     project.run()
@@ -46,7 +46,7 @@ def test_a_new_seed_computes_that_seed_only(project):
     per_seed = [(rule, wildcards) for rule, wildcards in planned if "seed=" in wildcards]
     assert all(wildcards.endswith("seed=7") for _, wildcards in per_seed)
     assert rules(per_seed) == {"rollouts", "jacobians", "sparsity"} and len(per_seed) == 3
-    assert all("policy=expert" in wildcards for _, wildcards in per_seed), "noise keeps to its first seed"
+    assert all("policy=expert" in wildcards for _, wildcards in per_seed), "noise acts in the first seed only"
     project.change("comparison", {"seeds": None})
     assert len([wildcards for _, wildcards in project.planned() if "seed=" in wildcards]) == 6
     before = project.fingerprint()
@@ -58,7 +58,7 @@ def test_a_new_seed_computes_that_seed_only(project):
 
 
 def test_editing_a_file_reruns_the_stages_that_use_it(project):
-    """Which stages use which files: tests/study/test_reruns.py."""
+    """tests/study/test_reruns.py tests which stages use which files."""
     project.edit("sparsity/zeros.py")
     assert rules(project.planned()) == {"sparsity", "summary", "survival", "patterns", "figure", "study_figure", "table"}
 
@@ -67,7 +67,7 @@ def test_a_figure_that_is_gone_is_drawn_again(project):
     before = project.fingerprint()
     (project.path / "results/figures/survival-CartpoleBalance-expert-exact.svg").unlink()
     assert project.planned() == [("figure", "task=CartpoleBalance, policy=expert, method=exact")]
-    assert drawn(project) == {"survival-CartpoleBalance-expert-exact"}
+    assert redrawn_figures(project) == {"survival-CartpoleBalance-expert-exact"}
     assert project.fingerprint() == before
 
 
@@ -79,15 +79,15 @@ def test_a_second_run_does_nothing_even_if_files_of_code_are_newer(project):
     assert project.fingerprint() == before
 
 
-def test_a_study_and_its_checkout_may_lie_anywhere(project, tmp_path):
-    there = project.copy(tmp_path / "deeper" / "a b{x}" / "checkout")
-    assert there.planned() == []
+def test_moving_a_study_or_its_checkout_reruns_nothing(project, tmp_path):
+    copy = project.copy(tmp_path / "deeper" / "a b{x}" / "checkout")
+    assert copy.planned() == []
     study = tmp_path / "studies" / "of" / "mine"
     study.mkdir(parents=True)
     for name in ("config.yaml", "results", ".snakemake"):
-        (there.path / name).rename(study / name)
-    assert jobs(there.snakemake("--dry-run", "--directory", str(study))) == []
-    moved = Project(there.path.rename(tmp_path / "checkout"))
+        (copy.path / name).rename(study / name)
+    assert jobs(copy.snakemake("--dry-run", "--directory", str(study))) == []
+    moved = Project(copy.path.rename(tmp_path / "checkout"))
     assert jobs(moved.snakemake("--dry-run", "--directory", str(study))) == []
     study = study.rename(tmp_path / "study")
     assert jobs(moved.snakemake("--dry-run", "--directory", "../study")) == []
@@ -117,18 +117,18 @@ def test_a_removed_store_is_made_again_with_what_follows(project):
 
 
 def test_one_core_and_results_on_another_file_system_give_the_same_numbers(finished, tmp_path):
-    alone = Project.create(tmp_path / "alone")
+    single_core = Project.create(tmp_path / "alone")
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as elsewhere:
-        if Path(elsewhere).stat().st_dev == alone.path.stat().st_dev:
-            pytest.skip(f"{elsewhere} is on the same file system as {alone.path}: there is no other one to try")
-        (alone.path / "results").symlink_to(elsewhere)
-        alone.run(cores=1)
-        assert alone.fingerprint() == finished.fingerprint() and (alone.path / "results").is_symlink()
-        assert alone.cli("verify", "results").stdout.count(": sound") == 11
+        if Path(elsewhere).stat().st_dev == single_core.path.stat().st_dev:
+            pytest.skip(f"{elsewhere} is on the same file system as {single_core.path}: no other file system to try")
+        (single_core.path / "results").symlink_to(elsewhere)
+        single_core.run(cores=1)
+        assert single_core.fingerprint() == finished.fingerprint() and (single_core.path / "results").is_symlink()
+        assert single_core.cli("verify", "results").stdout.count(": sound") == 11
 
 
-def test_ways_to_differentiate_are_held_against_differences(project):
+def test_ways_to_differentiate_are_compared_with_differences(project):
     ways = ["exact", "implicit", "exact-float32", "finite-converged"]
     project.change("ablation", {"tasks": ["CartpoleBalance"], "policies": ["expert"], "variants": ways, "steps": 10})
     planned = project.planned()
@@ -164,8 +164,8 @@ def test_ways_to_differentiate_are_held_against_differences(project):
 def test_world_models_are_trained_and_scored(project):
     models = {"mlp": {"width": 16}, "gated": {"network": "gated", "width": 16}, "plain": {"width": 16, "trained": False}}
     models["graph"] = {"network": "graph", "width": 16, "depth": 1}
-    given = {"tasks": ["CartpoleBalance"], "models": models, "seeds": [4], "training": {"epochs": 3, "batch": 8}}
-    project.change("world_models", {**given, "horizons": [1, 5, 30]})
+    settings = {"tasks": ["CartpoleBalance"], "models": models, "seeds": [4], "training": {"epochs": 3, "batch": 8}}
+    project.change("world_models", {**settings, "horizons": [1, 5, 30]})
     assert sorted(project.planned()) == [
         ("recovery", "task=CartpoleBalance, policy=expert, method=exact"),
         ("study_figure", "figure=loss_curves"),
@@ -191,13 +191,13 @@ def test_world_models_are_trained_and_scored(project):
     assert whole.loc["mlp"].ended == "all epochs" and whole.loc["plain"].ended == "untrained"
     assert set(table.loc[table.basis == "mask", "model"]) == {"gated"}
     compared = pd.read_csv(project.path / "results/tables/model_comparisons.csv")
-    assert set(compared.against) == {"gated"}, "the first one of the file"
+    assert set(compared.against) == {"gated"}, "models are compared with the first one in config.yaml"
     assert set(compared.verdict) == {"too few pairs"}
     answers = pd.read_csv(project.path / "results/tables/world_model_answers.csv").set_index("question").answer
     assert answers["How did training end?"] == "Of 4 runs: 3 all epochs, 1 untrained."
     store = xr.open_zarr(project.path / "results/world_models/CartpoleBalance/expert/exact/mlp/4.zarr", consolidated=False)
     assert store.jacobian.dims == ("episode", "time", "out_dim", "in_dim") and store.sizes["epoch"] == 3
-    assert store.rollout_error.isnull().any("episode").sel(horizon=30), "25 steps hold no 30"
+    assert store.rollout_error.isnull().any("episode").sel(horizon=30), "25 steps are too few for horizon 30"
     assert not list((project.path / "results/world_models").rglob("*.checkpoint"))
     project.change("world_models.models.mlp.width", 17)
     assert [wildcards for rule, wildcards in project.planned() if rule == "world_models"] == [
@@ -205,20 +205,20 @@ def test_world_models_are_trained_and_scored(project):
     ]
     project.change("world_models.models.mlp_deep", {"width": 16, "depth": 3})
     project.change("world_models.models.mlp_deeper", {"width": 16, "depth": 4})
-    assert ("study_figure", "figure=recovery_size") in project.planned(), "three depths to compare"
+    assert ("study_figure", "figure=recovery_size") in project.planned(), "there are three depths to compare"
     project.change("world_models.models.mlp.network", "transformer")
     output = project.snakemake("--dry-run", ok=False)
     assert "world_models.models.mlp.network" in output and "transformer" in output and "gated" in output
 
 
 def test_world_models_learn_from_several_policies_together(project):
-    given = {
+    settings = {
         "tasks": ["CartpoleBalance"],
         "models": {"mlp": {"width": 16}},
         "seeds": [4],
         "training": {"epochs": 2, "batch": 8},
     }
-    project.change("world_models", {**given, "policies": ["noise", "expert"], "horizons": [1, 5]})
+    project.change("world_models", {**settings, "policies": ["noise", "expert"], "horizons": [1, 5]})
     planned = project.planned()
     assert ("recovery", "task=CartpoleBalance, policy=expert_noise, method=exact") in planned
     assert rules(planned) == {"world_models", "recovery", "study_figure", "table"}
@@ -235,12 +235,12 @@ def test_world_models_learn_from_several_policies_together(project):
     assert "none of world_models.policies acts in this study" in project.snakemake("--dry-run", ok=False)
 
 
-def test_who_acts_is_said_first(project):
+def test_the_first_lines_say_who_acts(project):
     assert "Who acts in all tasks: expert (seeds 0), noise (seeds 0)." in project.snakemake("--dry-run").splitlines()[:5]
     project.change("task_policies", {"CartpoleBalance": ["noise"]})
     output = project.snakemake("--dry-run")
     assert "Who acts in CartpoleBalance: noise (seeds 0)." in output.splitlines()[:5]
     assert all("policy=expert" not in wildcards for _, wildcards in jobs(output))
     assert any(rule == "figure" and "policy=noise" in wildcards for rule, wildcards in jobs(output)), (
-        "noise is the first here"
+        "noise is the first policy of this task"
     )
