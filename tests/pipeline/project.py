@@ -39,7 +39,8 @@ def _held_flush(self):
         _time.sleep(0.1)
 EpisodeWriter._flush = _held_flush
 """
-"""Appended to `stores/writing.py`: shards hold one episode, and a Jacobian job waits after the first while `hold` exists."""
+"""Appended to `stores/writing.py`: shards hold one episode, and a Jacobian job waits after the first while `hold`
+exists."""
 AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "table"}
 
 

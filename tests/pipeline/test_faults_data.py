@@ -1,4 +1,4 @@
-"""Damaged stores, clocks that were set back, two runs at once: a message names each, and a documented command repairs it."""
+"""Damaged stores, clocks that were set back, two runs at once: named by a message, repaired by a documented command."""
 
 import os
 import re

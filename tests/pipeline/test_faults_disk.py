@@ -16,7 +16,7 @@ TABLE = "results/tables/durations.csv"
 
 @pytest.fixture
 def remount(project):
-    """Move the project's results to a disk of their own. The value is a function that remounts it with other options."""
+    """A function that remounts, with other options, the disk to which the fixture moves the project's results."""
     results, copy = project.path / "results", project.path / "copy"
     results.rename(copy)
     results.mkdir()

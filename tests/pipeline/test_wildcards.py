@@ -31,7 +31,7 @@ NOT_PASSED_ON = {("world_models", "seed"): "a training seed; the model learns fr
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory):
-    """By rule: the job of the first values, jobs with another value of one wildcard, and messages about invalid values."""
+    """By rule: the job of the first values, jobs with another value of a wildcard, messages about invalid values."""
     return probe(Project.create(tmp_path_factory.mktemp("probe") / "project"), {})
 
 
