@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numcodecs import Zstd
 
 from dynamic_sparsity.errors import UserError, printable, quoted
-from dynamic_sparsity.stores import layout
+from dynamic_sparsity.stores import untrusted
 from dynamic_sparsity.stores.digests import files_of, sha256
 from dynamic_sparsity.stores.metadata import DIGESTS, parsed
 from dynamic_sparsity.stores.opening import open_store
@@ -51,9 +51,9 @@ def sound(tmp_path_factory):
         for number in range(3):
             writer.write(an_episode(number)[["jacobian", "length"]].drop_vars("activation", errors="ignore"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layout, "_MOST_PIECES", 32)
-        patch.setattr(layout, "_LARGEST_PIECE", 2**20)
-        patch.setattr(layout, "_LONGEST_INDEX", 2**10)
+        patch.setattr(untrusted, "_MOST_PIECES", 32)
+        patch.setattr(untrusted, "_LARGEST_PIECE", 2**20)
+        patch.setattr(untrusted, "_LONGEST_INDEX", 2**10)
         yield path
 
 
@@ -278,14 +278,14 @@ def test_a_compressed_chunk_that_announces_too_much_is_not_decoded(sound, name, 
 @given(st.binary(max_size=300) | st.integers(0, 70_000).map(bytes))
 def test_the_announced_size_of_a_frame_is_that_of_its_content(content):
     once = ENCODE(content)
-    assert layout.zstd_content_size(once) == len(content)
-    assert layout.zstd_content_size(once + once) is None
-    assert layout.zstd_content_size(once[:-1]) is None
+    assert untrusted.zstd_content_size(once) == len(content)
+    assert untrusted.zstd_content_size(once + once) is None
+    assert untrusted.zstd_content_size(once[:-1]) is None
 
 
 @given(st.binary(max_size=30).map(lambda rest: b"\x28\xb5\x2f\xfd" + rest))
 def test_any_frame_announces_a_size_or_none(content):
-    assert layout.zstd_content_size(content) is None or layout.zstd_content_size(content) >= 0
+    assert untrusted.zstd_content_size(content) is None or untrusted.zstd_content_size(content) >= 0
 
 
 @pytest.mark.parametrize(

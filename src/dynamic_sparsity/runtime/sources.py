@@ -30,6 +30,7 @@ NO_RESULT = frozenset(
         ".stores.layout",
         ".stores.opening",
         ".stores.reading",
+        ".stores.untrusted",
         ".stores.verification",
         ".tasks.names",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError, quoted
-from dynamic_sparsity.stores import layout, metadata
+from dynamic_sparsity.stores import layout, metadata, untrusted
 from dynamic_sparsity.stores.digests import missing
 from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.reading import DELETE, damaged, reading
@@ -39,7 +39,7 @@ def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
     with reading(path):
         if DIGESTS in attributes and (gone := missing(path, attributes[DIGESTS])):  # zarr would make up what it holds
             raise UserError(damaged(path, gone[0]))
-        layout.check_arrays(path)
+        untrusted.check_arrays(path)
         # Of Zarr v2, whose filters may unpickle, nothing is read, even where it stands beside the metadata of v3.
         dataset = xr.open_zarr(path, consolidated=False, zarr_format=3)
         dataset.attrs = attributes
@@ -64,7 +64,7 @@ def checked_attributes(path: Path, kind: str | None = None) -> dict[str, Any]:
         model = metadata.ATTRIBUTES.get(str(attributes["kind"]), metadata.StoreAttributes)
         if wrong := metadata.problem(model, attributes):
             raise ValueError(f"it {wrong}")
-        layout.check_files(path)
+        untrusted.check_files(path)
         return attributes
 
 

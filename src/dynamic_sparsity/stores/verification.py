@@ -76,7 +76,7 @@ def _of_files(path: Path, listed: Any) -> Verdict:
 
 
 def _read_through(array: xr.DataArray) -> None:
-    """Decode an array in the pieces whose size `layout.check_arrays` bounds: along the first dim, chunk by chunk."""
+    """Decode an array in the pieces whose size `untrusted.check_arrays` bounds: along the first dim, chunk by chunk."""
     if not array.dims:
         array.load()
         return
