@@ -115,6 +115,12 @@ def test_no_other_code_can_change_what_a_stage_computes(stage):
     assert of["stores"] <= stores
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_loads_the_checks_of_files_from_others(stage):
+    names = {path.name for path in sources.closure(f"dynamic_sparsity.stages.{stage}")}
+    assert not names & {"untrusted.py", "bounded.py", "verification.py"}
+
+
 def test_a_stage_s_code_holds_what_it_imports_indirectly():
     paths = sources.closure("dynamic_sparsity.stages.jacobians", without=sources.NO_RESULT)
     names = {path.relative_to(PACKAGE).as_posix() for path in paths}
@@ -165,6 +171,7 @@ def edited(tmp_path):
         ("files/locks.py", False),
         ("stores/opening.py", False),
         ("stores/layout.py", False),
+        ("stores/listed.py", False),
         ("stages/_common.py", False),
         ("tasks/names.py", False),
         ("__init__.py", False),

@@ -126,12 +126,12 @@ def _inspect_expert(path: Path) -> None:
 
 def _inspect(given: argparse.Namespace) -> None:
     from dynamic_sparsity.stores.digests import files_of
-    from dynamic_sparsity.stores.opening import open_store
+    from dynamic_sparsity.stores.untrusted import open_untrusted
 
     if given.store.suffix == _EXPERT:
         _inspect_expert(given.store)
         return
-    dataset = open_store(given.store)
+    dataset = open_untrusted(given.store)
     files = files_of(given.store)
     on_disk, in_memory = sum(file.stat().st_size for file in files), dataset.nbytes
     attrs = dataset.attrs

@@ -16,7 +16,7 @@ from dynamic_sparsity.settings.jacobians import JacobianStage
 from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.simulation import proof
 from dynamic_sparsity.stores.metadata import DIGESTS
-from dynamic_sparsity.stores.opening import checked_attributes, open_store
+from dynamic_sparsity.stores.opening import attributes_of, open_store
 from tests.helpers.hostile import GONE, VALUES, answer
 from tests.helpers.source import PACKAGE
 from tests.helpers.stores import change
@@ -55,7 +55,7 @@ def store(recorded, tmp_path):
 
 
 def doubt(path):
-    return proof.doubt(path, checked_attributes(path, "rollouts"))
+    return proof.doubt(path, attributes_of(path, "rollouts"))
 
 
 def alter_chunk(path):
@@ -109,7 +109,7 @@ def test_a_proof_that_is_none_is_one_message(store, value):
     change(store / "zarr.json", "attributes.replay_proof", value)
     assert answer(store, lambda: open_store(store, "rollouts")) is None
     with pytest.raises(UserError, match="has the replay_proof"):
-        checked_attributes(store)
+        attributes_of(store)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 import zarr.core.metadata.v3
@@ -13,11 +14,12 @@ from dynamic_sparsity import cli
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts.expert import read_expert
 from dynamic_sparsity.stages import _common
+from dynamic_sparsity.stores.digests import files_of
 from dynamic_sparsity.stores.opening import open_store
 from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.verification import verdict_of, verify_store
-from dynamic_sparsity.stores.writing import _Unfinished
-from tests.helpers.stores import chunk_of, write
+from dynamic_sparsity.stores.writing import _Unfinished, write_store
+from tests.helpers.stores import about, chunk_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,7 +129,7 @@ def test_a_folder_that_may_not_be_listed_is_named_and_its_files_are_not_missing(
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert f"the right to read {store}/jacobian/c is missing" in refused(store)
+    assert read_all(store), "whoever opens a store lists no folder of chunks"
     (problem,) = verify_store(store)
     assert "the right to read" in problem and "delete" not in said_by_verify(store)
 
@@ -183,6 +185,48 @@ def test_damage_is_called_so_and_is_to_be_deleted(store, name, harm):
         assert ("is missing" if harm is Path.unlink else "has been altered") in message
 
 
+def test_a_lost_file_is_never_taken_for_fill_values(store, tmp_path):
+    """Zarr reads a chunk without a file as fill values, and an array without metadata as no array."""
+    lost = [file.relative_to(store) for file in files_of(store) if file.name != "zarr.json"]
+    lost += [Path(name) for name in ("jacobian", "out_dim", "length", "done/zarr.json")]
+    assert len(lost) > 8
+    for number, name in enumerate(lost):
+        copy = shutil.copytree(store, tmp_path / f"{number}.zarr")
+        if (copy / name).is_dir():
+            shutil.rmtree(copy / name)
+        else:
+            (copy / name).unlink()
+        message = refused(copy)
+        assert f"{copy} is damaged and cannot be read ({copy}/{name}" in message and "is missing" in message
+
+
+def test_chunks_of_fill_values_have_no_file_and_are_not_lost(tmp_path):
+    write_store(
+        tmp_path / "s.zarr", xr.Dataset({"mask": (("episode", "time"), np.zeros((2, 3), bool))}, attrs=about("survival"))
+    )
+    assert [file.name for file in files_of(tmp_path / "s.zarr/mask")] == ["zarr.json"]
+    assert not open_store(tmp_path / "s.zarr").mask.any()
+
+
+def test_opening_a_store_reads_metadata_coordinates_and_lengths_alone(store, monkeypatch):
+    opened, open_file = [], Path.open
+
+    def listen(self, *arguments, **options):
+        opened.append(str(self.relative_to(store)))
+        return open_file(self, *arguments, **options)
+
+    def refuse(*_, **__):
+        raise AssertionError("stages walk no store")
+
+    monkeypatch.setattr(Path, "open", listen)
+    monkeypatch.setattr(os, "walk", refuse)
+    open_store(store)
+    arrays = {path.name for path in store.iterdir() if path.is_dir()}
+    chunks = {name.partition("/")[0] for name in opened if not name.endswith("zarr.json")}
+    assert {name.rpartition("/")[0] for name in opened if name.endswith("zarr.json")} == {"", *arrays}
+    assert chunks == {"episode", "out_dim", "in_dim", "length"}
+
+
 def test_a_store_that_has_lost_its_metadata_is_damaged(store, tmp_path):
     shutil.copytree(store, tmp_path / "cut.zarr")
     cut(tmp_path / "cut.zarr/zarr.json")
@@ -204,7 +248,7 @@ def test_too_little_memory_for_what_a_damaged_file_announces_is_damage(store, mo
     assert "has been altered" in refused(store)
 
 
-def test_a_part_of_a_store_that_was_saved_elsewhere_is_not_damaged(store, tmp_path):
+def test_a_part_of_a_store_that_was_saved_elsewhere_is_not_damaged(store, tmp_path, capsys):
     part = xr.open_zarr(store, consolidated=False).isel(episode=[0]).drop_encoding()
     del part.attrs["file_sha256"]
     part.to_zarr(tmp_path / "part.zarr", consolidated=False)
@@ -212,6 +256,8 @@ def test_a_part_of_a_store_that_was_saved_elsewhere_is_not_damaged(store, tmp_pa
     verdict = verdict_of(tmp_path / "part.zarr")
     assert not verdict.damage and "has no list of its files" in verdict.doubts[0]
     assert "delete" not in said_by_verify(tmp_path / "part.zarr")
+    cli.main(["inspect", str(tmp_path / "part.zarr")])
+    assert "dims: episode 1" in capsys.readouterr().out
 
 
 def stage(monkeypatch, store, main):

@@ -30,7 +30,6 @@ NO_RESULT = frozenset(
         ".stores.layout",
         ".stores.opening",
         ".stores.reading",
-        ".stores.untrusted",
         ".stores.verification",
         ".tasks.names",
     )

@@ -40,7 +40,8 @@ def sha256(path: Path) -> str:
 
 def missing(store: Path, digests: dict[str, Any]) -> list[str]:
     """Files that are listed and not there, a sentence each; nothing is read. Raises OSError for an unreadable folder."""
-    return [_missing(store, name) for name in sorted(digests.keys() - {str(f.relative_to(store)) for f in files_of(store)})]
+    present = {str(file.relative_to(store)) for file in files_of(store)}
+    return [missing_file(store, name) for name in sorted(digests.keys() - present)]
 
 
 def compare(store: Path, digests: dict[str, Any]) -> Comparison:
@@ -51,7 +52,7 @@ def compare(store: Path, digests: dict[str, Any]) -> Comparison:
     except OSError as error:
         return Comparison(unread=[error])
     present.pop(layout.ROOT, None)  # it holds the list
-    result.damaged = [_missing(store, name) for name in sorted(digests.keys() - present)]
+    result.damaged = [missing_file(store, name) for name in sorted(digests.keys() - present)]
     for name in sorted(present):
         shown = f"{store}/{printable(name):.300}"
         if name not in digests:
@@ -65,7 +66,8 @@ def compare(store: Path, digests: dict[str, Any]) -> Comparison:
     return result
 
 
-def _missing(store: Path, name: str) -> str:
+def missing_file(store: Path, name: str) -> str:
+    """A sentence: the file that is listed as `name` is missing."""
     outside = ", and would not lie in the store: it was not looked for" if {"", ".."} & {*name.split("/")} else ""
     return f"{store}/{printable(name):.300} is missing{outside}"
 

@@ -1,15 +1,20 @@
-"""Opening stores: of the kind that is asked for, by its schema, undamaged."""
+"""Opening stores that the pipeline wrote: of the kind that is asked for, in the current schema, with no file lost.
+
+Stages open stores by `open_store`, which takes arrays as they are. `untrusted.open_untrusted` opens those of others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError, quoted
-from dynamic_sparsity.stores import layout, metadata, untrusted
-from dynamic_sparsity.stores.digests import missing
+from dynamic_sparsity.stores import layout, metadata
+from dynamic_sparsity.stores.digests import missing_file
+from dynamic_sparsity.stores.listed import ListedStore
 from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.reading import DELETE, damaged, reading
 from dynamic_sparsity.stores.schema import LENGTH, SCHEMA_VERSION, TIME, VARIABLES
@@ -18,45 +23,52 @@ from dynamic_sparsity.stores.schema import LENGTH, SCHEMA_VERSION, TIME, VARIABL
 def is_store(path: Path) -> bool:
     """Whether there is a group at `path`, sound or not: neither an array inside a store nor any other directory."""
     try:
-        found = layout.read_metadata(path / layout.ROOT)
+        root = layout.read_metadata(path / layout.ROOT)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except (OSError, MemoryError):  # something is there; opening it says why it cannot be read
+    except (OSError, MemoryError):  # there is a file; opening it says why it cannot be read
         return True
-    except ValueError:  # metadata that was damaged
+    except ValueError:  # damaged metadata
         return path.suffix == ".zarr"
-    return isinstance(found, dict) and found.get("node_type") == "group"
+    return _is_group(root)
 
 
 def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
-    """Open a store lazily, whoever wrote it; attributes that are mappings are mappings again (`metadata.decoded`).
+    """Open a store lazily; attributes that are mappings are mappings again (`metadata.decoded`).
 
-    Raises UserError when it is missing, unreadable, not of that kind and schema, or does not hold what it announces:
-    its attributes are of the types of `metadata.StoreAttributes`, its arrays can be read without harm (`layout`), and what
-    the kinds in `VARIABLES` promise is there.
+    Raises UserError when it is missing, cannot be read, is not of that kind and the current schema, when its attributes are
+    not of the types in `metadata.StoreAttributes`, or when an array that `VARIABLES` promises is missing or has other dims.
+    Reading a lost chunk raises UserError as well (`listed`).
     """
-    attributes = checked_attributes(path, kind)
+    return open_arrays(path, attributes_of(path, kind))
+
+
+def open_arrays(path: Path, attributes: dict[str, Any]) -> xr.Dataset:
+    """Open the arrays of the store that says `attributes` of itself; raises UserError, as `open_store` does."""
+    listed = attributes.get(DIGESTS, {})
     with reading(path):
-        if DIGESTS in attributes and (gone := missing(path, attributes[DIGESTS])):  # zarr would make up what it holds
-            raise UserError(damaged(path, gone[0]))
-        untrusted.check_arrays(path)
-        # Of Zarr v2, whose filters may unpickle, nothing is read, even where it stands beside the metadata of v3.
-        dataset = xr.open_zarr(path, consolidated=False, zarr_format=3)
+        _check_arrays(path, listed)
+        # Nothing of Zarr v2, whose filters may unpickle, is read, even where it stands beside the metadata of v3.
+        dataset = xr.open_zarr(ListedStore(path, listed), consolidated=False, zarr_format=3)
         dataset.attrs = attributes
         dataset.encoding["source"] = str(path)
         _check_variables(dataset)
         return dataset
 
 
-def checked_attributes(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """The attributes of a store, decoded, once they are sound and all its files its own; no other file is read.
+def attributes_of(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """The attributes of a store, decoded and of sound types; no file but its root's `zarr.json` is read.
 
     Raises UserError, as `open_store` does.
     """
-    if not is_store(path):
-        raise UserError(f"{path} is not a store (no zarr.json of a group): make it with snakemake, or check the path")
     with reading(path):
-        written = layout.read_metadata(path / layout.ROOT).get("attributes", {})
+        try:
+            root = layout.read_metadata(path / layout.ROOT)
+        except (FileNotFoundError, NotADirectoryError):
+            root = None
+        if root is None or not _is_group(root):
+            raise UserError(f"{path} is not a store (no zarr.json of a group): make it with snakemake, or check the path")
+        written = root.get("attributes", {})
         if not isinstance(written, dict):
             raise ValueError(f"its attributes are {quoted(written)}")
         _check_kind(path, written, kind)
@@ -64,8 +76,16 @@ def checked_attributes(path: Path, kind: str | None = None) -> dict[str, Any]:
         model = metadata.ATTRIBUTES.get(str(attributes["kind"]), metadata.StoreAttributes)
         if wrong := metadata.problem(model, attributes):
             raise ValueError(f"it {wrong}")
-        untrusted.check_files(path)
         return attributes
+
+
+def source_of(dataset: xr.Dataset) -> Path:
+    """Where a dataset was opened, for messages."""
+    return Path(dataset.encoding.get("source", "a dataset in memory"))
+
+
+def _is_group(root: Any) -> bool:
+    return isinstance(root, dict) and root.get("node_type") == "group"
 
 
 def _check_kind(path: Path, attributes: dict[str, Any], wanted: str | None) -> None:
@@ -79,6 +99,13 @@ def _check_kind(path: Path, attributes: dict[str, Any], wanted: str | None) -> N
     )
 
 
+def _check_arrays(path: Path, listed: Iterable[str]) -> None:
+    """Raise UserError unless the metadata of every listed array is there: zarr would take the array for none."""
+    for name in (name for name in listed if name.endswith(f"/{layout.ROOT}")):
+        if not (path / name).exists():
+            raise UserError(damaged(path, missing_file(path, name)))
+
+
 def _check_variables(dataset: xr.Dataset) -> None:
     for name, dims in VARIABLES.get(dataset.attrs["kind"], {}).items():
         if name not in dataset.variables:
@@ -88,10 +115,5 @@ def _check_variables(dataset: xr.Dataset) -> None:
     if dataset.attrs["kind"] in VARIABLES:
         length, steps = dataset[LENGTH], dataset.sizes[TIME]
         if length.dtype.kind not in "iu" or ((length < 0) | (length > steps)).any():
-            given = quoted(length.values.tolist())
-            raise ValueError(f"its {LENGTH} {given} ({length.dtype}) should be whole numbers of steps, from 0 to {steps}")
-
-
-def source_of(dataset: xr.Dataset) -> Path:
-    """Where a dataset was opened, for messages."""
-    return Path(dataset.encoding.get("source", "a dataset in memory"))
+            lengths = quoted(length.values.tolist())
+            raise ValueError(f"its {LENGTH} {lengths} ({length.dtype}) should be whole numbers of steps, from 0 to {steps}")

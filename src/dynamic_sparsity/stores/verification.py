@@ -9,9 +9,8 @@ from typing import Any
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError, printable, quoted
-from dynamic_sparsity.stores import digests, reading
+from dynamic_sparsity.stores import digests, reading, untrusted
 from dynamic_sparsity.stores.metadata import DIGESTS
-from dynamic_sparsity.stores.opening import checked_attributes, open_store
 
 
 @dataclass
@@ -40,10 +39,10 @@ def verify_store(path: Path) -> list[str]:
 def verdict_of(path: Path) -> Verdict:
     """The same, damage apart from what says nothing against the store."""
     try:
-        verdict = _of_files(path, checked_attributes(path).get(DIGESTS))
+        verdict = _of_files(path, untrusted.attributes_of(path).get(DIGESTS))
         if verdict.problems:
             return verdict
-        dataset = open_store(path)
+        dataset = untrusted.open_untrusted(path)
     except UserError as error:
         return _unopened(path, str(error))
     for name in dataset.variables:
