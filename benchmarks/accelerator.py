@@ -13,7 +13,7 @@ import sys
 
 from benchmarks.process import ALL_CORES, result, start
 from dynamic_sparsity.runtime.jax_setup import configure_jax
-from dynamic_sparsity.settings.jacobians import Method
+from dynamic_sparsity.settings.jacobians import JacobianSettings, Method
 
 TASKS = ("CheetahRun", "HumanoidWalk")
 METHODS = ("exact", "implicit")
@@ -41,7 +41,7 @@ def measure() -> list[dict[str, object]]:
         ]
         for name in measured[0]:
             values = [by_process[name] for by_process in measured]
-            row = {"device": device, "what": " ".join(map(str, (*program, name)))}
+            row: dict[str, object] = {"device": device, "what": " ".join(map(str, (*program, name)))}
             trained = program == ("training",)
             row |= {"per_s": None if trained else sum(values), "epoch_s": max(values) if trained else None}
             rows.append(row)
@@ -61,7 +61,7 @@ def _compile_all() -> None:
         result(job)
 
 
-def _started(purpose: str, platform: str, *program: object, cores: list[int], **more: str) -> subprocess.Popen:
+def _started(purpose: str, platform: str, *program: object, cores: list[int], **more: str) -> subprocess.Popen[str]:
     return start("accelerator", purpose, platform, *program, cores=cores, JAX_PLATFORMS=platform, **more)
 
 
@@ -111,7 +111,7 @@ if __name__ == "__main__":
     if kind == "training":
         print(json.dumps(_epochs(once=purpose == "compile")))
     elif purpose == "compile":
-        _compiled(program[0], int(program[1]), program[2])
+        _compiled(program[0], int(program[1]), JacobianSettings.of_variant(program[2]).method)
         print(json.dumps({}))
     else:
         print(json.dumps(_rates(program[0], int(program[1]), STEPS[platform])))

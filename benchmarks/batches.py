@@ -7,6 +7,7 @@ import sys
 
 from benchmarks.jacobians import policy_of
 from benchmarks.process import measured
+from dynamic_sparsity.settings.jacobians import JacobianSettings, Method
 
 TASKS = ("CartpoleBalance", "FingerSpin", "HopperHop", "CheetahRun", "FishSwim", "HumanoidWalk")
 BATCHES = (1, 4, 16, 48)
@@ -25,7 +26,7 @@ def measure() -> list[dict[str, object]]:
     return rows
 
 
-def _times(method: str, name: str) -> dict[str, object]:
+def _times(method: Method, name: str) -> dict[str, object]:
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
     configure_jax(threads=1, double_precision=True)
@@ -43,4 +44,5 @@ def _times(method: str, name: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_times(*sys.argv[1:])))
+    method_name, task_name = sys.argv[1:]
+    print(json.dumps(_times(JacobianSettings.of_variant(method_name).method, task_name)))

@@ -14,6 +14,7 @@ import psutil
 
 from benchmarks.process import ALL_CORES, measured, result, start
 from benchmarks.truth import EXPERTS, FOLDER
+from dynamic_sparsity.settings.jacobians import JacobianSettings, Method
 
 if TYPE_CHECKING:
     from dynamic_sparsity.simulation.transition import Recorded
@@ -108,7 +109,7 @@ def median_ms(function: Callable[[], object], repeats: int = REPEATS, steps: int
     return statistics.median(times) / steps * 1e3
 
 
-def _method(name: str, method: str, bits: int) -> dict[str, object]:
+def _method(name: str, method: Method, bits: int) -> dict[str, object]:
     """A method of this package."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
@@ -184,4 +185,7 @@ def _c_engine(name: str) -> dict[str, object]:
 if __name__ == "__main__":
     way, task_name, width = sys.argv[1], sys.argv[2], int(sys.argv[3])
     references = {"plain": _plain, "c": _c_engine, "step": _step}
-    print(json.dumps(references[way](task_name) if way in references else _method(task_name, way, width)))
+    if way in references:
+        print(json.dumps(references[way](task_name)))
+    else:
+        print(json.dumps(_method(task_name, JacobianSettings.of_variant(way).method, width)))

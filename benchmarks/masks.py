@@ -57,10 +57,10 @@ def _rows() -> Iterator[dict[str, object]]:
                 for basis, magnitude in {"jacobian": scaled, "mask": None if masks is None else masks * 1.0}.items():
                     if magnitude is not None:
                         by_entry = 2 * scores.auroc_by_entry(magnitude, test.zero) - 1
-                        row = scores.auroc(magnitude, test.zero), by_entry, scores.zero_f1(magnitude, test.zero, ZERO)
-                        results.setdefault(basis, []).append(row)
+                        f1 = scores.zero_f1(magnitude, test.zero, ZERO)
+                        results.setdefault(basis, []).append((scores.auroc(magnitude, test.zero), by_entry, f1))
             for basis, rows in results.items():
-                row = {"system": system, "model": name, "basis": basis}
+                row: dict[str, object] = {"system": system, "model": name, "basis": basis}
                 for label, values in zip(("auroc", "skill_by_entry", "f1_of_zeros"), np.array(rows).T, strict=True):
                     row |= {label: values.mean(), f"{label}_least": values.min(), f"{label}_most": values.max()}
                 yield row

@@ -11,7 +11,7 @@ from typing import Any
 ALL_CORES = sorted(os.sched_getaffinity(0))
 
 
-def start(module: str, *arguments: object, cores: list[int], **environment: str) -> subprocess.Popen:
+def start(module: str, *arguments: object, cores: list[int], **environment: str) -> subprocess.Popen[str]:
     """Starts `python -m benchmarks.MODULE` bound to `cores`."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     return subprocess.Popen(
@@ -23,7 +23,7 @@ def start(module: str, *arguments: object, cores: list[int], **environment: str)
     )
 
 
-def result(process: subprocess.Popen) -> dict[str, Any]:
+def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     """The measurement of a process: the last line that it prints. Raises RuntimeError if the process fails."""
     output = process.communicate()[0]
     if process.returncode:

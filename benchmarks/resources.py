@@ -19,6 +19,7 @@ def measure() -> list[dict[str, object]]:
     by_rule: dict[str, list[tuple[float, float, float]]] = {}
     for log in sorted((small_study.finished().path / "results/logs").rglob("*.log")):
         used = re.search(r"used ([\d.]+) s and at most (\d+) MB", log.read_text())
+        assert used, f"{log} does not say what its job used"
         rule, task, method = _job(log)
         requested = job_resources.request(study, rule, task, "noise", method)
         megabytes = int(used[2])

@@ -53,6 +53,7 @@ def planned(project: Project) -> list[dict[str, object]]:
 def _dry_run(project: Project, label: str) -> list[dict[str, object]]:
     started = time.perf_counter()
     process = project.popen("--dry-run", "--quiet", "rules")
+    assert process.stdout, "the output of snakemake is piped"
     output = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     seconds, gigabytes = time.perf_counter() - started, used.ru_maxrss * 1024 / 1e9
@@ -90,7 +91,7 @@ def widen(project: Project) -> None:
     )
 
 
-def in_slurm(counts: Counter, project: Path) -> int:
+def in_slurm(counts: Counter[str], project: Path) -> int:
     """How many Slurm jobs the groups of profiles/slurm make of these jobs; a component has one job of each rule."""
     profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
     group_of = dict(entry.split("=") for entry in profile["groups"])
@@ -104,7 +105,7 @@ def in_slurm(counts: Counter, project: Path) -> int:
         "survival",
         "patterns",
     }  # jobs of these rules do not depend on each other
-    components: Counter = Counter()
+    components: Counter[str] = Counter()
     for rule, count in counts.items():
         group = group_of.get(rule, rule)
         components[group] = components[group] + count if rule in separate else max(components[group], count)
@@ -185,8 +186,10 @@ def _entries(results: Path, stage: str) -> int:
 
 def _per_entry(results: Path, stage: str) -> float:
     name = "" if stage in ("summary", "survival", "patterns") else "-1"
-    log = (results / f"logs/{stage}/{_LARGEST}-noise-exact{name}.log").read_text()
-    return max(0.01, float(re.search(r"used ([\d.]+) s", log)[1]) - 0.3) / _entries(results, stage)
+    log = results / f"logs/{stage}/{_LARGEST}-noise-exact{name}.log"
+    used = re.search(r"used ([\d.]+) s", log.read_text())
+    assert used, f"{log} does not say what its job used"
+    return max(0.01, float(used[1]) - 0.3) / _entries(results, stage)
 
 
 def _bytes_per_entry(results: Path, stage: str) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.process import measured
 from dynamic_sparsity.settings.ablation import ROUGH
+from dynamic_sparsity.settings.jacobians import JacobianSettings, Method
 from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
 
 EXPERTS = (
@@ -67,7 +68,7 @@ def record(name: str, policy: str, path: Path) -> None:
     np.savez(path, **dict(zip(episodes[0]._fields, parts, strict=True)))
 
 
-def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
+def compare(name: str, path: Path, methods: list[Method]) -> dict[str, object]:
     """The measures of each method on the steps in `path`."""
     from dynamic_sparsity.runtime.jax_setup import configure_jax
 
@@ -81,12 +82,13 @@ def compare(name: str, path: Path, methods: list[str]) -> dict[str, object]:
         start = Recorded(*(arrays[field].astype(float) for field in Recorded._fields))
     chosen = np.linspace(0, len(start.qpos) - 1, SAMPLE).astype(int)
     truth = Differentiator(task, "differences")(Recorded(*(part[chosen] for part in start)))
+    assert truth.roughness is not None, "method `differences` measures roughness"
     smooth, converged = truth.roughness <= ROUGH, truth.activity.converged
     row: dict[str, object] = {"steps": SAMPLE, "rough": float(1 - smooth.mean())}
     row["unconverged"] = float(1 - converged.mean())
     jacobians = {method: Differentiator(task, method)(start).jacobian for method in methods}
     largest = np.abs(truth.jacobian).max(axis=(1, 2))
-    errors = {
+    errors: dict[str, np.ndarray] = {
         method: np.abs(jacobian[chosen] - truth.jacobian).max(axis=(1, 2)) / largest
         for method, jacobian in jacobians.items()
     }
@@ -108,12 +110,13 @@ def _off(error: np.ndarray, limit: float) -> float:
 
 
 if __name__ == "__main__":
-    task_name, policy_name, *methods = sys.argv[1:]
+    task_name, policy_name, *method_names = sys.argv[1:]
     FOLDER.mkdir(parents=True, exist_ok=True)
     steps = FOLDER / f"{task_name}-{policy_name}.npz"
-    if not methods:
+    if not method_names:
         record(task_name, policy_name, steps)
         print("{}")
     else:
         measured("truth", task_name, policy_name)
+        methods = [JacobianSettings.of_variant(method).method for method in method_names]
         print(json.dumps(compare(task_name, steps, methods)))
