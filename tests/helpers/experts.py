@@ -1,17 +1,23 @@
 """Shipped experts, and made-up experts to write and read."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dynamic_sparsity.experts.expert import Expert
 
 SHIPPED = Path(__file__).resolve().parents[2] / "resources/policies"
-SUMS = dict(reversed(line.split()) for line in (SHIPPED / "SHA256SUMS").read_text().splitlines())
+SUMS = {name: digest for digest, name in map(str.split, (SHIPPED / "SHA256SUMS").read_text().splitlines())}
 TASK = "CartpoleBalance"
 RETURNS = {"mean": 3.0, "std": 1.5, "each": [2.0, 4.0]}
 RETURNS_OF_ALL = dict.fromkeys(("stochastic", "deterministic", "coloured", "noise", "zero"), RETURNS)
-FINISHED = {"returns": {"episodes": 2, "steps": 9, **RETURNS_OF_ALL}, "steps": 1, "hardware": "", "settings": {}}
+FINISHED: dict[str, Any] = {
+    "returns": {"episodes": 2, "steps": 9, **RETURNS_OF_ALL},
+    "steps": 1,
+    "hardware": "",
+    "settings": {},
+}
 
 
 def make_expert(observations=5, hidden=(7, 3), actions=2, **provenance):

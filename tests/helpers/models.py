@@ -93,6 +93,6 @@ def assert_stages_are_the_derivative_of_the_whole_step(task, *, loaded=True):
     assert np.asarray(stages.activity.loaded).any() or not loaded
     largest = np.abs(automatic.jacobian).max(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(stages.jacobian / largest, automatic.jacobian / largest, atol=1e-10)
-    zeros = [np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, automatic)]
-    np.testing.assert_array_equal(*zeros)
+    zeros, expected_zeros = (np.abs(np.asarray(result.jacobian)) < 1e-12 for result in (stages, automatic))
+    np.testing.assert_array_equal(zeros, expected_zeros)
     return stages
