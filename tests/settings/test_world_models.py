@@ -9,13 +9,14 @@ from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings.world_models import WorldModelStage
 from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
-from tests.helpers.config import CONFIG
+from tests.helpers.config import CONFIG, notice_of
 
 
 def test_tasks_are_left_out_if_world_models_cannot_learn_them():
     small = {**CONFIG, "seeds": [0], "rollouts": {"episodes": 2}}
     study = studies.load_study(small)
-    assert not study.modelled_tasks and "2 episodes (rollouts.episodes = 2, study seeds: 1) are too few" in study.notice
+    assert not study.modelled_tasks
+    assert "2 episodes (rollouts.episodes = 2, study seeds: 1) are too few" in notice_of(study)
     assert studies.load_study({**small, "world_models": {"tasks": []}}).notice is None
     whole = studies.load_study(CONFIG)
     assert whole.modelled_tasks == ["CheetahRun", "ReacherHard", "FingerSpin"]
@@ -27,21 +28,21 @@ def test_tasks_are_left_out_if_world_models_cannot_learn_them():
     )
     swimming = {**everywhere, "tasks": ["FishSwim", "FingerSpin"]}
     assert studies.load_study(swimming).modelled_tasks == ["FingerSpin"]
-    assert "never changes the controls" in studies.load_study({**CONFIG, "policies": {"zero": {}}}).notice
+    assert "never changes the controls" in notice_of(studies.load_study({**CONFIG, "policies": {"zero": {}}}))
 
 
 def test_the_notice_says_which_tasks_are_learnt_from_which_policies():
     mixed = {"tasks": ["CheetahRun", "WalkerRun", "PendulumSwingup"], "policies": ["expert", "noise", "zero"]}
     of_some = {"policies": {"expert": {}, "noise": {}}, "task_policies": {"WalkerRun": ["noise"]}}
-    assert studies.load_study({**CONFIG, **of_some, "world_models": mixed}).notice.splitlines() == [
+    assert notice_of(studies.load_study({**CONFIG, **of_some, "world_models": mixed})).splitlines() == [
         "World models learn CheetahRun from episodes of expert, noise.",
         "World models learn WalkerRun from episodes of noise.",
         "world_models.tasks also lists PendulumSwingup: skipped, not among the study's tasks.",
     ]
     no_task = studies.load_study({**CONFIG, "tasks": ["WalkerRun"], "world_models": {"tasks": ["PendulumSwingup"]}})
-    assert no_task.notice.splitlines()[0] == "World models learn none of these tasks."
+    assert notice_of(no_task).splitlines()[0] == "World models learn none of these tasks."
     few = studies.load_study({**CONFIG, "seeds": [0], "rollouts": {"episodes": 1, "steps": 1000}})
-    assert "learn CheetahRun" not in few.notice and "left out of CheetahRun" in few.notice
+    assert "learn CheetahRun" not in notice_of(few) and "left out of CheetahRun" in notice_of(few)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,8 @@ def test_the_notice_says_which_tasks_are_learnt_from_which_policies():
 )
 def test_requested_world_models_without_data_are_left_out_with_a_notice(changes, message):
     study = studies.load_study({**CONFIG, **changes, "world_models": {"tasks": ["FingerSpin", "FishSwim"]}})
-    assert study.modelled_tasks == [] and re.search(f"World models are left out of FingerSpin: .*{message}", study.notice)
+    assert study.modelled_tasks == []
+    assert re.search(f"World models are left out of FingerSpin: .*{message}", notice_of(study))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """The files that a study asks for, by its settings alone and without Snakemake."""
 
+from typing import Any
+
 import pytest
 
 from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.paths import REQUESTED, Paths
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "tasks": ["CartpoleBalance", "FingerSpin"],
     "policies": {"expert": {}, "noise": {}},
     "seeds": [0, 3],
