@@ -12,9 +12,10 @@ def test_the_figure_of_roughness_draws_a_line_per_policy():
     noise = finite.assign_attrs(policy="noise")
     (axes,) = [axes for axes in roughness_figure.draw([finite, noise], smallest=1e-12).axes if axes.get_visible()]
     assert axes.get_title() == "T"
-    drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
-    np.testing.assert_allclose(drawn[0].get_xdata(), [1e-9, 1e-8, 2e-4, 0.5])
-    np.testing.assert_allclose(drawn[0].get_ydata(), [1, 0.75, 0.5, 0.25], err_msg="share of steps at least as rough")
+    drawn = [line for line in axes.lines if np.size(line.get_xdata()) == 4]
+    np.testing.assert_allclose(np.asarray(drawn[0].get_xdata()), [1e-9, 1e-8, 2e-4, 0.5])
+    shares = np.asarray(drawn[0].get_ydata())
+    np.testing.assert_allclose(shares, [1, 0.75, 0.5, 0.25], err_msg="share of steps at least as rough")
 
 
 def test_the_figure_draws_every_way():
@@ -24,5 +25,5 @@ def test_the_figure_draws_every_way():
     assert len(same_pattern.lines) == 2
     names = [text.get_text() for text in errors.get_yticklabels()]
     assert names == ["exact (0% off by 1 %)", "finite-converged (50% off by 1 %)"]
-    low, high = errors.lines[3].get_xdata()
+    low, high = np.asarray(errors.lines[3].get_xdata())
     np.testing.assert_allclose([low, high], result[["error_median", "error_99"]].isel(pair=1).to_array())

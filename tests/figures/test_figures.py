@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle, StepPatch
 
 from dynamic_sparsity.figures import style
 from dynamic_sparsity.settings.figures import FigureStyle
@@ -59,6 +60,7 @@ def test_figure_3_shows_the_zero_fractions():
 
     axes = zero_fraction.draw([summary], annotate_up_to=16).axes[0]
     drawn = axes.images[0].get_array()
+    assert drawn is not None
     np.testing.assert_allclose(drawn, 100 * summary.zero_fraction.sel(threshold=1e-12))
     assert [label.get_text() for label in axes.get_xticklabels()] == summary.in_dim.values.tolist()
     assert [label.get_text() for label in axes.get_yticklabels()] == summary.out_dim.values.tolist()
@@ -73,7 +75,8 @@ def test_figure_5_holds_every_step_once(width):
 
     figure = sparsity_histogram.draw(study("usual")["sparsity"], bin_width=width)
     for axes in figure.axes:
-        assert sum(patch.get_height() for patch in axes.patches) == pytest.approx(100)
+        bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        assert sum(bar.get_height() for bar in bars) == pytest.approx(100)
 
 
 def test_figure_7_holds_every_run_once():
@@ -83,6 +86,8 @@ def test_figure_7_holds_every_run_once():
     for bins in (1, 8, 30):
         drawn = duration_histogram.draw([survival], bins_per_decade=bins)
         for axes, value in zip(drawn.axes, ("zero", "non-zero"), strict=True):
-            heights, edges, _ = axes.patches[0].get_data()
+            stairs = axes.patches[0]
+            assert isinstance(stairs, StepPatch)
+            heights, edges, _ = stairs.get_data()
             assert (heights * np.diff(edges)).sum() == pytest.approx(int(survival.paper_count.sel(value=value).sum()))
             assert edges[0] == 0.5 and edges[-1] == survival.sizes["duration"] + 0.5

@@ -51,6 +51,7 @@ def test_a_writer_that_runs_keeps_what_it_has_written(tmp_path):
     )
     command = [sys.executable, "-c", code, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
         first.stdout.readline()
         with whole(path) as (partial,):
             partial.write_text("second")

@@ -51,7 +51,7 @@ def test_switches_and_their_rate(numbers):
     np.testing.assert_equal(pt.switch_rate(series).item(), share)
     counts = pt.follow_counts(series)
     assert counts.sum() == sum(expected)
-    for (source, target), count in counts.items():
+    for (source, target), count in zip(counts.index, counts, strict=True):
         assert count == sum((a, b) == (source, target) for a, b in pairs)
 
 

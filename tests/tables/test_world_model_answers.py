@@ -258,11 +258,12 @@ def test_figures_draw_every_trained_model(stores):
     conditions = recovery_conditions.draw(stores, tasks=True)
     labels = conditions.axes[0].get_legend_handles_labels()[1]
     assert labels == list(MODELS)
-    bar = conditions.axes[0].get_lines()[1]
+    heights = np.asarray(conditions.axes[0].get_lines()[1].get_ydata())
     expected = np.mean([data.auroc.sel(basis="scaled", model="mlp", condition="contact") for data in stores])
-    assert bar.get_ydata()[2] == pytest.approx(expected)
+    assert heights[2] == pytest.approx(expected)
     thresholds = recovery_thresholds.draw(stores, smallest_sparsity=1e-4)
     assert thresholds.axes[1].get_legend_handles_labels()[1] == [*MODELS, "all entries zero"]
     size = recovery_size.draw(stores, tasks=False)
     (line,) = [line for line in size.axes[0].get_lines() if str(line.get_label()).startswith("2 hidden")]
-    assert list(line.get_xdata()) == [64, 512, 1024] and np.all(np.diff(line.get_ydata()) > 0)
+    assert np.asarray(line.get_xdata()).tolist() == [64, 512, 1024]
+    assert np.all(np.diff(np.asarray(line.get_ydata())) > 0)
