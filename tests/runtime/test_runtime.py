@@ -17,7 +17,7 @@ ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") 
 def python(code, affinity=None, **environment):
     """A process that runs `code` bound to the cores `affinity` (default: all)."""
     env = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_PLATFORMS")}
-    bound = f"import os; os.sched_setaffinity(0, {affinity or set(range(os.cpu_count()))})\n{code}"
+    bound = f"import os; os.sched_setaffinity(0, {affinity or set(range(os.cpu_count() or 1))})\n{code}"
     command = [sys.executable, "-c", bound]
     return subprocess.Popen(command, env={**env, **environment}, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
 
@@ -28,7 +28,7 @@ CLAIM = "import os; from dynamic_sparsity.runtime import cores; print(sorted(cor
 @pytest.fixture
 def cores():
     """All cores of the machine, although the suite's own process is pinned to one."""
-    all_cores = set(range(os.cpu_count()))
+    all_cores = set(range(os.cpu_count() or 1))
     if len(all_cores) < 2:
         pytest.skip("one core")
     return all_cores

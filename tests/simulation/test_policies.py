@@ -23,10 +23,15 @@ def brax_networks(expert):
     from brax.training.acme import running_statistics
     from brax.training.agents.ppo import networks
 
+    clip = expert.provenance["observation_clip"]
+
+    def normalised(observation, preprocessor_params):
+        return running_statistics.normalize(observation, preprocessor_params, max_abs_value=clip)
+
     network = networks.make_ppo_networks(
         expert.observation_size,
         expert.provenance["action_size"],
-        functools.partial(running_statistics.normalize, max_abs_value=expert.provenance["observation_clip"]),
+        normalised,
         policy_hidden_layer_sizes=[len(bias) for _, bias in expert.layers[:-1]],
     )
     layers = {f"hidden_{i}": {"kernel": kernel, "bias": bias} for i, (kernel, bias) in enumerate(expert.layers)}

@@ -22,9 +22,10 @@ from dynamic_sparsity.simulation import programs
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNAMIC_SPARSITY_CACHE", str(tmp_path))
-    before = jax.config.jax_compilation_cache_dir
+    # jax adds its options to the class at run time.
+    before = jax.config.jax_compilation_cache_dir  # ty: ignore[missing-attribute]
     yield tmp_path / "traced"
-    if jax.config.jax_compilation_cache_dir != before:
+    if jax.config.jax_compilation_cache_dir != before:  # ty: ignore[missing-attribute]
         jax.config.update("jax_compilation_cache_dir", before)
         compilation_cache.reset_cache()
 
@@ -107,7 +108,8 @@ def entries_of(cache):
 def cut(entry, age=120):
     """Cuts an entry as a job leaves it that was killed `age` seconds ago."""
     entry.write_bytes(entry.read_bytes()[:-20])
-    os.utime(entry, (time.time() - age,) * 2)
+    modified = time.time() - age
+    os.utime(entry, (modified, modified))
 
 
 def test_damaged_compiled_programs_are_compiled_again_and_replaced(tmp_path):
@@ -169,8 +171,8 @@ def test_only_old_entries_that_are_damaged_go(tmp_path, monkeypatch, capsys):
     for name, entry in written.items():
         path = directory / f"jit_call-{name}-cache"
         path.write_bytes(entry)
-        age = 5 if name == "young" else 120
-        os.utime(path, (time.time() - age,) * 2)
+        modified = time.time() - (5 if name == "young" else 120)
+        os.utime(path, (modified, modified))
     (directory / "jit_other-cut-cache").write_bytes(b"")
     os.utime(directory / "jit_other-cut-cache", (0, 0))
     with warnings.catch_warnings():
@@ -204,7 +206,8 @@ def test_concurrent_jobs_and_a_killed_one_do_not_corrupt_the_cache(tmp_path):
     assert not any(job.returncode for job in several)
     assert any("is damaged: compiling" in output for output in outputs)
     for entry in entries_of(tmp_path):
-        os.utime(entry, (time.time() - 120,) * 2)
+        modified = time.time() - 120
+        os.utime(entry, (modified, modified))
     process(tmp_path).communicate()  # replaces what the killed job left, if anything
     last = process(tmp_path).communicate()[0]
     assert "damaged" not in last and "traced" not in last

@@ -42,7 +42,7 @@ def stage(name, *arguments, **section):
 def recorded(tmp_path_factory):
     """A rollout store as its stage makes it."""
     path = tmp_path_factory.mktemp("proof") / "0.zarr"
-    section = RolloutStage(**STUDY).model_dump()
+    section = RolloutStage.model_validate(STUDY).model_dump()
     process = stage("rollouts", "--task", TASK, "--policy", "noise", "--seed", 0, "--output", path, **section)
     assert process.returncode == 0, process.stderr
     return path
@@ -136,7 +136,7 @@ def test_the_proof_is_of_the_code_that_decides_it_and_of_no_other(tmp_path, modu
 def differentiated(store):
     """What a Jacobian job prints, and its store."""
     output = store.parent / "jacobians.zarr"
-    section = JacobianStage(**STUDY, jacobians={"method": "implicit"}).model_dump()
+    section = JacobianStage.model_validate({**STUDY, "jacobians": {"method": "implicit"}}).model_dump()
     process = stage("jacobians", "--rollout", store, "--output", output, **section)
     assert process.returncode == 0, process.stderr
     return process.stdout, open_store(output, "jacobians").load()

@@ -66,7 +66,7 @@ def verdict(replay, start, record):
     try:
         replay.prove(start, record, 0)
     except UserError as error:
-        return int(re.search(r"step (\d+), next_qvel:hinge_1", str(error))[1])
+        return int(re.findall(r"step (\d+), next_qvel:hinge_1", str(error))[0])
     return None
 
 

@@ -33,7 +33,7 @@ def test_contacts_of_all_dimensions(name):
     assert set(mjx.make_data(task.model, impl="jax")._impl.contact.dim.tolist()) == set(CONDIMS[name])
     stages = assert_stages_are_the_derivative_of_the_whole_step(task)
     contacts = np.array(Constraints.of(task.model).kinds) == CONTACT
-    acting = np.asarray(stages.activity.loaded)[:, contacts].any(axis=0)
+    acting = np.any(np.asarray(stages.activity.loaded)[:, contacts], axis=0)
     assert {condim for condim, acts in zip(CONDIMS[name], acting, strict=True) if acts} == set(CONDIMS[name])
 
 

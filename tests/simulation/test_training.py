@@ -14,7 +14,7 @@ from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.experts.expert import read_expert
 from dynamic_sparsity.files import locks
 from dynamic_sparsity.runtime.jax_setup import in_precision
-from dynamic_sparsity.settings.training import TrainingSettings
+from dynamic_sparsity.settings.training import PpoOverrides, TrainingSettings
 from dynamic_sparsity.simulation import recipes, training
 from dynamic_sparsity.simulation.tasks import Task
 from dynamic_sparsity.tasks.names import DM_CONTROL_SUITE
@@ -34,8 +34,8 @@ TINY = {
 
 
 def ppo(**changes):
-    overrides = TrainingSettings(overrides={**TINY, **changes})
-    return {**recipes.ppo_settings(TASK, overrides), "policy_layers": [7, 3], "value_layers": [5]}
+    settings = TrainingSettings.model_validate({"overrides": {**TINY, **changes}})
+    return {**recipes.ppo_settings(TASK, settings), "policy_layers": [7, 3], "value_layers": [5]}
 
 
 @pytest.mark.parametrize("task", DM_CONTROL_SUITE)
@@ -45,12 +45,12 @@ def test_recipes_stand_on_playgrounds_settings(task):
     playground = dm_control_suite_params.brax_ppo_config(task).to_dict()
     full = recipes.ppo_settings(task, TrainingSettings(recipe="playground"))
     assert playground.items() <= full.items() and full["observation_clip"] == 0 and not full["staggered_starts"]
-    small = recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 64}))
+    small = recipes.ppo_settings(task, TrainingSettings(overrides=PpoOverrides(num_envs=64)))
     assert small.keys() >= full.keys() and small["num_envs"] == 64
     small = recipes.ppo_settings(task, TrainingSettings())
     assert small["num_timesteps"] <= recipes.total_steps(small) < 1.12 * small["num_timesteps"] < full["num_timesteps"]
     with pytest.raises(UserError, match="is not a multiple of num_envs = 77"):
-        recipes.ppo_settings(task, TrainingSettings(overrides={"num_envs": 77}))
+        recipes.ppo_settings(task, TrainingSettings(overrides=PpoOverrides(num_envs=77)))
 
 
 class KilledError(Exception):
