@@ -21,6 +21,8 @@ from dynamic_sparsity.world_models.losses import (
     prediction_and_columns,
     random_columns,
 )
+from dynamic_sparsity.world_models.networks.attention import Attention
+from dynamic_sparsity.world_models.networks.gated import Gated
 from dynamic_sparsity.world_models.training import DIVERGED, STOPPED, Trainer, build
 from tests.helpers.source import PACKAGE
 from tests.helpers.systems import IN, OUT, parts, parts_of, switched
@@ -28,7 +30,7 @@ from tests.helpers.systems import SWITCHED as TREE
 
 
 def model(**settings):
-    return WorldModelSettings(**{"width": 16, "depth": 1, **settings})
+    return WorldModelSettings.model_validate({"width": 16, "depth": 1, **settings})
 
 
 def test_settings_offer_every_network_and_loss():
@@ -44,20 +46,24 @@ def test_networks_take_one_sample_and_have_a_derivative(name):
     x = jnp.linspace(-1, 1, IN)
     assert network(x).shape == (OUT,) and jax.jacfwd(network)(x).shape == (OUT, IN)
     assert np.isfinite(jax.jacfwd(network)(x)).all()
-    if network.mask(x) is None:
+    mask = network.mask(x)
+    if mask is None:
         assert network.penalty(x) == 0
         np.testing.assert_array_equal(network.sampled(x, jax.random.key(0)), network(x))
     else:
-        assert network.mask(x).shape == (OUT, IN) and 0 < network.penalty(x) < 1
+        assert mask.shape == (OUT, IN) and 0 < network.penalty(x) < 1
         assert not np.array_equal(network.sampled(x, jax.random.key(0)), network.sampled(x, jax.random.key(1)))
 
 
 def test_a_closed_gate_is_a_zero_of_the_jacobian():
     network = build(model(network="gated"), TREE, seed=0)
-    network.gate.layers[-1].kernel[...] *= 0
+    assert isinstance(network, Gated)
+    last = network.gate.layers[-1]
+    assert last.bias is not None
+    last.kernel[...] *= 0
     bias = np.full((OUT, IN), 10.0)
     bias[1, 2] = bias[2, 0] = -10.0
-    network.gate.layers[-1].bias[...] = jnp.asarray(bias.ravel())
+    last.bias[...] = jnp.asarray(bias.ravel())
     x = jnp.linspace(-1, 1, IN)
     np.testing.assert_array_equal(network.mask(x), bias > 0)
     np.testing.assert_array_equal(jax.jacfwd(network)(x) == 0, bias < 0)
@@ -65,6 +71,7 @@ def test_a_closed_gate_is_a_zero_of_the_jacobian():
 
 def test_attention_sees_along_paths_of_open_gates():
     network = build(model(network="attention", depth=2), TREE, seed=0)
+    assert isinstance(network, Attention)
     x = jnp.linspace(-1, 1, IN)
     for layer in network.layers:
         layer.asked.kernel[...] *= 0  # all logits are 2, whatever the state is
@@ -223,7 +230,13 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path):
     whole = Trainer(model(), settings, data, TREE, 3).run()
     path = tmp_path / "checkpoint.safetensors"
     interrupted = Trainer(model(), settings, data, TREE, 3, path)
-    keep, interrupted._keep = interrupted._keep, lambda: (keep(), _stop_at(interrupted, 4))
+    keep = interrupted._keep
+
+    def keep_and_stop():
+        keep()
+        _stop_at(interrupted, 4)
+
+    interrupted._keep = keep_and_stop
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
     resumed = Trainer(model(), settings, data, TREE, 3, path).run()
