@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
@@ -48,7 +48,7 @@ def _check_allowed() -> None:
 
 
 @contextlib.contextmanager
-def _no_daemons() -> Iterator[None]:
+def _no_daemons() -> Generator[None, None, None]:
     """Packages installed within the block do not start their daemons. An existing policy of the machine is kept."""
     if _POLICY.exists():
         yield

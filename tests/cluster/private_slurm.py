@@ -45,7 +45,7 @@ class PrivateSlurm:
     def __init__(self, directory: Path) -> None:
         """`directory` holds logs, state and the fake GPU."""
         self._directory = directory
-        self._daemons: dict[str, subprocess.Popen] = {}
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> PrivateSlurm:
@@ -260,7 +260,7 @@ def _free_ports(count: int) -> list[int]:
         return [bound.getsockname()[1] for bound in sockets]
 
 
-def _stop(process: subprocess.Popen) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     """Ends a daemon and all that it started, with SIGTERM and then SIGKILL."""
     family = []
     with contextlib.suppress(psutil.NoSuchProcess):

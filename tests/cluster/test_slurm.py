@@ -20,7 +20,9 @@ def jobs_of(slurm, project):
 
 def megabytes(job):
     """The memory that a job asked for."""
-    number, unit = re.fullmatch(r"([\d.]+)([MG])", job["MinMemoryNode"]).groups()
+    memory = re.fullmatch(r"([\d.]+)([MG])", job["MinMemoryNode"])
+    assert memory, job["MinMemoryNode"]
+    number, unit = memory.groups()
     return float(number) * {"M": 1, "G": 1024}[unit]
 
 
@@ -41,6 +43,7 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
     used = {}
     for log in (reference.path / "results/logs").rglob("*.log"):
         peak = re.search(r"at most (\d+) MB of memory", log.read_text())
+        assert peak, log
         stage = log.relative_to(reference.path / "results/logs").parts[0]
         used[stage] = max(used.get(stage, 0), int(peak[1]))
     output = reference.snakemake("--dry-run", "--forceall", *SMOKE)
@@ -48,7 +51,9 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
     assert {rule for rule, _ in planned} == {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY
     for rule, resources in planned:
         folder = "figures" if rule.endswith("figure") else {"table": "tables"}.get(rule, rule)
-        requested = int(re.search(r"mem_mb=(\d+)", resources)[1])
+        memory = re.search(r"mem_mb=(\d+)", resources)
+        assert memory, rule
+        requested = int(memory[1])
         assert used[folder] < requested <= 20 * used[folder], rule
         assert re.search(r"runtime=\d+", resources), rule
 
