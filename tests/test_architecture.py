@@ -21,7 +21,7 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute here"
+            assert node.module and not node.level, f"{path}: imports are absolute here"
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 

@@ -24,7 +24,7 @@ KEPT = ("policies", "rollouts", "jacobians", "ablation_jacobians", "sparsity", "
 def diffs():
     """The diff of each section, by its heading."""
     sections = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
-    return {title: re.search(r"```diff\n(.*?)```", text, flags=re.DOTALL).group(1) for title, text in sections}
+    return {title: re.findall(r"```diff\n(.*?)```", text, flags=re.DOTALL)[0] for title, text in sections}
 
 
 def touched_lines(diff):
