@@ -35,11 +35,11 @@ from tests.helpers.hostile import (
     SECRET,
     VALUES,
     answer,
+    check_message,
     command,
     directory,
     mutated,
     nested,
-    said,
 )
 from tests.helpers.stores import about, an_episode, change
 
@@ -81,7 +81,7 @@ def use_all_ways(store):
     problems = answer(store, lambda: verify_store(store))
     assert problems is not None and (dataset is not None or problems)
     for problem in problems:
-        said(problem, store)
+        check_message(problem, store)
     assert (command(store, "inspect", str(store)) is None) == (dataset is not None)
     if dataset is None or dataset.attrs["kind"] != "jacobians":
         return None
