@@ -137,6 +137,7 @@ def tried(config):
 @example([(("world_models", "models"), {"a" * 65: {}})])
 @example([(("world_models", "models"), {"../x": {}})])
 @example([(("seeds",), [True])])
+@example([(("tasks", 0), "A" * 5000)])
 def test_any_value_anywhere_is_a_study_or_a_message(changes):
     config = yaml.safe_load(TEXT)
     for place, value in changes:

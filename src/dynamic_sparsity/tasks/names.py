@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from dynamic_sparsity.errors import UserError
+from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.tasks import sizes
 
 DM_CONTROL_SUITE = tuple(sizes.DM_CONTROL_SUITE)
@@ -31,5 +31,5 @@ def unknown_task(names: list[str]) -> str | None:
                 if nearest
                 else "`dynamic-sparsity tasks` lists all"
             )
-            return f"unknown task {name!r}; {hint}"
+            return f"unknown task {quoted(name)}; {hint}"
     return None
