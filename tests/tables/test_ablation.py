@@ -22,9 +22,8 @@ def test_the_table_says_what_it_holds(finite):
     (sentence,) = table.sentences(frame)
     assert sentence == (
         "T, expert: finite against differences: 50.0% of the smooth steps are off by more than 1 %, 50.0% by more than 10 %;"
-        " the median error is 0.1 (steps with an entry that is not finite left out: 50.0% (0.0% to 100.0%)). Rough steps:"
-        " 16.7%"
-        " (0.0% to 33.3%)."
+        " the median error is 0.1; 50.0% (0.0% to 100.0%) of the steps have a non-finite entry and are left out."
+        " Rough steps: 16.7% (0.0% to 33.3%)."
     )
     exact = table.sentences(table.build([compared(differences=TRUTH, exact=TRUTH, unrolled=TRUTH)], {}))[-1]
     assert exact.endswith("at 1e-12 100.0% of the steps have the same zeros.")
