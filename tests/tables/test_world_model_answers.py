@@ -71,7 +71,7 @@ def store(number, models=MODELS):
     data["error_over_linear"] = data.error_over_persistence + 0.2
     data["novel_share"] = ("training_seed", "test_episode"), np.array([[0.0, 0.02], [0.01, 0.4]])
     settings = WorldModelsSettings(models=models, seeds=SEEDS)
-    written = {"world_models": settings.model_dump(), "resampling": ResamplingSettings().model_dump()}
+    written = {"world_models": settings.model_dump(), "resampling": ResamplingSettings(resamples=100).model_dump()}
     ended = {f"{model}/{seed}": "all epochs" for model in models for seed in SEEDS}
     ended |= {f"as_drawn/{seed}": "untrained" for seed in SEEDS if "as_drawn" in models}
     if number == 0:
