@@ -4,7 +4,7 @@ PYTHON ?= $(or $(shell for version in 3.13 3.12 3.11; do python$$version -c "imp
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-QUICK := $(addprefix tests/,test_architecture.py settings study files stores sparsity tables figures)
+QUICK := $(addprefix tests/,test_architecture.py settings study files sparsity tables figures)
 
 .PHONY: study report quick test test-cluster docs lint fuzz bench lock generate clean
 

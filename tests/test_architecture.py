@@ -128,6 +128,7 @@ def test_a_stage_s_code_holds_what_it_imports_indirectly():
     assert not names & {"simulation/noise.py", "simulation/policies.py", "settings/world_models.py", "tasks/names.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_closure_holds_every_package_module_that_running_the_stage_loads(stage):
     import subprocess
@@ -217,6 +218,7 @@ def test_relative_imports_count(tmp_path):
         sources.closure("dynamic_sparsity.missing", root=tmp_path)
 
 
+@pytest.mark.slow
 def test_task_names_are_playgrounds():
     from mujoco_playground import dm_control_suite
 
@@ -224,6 +226,7 @@ def test_task_names_are_playgrounds():
     assert len(DM_CONTROL_SUITE) == 25
 
 
+@pytest.mark.slow
 def test_sizes_of_tasks_are_those_of_their_models():
     from dynamic_sparsity.simulation.tasks import load_task
 
