@@ -5,7 +5,6 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import xarray as xr
 import zarr.core.metadata.v3
@@ -18,8 +17,8 @@ from dynamic_sparsity.stores.digests import files_of
 from dynamic_sparsity.stores.opening import open_store
 from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.verification import verdict_of, verify_store
-from dynamic_sparsity.stores.writing import _Unfinished, write_store
-from tests.helpers.stores import about, chunk_of, write
+from dynamic_sparsity.stores.writing import _Unfinished
+from tests.helpers.stores import chunk_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -198,14 +197,6 @@ def test_a_lost_file_is_never_taken_for_fill_values(store, tmp_path):
             (copy / name).unlink()
         message = refused(copy)
         assert f"{copy} is damaged and cannot be read ({copy}/{name}" in message and "is missing" in message
-
-
-def test_chunks_of_fill_values_have_no_file_and_are_not_lost(tmp_path):
-    write_store(
-        tmp_path / "s.zarr", xr.Dataset({"mask": (("episode", "time"), np.zeros((2, 3), bool))}, attrs=about("survival"))
-    )
-    assert [file.name for file in files_of(tmp_path / "s.zarr/mask")] == ["zarr.json"]
-    assert not open_store(tmp_path / "s.zarr").mask.any()
 
 
 def test_opening_a_store_reads_metadata_coordinates_and_lengths_alone(store, monkeypatch):

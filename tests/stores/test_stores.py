@@ -192,3 +192,11 @@ def test_a_dataset_that_fits_in_memory(tmp_path):
         warnings.simplefilter("error")
         write_store(tmp_path / "s.zarr", dataset)
     assert open_store(tmp_path / "s.zarr", "survival").x.sel(value="zero") == 1.0
+
+
+def test_chunks_of_fill_values_have_no_file_and_are_not_lost(tmp_path):
+    write_store(
+        tmp_path / "s.zarr", xr.Dataset({"mask": (("episode", "time"), np.zeros((2, 3), bool))}, attrs=about("survival"))
+    )
+    assert [file.name for file in files_of(tmp_path / "s.zarr/mask")] == ["zarr.json"]
+    assert not open_store(tmp_path / "s.zarr").mask.any()
