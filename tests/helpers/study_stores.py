@@ -3,6 +3,7 @@
 import functools
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -94,7 +95,9 @@ def made(
             inner = inner[key]
         inner[last] = value
     of_dims = ARRAYS.get(kind, {"x": ("value",)})
-    arrays = {array: (dims, np.zeros([sizes.get(dim, 1) for dim in dims])) for array, dims in of_dims.items()}
+    arrays: dict[str, Any] = {
+        array: (dims, np.zeros([sizes.get(dim, 1) for dim in dims])) for array, dims in of_dims.items()
+    }
     if kind in ARRAYS:
         arrays["length"] = ("episode", np.full(sizes["episode"], length, np.int32))
     before = {made_of: {n: _version(n) for n in SIMULATOR} for made_of in ("rollouts", "jacobians")}

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psutil
 import yaml
@@ -47,7 +47,7 @@ AFTER_SPARSITY = {"summary", "survival", "patterns", "figure", "study_figure", "
 class Project:
     """A copy of the checkout with the results of its study."""
 
-    _started: ClassVar[list[subprocess.Popen]] = []
+    _started: ClassVar[list[subprocess.Popen[str]]] = []
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,7 +71,7 @@ class Project:
         shutil.copytree(self.path, path, symlinks=True)
         return Project(path)
 
-    def configure(self, config: dict) -> None:
+    def configure(self, config: dict[str, Any]) -> None:
         """Write config.yaml."""
         (self.path / "config.yaml").write_text(yaml.safe_dump(config))
 
@@ -90,15 +90,15 @@ class Project:
         path = self.path / "src/dynamic_sparsity" / module
         path.write_text(path.read_text() + text)
 
-    def children(self, process: subprocess.Popen, name: str) -> list[psutil.Process]:
+    def children(self, process: subprocess.Popen[str], name: str) -> list[psutil.Process]:
         """Running descendants of `process` whose command line holds `name`."""
         return [child for child in psutil.Process(process.pid).children(recursive=True) if name in child.cmdline()]
 
-    def popen(self, *arguments: str, **options: object) -> subprocess.Popen:
+    def popen(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start snakemake in the project as a user would, without the test process's settings."""
         environment = {name: value for name, value in os.environ.items() if name not in REMOVED}
         command = [sys.executable, "-m", "snakemake", *arguments]
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         # A session of its own, by which `end_all` finds processes that have outlived their parent.
         process = subprocess.Popen(command, cwd=self.path, env=environment, start_new_session=True, **output, **options)
         self._started.append(process)
@@ -114,7 +114,8 @@ class Project:
                 process.kill()
         for process in cls._started:
             process.wait(10)
-            process.stdout.close()
+            if process.stdout:
+                process.stdout.close()
         cls._started.clear()
 
     def snakemake(self, *arguments: str, ok: bool = True) -> str:
@@ -124,14 +125,14 @@ class Project:
         assert (process.returncode == 0) == ok, output[-6000:]
         return output
 
-    def wait_for(self, path: Path, process: subprocess.Popen, seconds: float = 120) -> None:
+    def wait_for(self, path: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
         """Wait until `path` exists, while `process` runs."""
         deadline = time.monotonic() + seconds
         while not path.exists():
             assert process.poll() is None and time.monotonic() < deadline, f"{path} was not written"
             time.sleep(0.02)
 
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess:
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `dynamic-sparsity` in the project."""
         environment = {**os.environ, "PYTHONPATH": str(self.path / "src")}
         command = [sys.executable, "-m", "dynamic_sparsity.cli", *arguments]

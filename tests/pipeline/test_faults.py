@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import psutil
 import pytest
@@ -102,7 +103,7 @@ def test_the_replay_is_proved_once(finished):
 
 
 def test_a_record_that_does_not_replay_is_refused_by_name(project):
-    qvel = zarr.open_array(project.path / ROLLOUT / "next_qvel", mode="r+")
+    qvel: Any = zarr.open_array(project.path / ROLLOUT / "next_qvel", mode="r+")
     values = qvel[:]
     values[1, 13, 1] += 0.01
     qvel[:] = values

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_what_the_study_made_agrees(tmp_path, stage):
     assert seeds == sorted(seeds)
 
 
-CHANGES = {
+CHANGES: dict[str, tuple[Any, ...]] = {
     "policies": ("noise", "scale", 0.05),
     "rollouts": ("episodes", 7),
     "jacobians": ("precision", "float32"),

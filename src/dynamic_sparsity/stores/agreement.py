@@ -169,7 +169,7 @@ def check_sizes(stores: Sequence[xr.Dataset]) -> None:
 
 def check_lengths(stores: Sequence[xr.Dataset]) -> None:
     """Raise UserError unless the episodes of a seed have the same lengths in all stores of that seed."""
-    first: dict[tuple, tuple[xr.Dataset, list[int]]] = {}
+    first: dict[tuple[Any, ...], tuple[xr.Dataset, list[int]]] = {}
     for store in (each for each in stores if each.attrs["kind"] in _OF_STEPS):
         with reading(source_of(store)):
             lengths = store["length"].values.tolist()
