@@ -77,7 +77,7 @@ def test_verify_looks_into_folders_and_through_links(capsys, tmp_path):
         cli.main(["verify", str(tmp_path / "results")])
     assert f"{tmp_path}/results/policies/deep/0.safetensors: sound" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SystemExit, match="empty is not a store of this study, and no folder with stores or experts"):
+    with pytest.raises(SystemExit, match="empty is not a store of this study, nor a folder with stores or experts"):
         cli.main(["verify", str(tmp_path / "empty")])
 
 

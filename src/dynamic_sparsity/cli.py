@@ -124,18 +124,18 @@ def _inspect_expert(path: Path) -> None:
         print(f"  {printable(name)}{list(array.shape)} {array.dtype}")
 
 
-def _inspect(given: argparse.Namespace) -> None:
+def _inspect(arguments: argparse.Namespace) -> None:
     from dynamic_sparsity.stores.digests import files_of
     from dynamic_sparsity.stores.untrusted import open_untrusted
 
-    if given.store.suffix == _EXPERT:
-        _inspect_expert(given.store)
+    if arguments.store.suffix == _EXPERT:
+        _inspect_expert(arguments.store)
         return
-    dataset = open_untrusted(given.store)
-    files = files_of(given.store)
+    dataset = open_untrusted(arguments.store)
+    files = files_of(arguments.store)
     on_disk, in_memory = sum(file.stat().st_size for file in files), dataset.nbytes
     attrs = dataset.attrs
-    print(f"{given.store}: {attrs['kind']}, {len(files)} files, {_mib(on_disk)} on disk, {_mib(in_memory)} in memory")
+    print(f"{arguments.store}: {attrs['kind']}, {len(files)} files, {_mib(on_disk)} on disk, {_mib(in_memory)} in memory")
     for name in ("task", "policy", "method", "seed", "seeds", "control_timestep", "substeps", "threshold", "git_commit"):
         if name in attrs:
             print(f"  {name}: {printable(attrs[name])}")
@@ -153,12 +153,12 @@ def _versions(versions: dict[str, str]) -> str:
     return " ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _verify(given: argparse.Namespace) -> None:
+def _verify(arguments: argparse.Namespace) -> None:
     from dynamic_sparsity.stores import verification
 
-    found = [path for given_path in given.paths for path in _verifiable(given_path)]
+    files = [file for path in arguments.paths for file in _verifiable(path)]
     damaged, doubtful = [], []
-    for path in found:
+    for path in files:
         verdict = _verdict_of_expert(path) if path.suffix == _EXPERT else verification.verdict_of(path)
         state = "damaged" if verdict.damage else "in doubt" if verdict.doubts else "sound"
         damaged += [str(path)] if state == "damaged" else []
@@ -169,48 +169,48 @@ def _verify(given: argparse.Namespace) -> None:
     messages = []
     if damaged:
         messages.append(
-            f"{len(damaged)} of {len(found)} are damaged: delete {', '.join(damaged)} and run snakemake again."
+            f"{len(damaged)} of {len(files)} are damaged: delete {', '.join(damaged)} and run snakemake again."
             " Restore shipped experts by git checkout instead."
         )
     if doubtful:
         messages.append(
-            f"{len(doubtful)} of {len(found)} are in doubt, with no file that contradicts its digest:"
-            f" {', '.join(doubtful)}. Mend what is named above (take away files that are not listed) and verify again."
+            f"{len(doubtful)} of {len(files)} are in doubt, with no file that contradicts its digest:"
+            f" {', '.join(doubtful)}. Mend the problems named above (remove files that are not listed) and verify again."
         )
     if messages:
         raise UserError(" ".join(messages))
 
 
 def _verifiable(path: Path) -> list[Path]:
-    """`path` itself, or the stores and experts in a folder, through links as well; each directory once."""
+    """`path` itself if it is a store or an expert, else those in the folder; links are followed, each directory once."""
     from dynamic_sparsity.stores.opening import is_store
 
     if path.suffix == _EXPERT or _may_be_store(path) or is_store(path):
         return [path]
-    found, seen = [], set()
+    inside, seen = [], set()
     for folder, folders, files in os.walk(path, followlinks=True):
         seen.add(_identity(Path(folder)))
-        inside = []
+        new = []
         for one in (Path(folder, name) for name in sorted(folders)):
-            if (identity := _identity(one)) not in seen:  # links may lead in circles, and several to one store
+            if (identity := _identity(one)) not in seen:  # links may form circles, and several may lead to one store
                 seen.add(identity)
-                inside.append(one)
-        found += [one for one in inside if _may_be_store(one)]
-        found += [Path(folder, name) for name in files if name.endswith(_EXPERT)]
-        folders[:] = [one.name for one in inside if not _may_be_store(one)]
-    if not found:
-        raise UserError(f"{path} is not a store of this study, and no folder with stores or experts in it: check the path")
-    return sorted(found)
+                new.append(one)
+        inside += [one for one in new if _may_be_store(one)]
+        inside += [Path(folder, name) for name in files if name.endswith(_EXPERT)]
+        folders[:] = [one.name for one in new if not _may_be_store(one)]
+    if not inside:
+        raise UserError(f"{path} is not a store of this study, nor a folder with stores or experts in it: check the path")
+    return sorted(inside)
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Of a file or directory, whatever links lead there."""
+    """Device and inode of a file or directory: the same through every link."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino
 
 
 def _may_be_store(path: Path) -> bool:
-    """By its name: one that has lost its metadata is to be found as well."""
+    """Whether the name is a store's: a store that has lost its metadata is verified too."""
     return path.suffix == ".zarr" and path.is_dir()
 
 

@@ -222,7 +222,7 @@ def test_the_ablation_takes_jacobians_that_know_no_thresholds_and_no_others(tmp_
 def test_a_world_model_that_the_study_does_not_have(tmp_path):
     paths = inputs(tmp_path, "recovery")
     other = STUDY.world_models.model_copy(update={"models": {"mlp": STUDY.world_models.models["mlp"]}})
-    with pytest.raises(UserError, match=r"world_models-2.zarr is of model 'gated', which is not asked for"):
+    with pytest.raises(UserError, match=r"world_models-2.zarr holds model 'gated', which this study does not train"):
         opened("recovery", paths, STUDY.model_copy(update={"world_models": other}))
 
 
@@ -235,7 +235,7 @@ def test_tables_and_figures_compare_the_settings_of_each_policy(tmp_path):
     for stage in (table, of_all):
         assert len(_inputs.open_upstream(stage.upstream, paths)) == 4
     assert _inputs.open_upstream(of_one.upstream, paths[:1])
-    with pytest.raises(UserError, match=r"summary-zero.zarr holds 'summary' of policy 'zero', which is not asked for"):
+    with pytest.raises(UserError, match=r"summary-zero.zarr holds 'summary' of policy 'zero', which this job does not read"):
         _inputs.open_upstream(of_one.upstream, paths[1:2])
     odd = made(tmp_path, "summary", policy="noise", changed=("resampling", "resamples", 77), name="odd.zarr")
     old = made(tmp_path, "summary", policy="zero", task="FishSwim", made_by={"jacobians": OLD}, name="old.zarr")

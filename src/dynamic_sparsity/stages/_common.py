@@ -1,4 +1,4 @@
-"""What every stage does: parse, configure, and turn a user's mistake, or a disk's, into one line."""
+"""Shared by all stages: parsing arguments, and turning a user's mistake or a failing disk into a message of one line."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from pathlib import Path
 from dynamic_sparsity.errors import UserError, printable
 from dynamic_sparsity.stores import reading
 
-_RIGHTS = "get the right to write there (ls -ld, chown, chmod)"
+_PERMISSION = "get the right to write there (ls -ld, chown, chmod)"
 _REMEDIES = {
     errno.ENOSPC: "make room there (df -h and df -i say where none is left)",
     errno.EDQUOT: "make room there, or ask for a larger quota",
     errno.EROFS: "make it writable (mount -o remount,rw)",
-    errno.EACCES: _RIGHTS,
-    errno.EPERM: _RIGHTS,
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
     **reading.DISK_REMEDIES,
 }
-"""What is no mistake in the program, and what to do about it."""
+"""Errors of the system that are no mistake of this program, with their remedies."""
 _READERS = ("zarr", "numcodecs")
-"""An error that passed through none of these did not come from a store's content."""
+"""Packages that decode stores. An error that passed through neither was not caused by a store's content."""
 _current: Path | None = None
-"""Which of several outputs is being made."""
+"""The output that is being made, if there are several."""
 
 
 def parser(description: str | None, *, several: bool = False) -> argparse.ArgumentParser:
-    """An argument parser with the options that all stages share: settings, output (or `several`), threads."""
+    """An argument parser with the options of all stages: settings, output (one, or `several`) and threads."""
     options = argparse.ArgumentParser(description=description)
-    options.add_argument("--settings", required=True, help="this stage's settings as one JSON string")
-    options.add_argument("--output", required=True, type=Path, nargs="+" if several else None, help="what to write")
-    options.add_argument("--threads", type=int, default=1, help="how many cores to claim")
+    options.add_argument("--settings", required=True, help="the settings of this stage, as one JSON string")
+    options.add_argument(
+        "--output", required=True, type=Path, nargs="+" if several else None, help="the file or store to write"
+    )
+    options.add_argument("--threads", type=int, default=1, help="number of cores to claim")
     return options
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage and say what it used; a UserError, or what a disk refuses, becomes one message and exit status 1."""
+    """Run a stage and print what it used. A UserError or a failing disk becomes one message and exit status 1."""
     started = time.perf_counter()
     try:
         main()
@@ -56,23 +58,23 @@ def run(main: Callable[[], None]) -> None:
 
 
 def say_of(output: Path) -> None:
-    """Messages name this one, of several outputs, from now on."""
+    """Let messages name this one of several outputs from now on."""
     global _current
     _current = output
 
 
 def _peak_mb() -> float:
-    """Largest resident set of this process so far, exactly: Snakemake's benchmarks look now and then."""
+    """Largest resident set of this process so far, in MB. It is exact, whereas Snakemake's benchmarks sample it."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def _about_inputs(error: Exception) -> str | None:
-    """What to say where an error comes from the stores that the job reads, lazily, or from too little memory."""
+    """The message for an error from reading a store lazily, a missing module or too little memory; None for any other."""
     output = _output()
-    for each in reading.chain(error):
-        if isinstance(each, ImportError):
-            module = printable(each.name or each)
+    for link in reading.chain(error):
+        if isinstance(link, ImportError):
+            module = printable(link.name or link)
             return f"{output} was not made: no Python module {module}, or a broken one; install envs/requirements.txt again"
     if not isinstance(error, OSError | MemoryError) and not _raised_in(error, _READERS):
         return None
@@ -83,10 +85,10 @@ def _about_inputs(error: Exception) -> str | None:
     for store in stores:
         if known := reading.cause(store, error):
             return known
-        if wrong := reading.damage(store):
-            return reading.damaged(store, wrong)
-    short = reading.shortage(error)
-    return short and f"{output} was not made: {short}"
+        if finding := reading.damage(store):
+            return reading.damaged(store, finding)
+    no_memory = reading.shortage(error)
+    return no_memory and f"{output} was not made: {no_memory}"
 
 
 def _raised_in(error: Exception, packages: tuple[str, ...]) -> bool:
@@ -96,13 +98,13 @@ def _raised_in(error: Exception, packages: tuple[str, ...]) -> bool:
 
 
 def _about_outputs(error: Exception) -> str | None:
-    """What was to be made, why not, and the file, where the system names one: it does not when a write fails."""
+    """The message for an error of the disk that is written to: the output, the reason and the file, if known."""
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return None
-    if _REMEDIES[error.errno] == _RIGHTS and not error.filename:  # a system call on something else than a file
+    if _REMEDIES[error.errno] == _PERMISSION and not error.filename:  # the system call was not about a file
         return None
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{_output()} was not made: {os.strerror(error.errno)}{where}; {_REMEDIES[error.errno]}, then run snakemake again"
+    file = f" ({error.filename})" if error.filename else ""
+    return f"{_output()} was not made: {os.strerror(error.errno)}{file}; {_REMEDIES[error.errno]}, then run snakemake again"
 
 
 def _output() -> str:

@@ -1,4 +1,4 @@
-"""What the stages that read stores share: stores are opened, and must have been made for the stage's study."""
+"""Opens the input stores of a stage, and checks that they were made for its study."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dynamic_sparsity.stores.schema import RUN
 def open_inputs(
     stage: Section, paths: Mapping[str, Sequence[Path]], run: Sequence[str] = RUN
 ) -> dict[str, list[xr.Dataset]]:
-    """Stores by their kind, in the order of their seeds, once they agree with `stage` and with each other.
+    """The stores by kind, in the order of their study seeds. `run` names the attributes in which they must agree.
 
-    `run` names the attributes in which they must agree. Raises UserError naming what they disagree in.
+    Raises UserError, which names the first difference, unless they agree with `stage` and with each other.
     """
     opened = {kind: open_seeds(of_kind, kind) for kind, of_kind in paths.items()}
     agreement.check([store for of_kind in opened.values() for store in of_kind], agreement.settings_in(stage), run=run)
@@ -28,12 +28,12 @@ def open_inputs(
 
 
 def open_input(stage: Section, path: Path, kind: str) -> xr.Dataset:
-    """The one store of a kind that a stage reads."""
+    """Like `open_inputs`, for a stage that reads one store."""
     return open_inputs(stage, {kind: [path]})[kind][0]
 
 
 def open_upstream(upstream: dict[str, Any], paths: Sequence[Path]) -> list[xr.Dataset]:
-    """The stores of all kinds, tasks and policies that a table or figure reads, as they are given."""
+    """The stores that a table or figure reads, of any kind, task and policy, in the order of `paths`."""
     opened = [open_store(path) for path in paths]
     agreement.check(opened, agreement.settings_upstream(upstream), run=())
     return opened

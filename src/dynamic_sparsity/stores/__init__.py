@@ -1,6 +1,6 @@
-"""The only door between arrays in memory and Zarr on disk."""
+"""Stores of arrays: writing, opening, comparing and verifying them. No other package reads or writes Zarr."""
 
 import warnings
 
-# Snakemake leaves a time stamp inside a store, others hidden files; zarr would warn of them whenever it lists the group.
+# Snakemake leaves a time stamp in a store, and other programs leave hidden files. Zarr warns of each when it lists a group.
 warnings.filterwarnings("ignore", message=r"Object at \.\S* is not recognized")

@@ -1,6 +1,6 @@
-"""Whether stores that one stage reads were made for its study: with its settings, of one run, by one simulator.
+"""Checks that the input stores of a stage belong together: made with its settings, of one run, by one simulator.
 
-Each check raises one UserError that names stores, what they disagree in, both values and the remedy.
+Each check raises one UserError, which names the stores, the attribute in which they differ, both values and the remedy.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dynamic_sparsity.stores.runs import shared_identity
 from dynamic_sparsity.stores.schema import EPISODE, RUN, SIMULATING, TIME
 
 OF_ONE_SEED = ("rollouts", "jacobians", "sparsity", "durations")
-"""Kinds of stores with all episodes of a run, numbered through."""
+"""Kinds of stores that hold all episodes of one study seed."""
 _OF_STEPS = OF_ONE_SEED[:3]
-_ANOTHER = ("kind", "task", "policy", "method", "variant", "seed", "seeds", "model", "training_seed")
+_IDENTITY = ("kind", "task", "policy", "method", "variant", "seed", "seeds", "model", "training_seed")
 _ABSENT = object()
 Expected = Callable[[xr.Dataset], Mapping[str, Any]]
-"""The settings that a store should say it was made with."""
+"""Maps a store to the settings that it should have been made with."""
 
 
 def settings_in(stage: Section) -> Expected:
-    """What a store says that was made for `stage`: of the settings of the stage, those that the store's kind depends on."""
+    """The settings of `stage` on which a store depends, by the store's kind."""
     values = stage.model_dump(mode="json")
 
     def expected(store: xr.Dataset) -> Mapping[str, Any]:
@@ -39,15 +39,15 @@ def settings_in(stage: Section) -> Expected:
         if isinstance(stage, WorldModelStage) and kind == "world_models":
             if store.attrs["model"] not in values[kind]["models"]:
                 raise UserError(
-                    f"{source_of(store)} is of model {quoted(store.attrs['model'])}, which is not asked for:"
-                    " give stores of this study alone"
+                    f"{source_of(store)} holds model {quoted(store.attrs['model'])}, which this study does not train:"
+                    " pass stores of this study only"
                 )
             return _sections(kind, of_one_model(stage, store.attrs["model"]).model_dump(mode="json"))
         if isinstance(stage, AblationStage) and kind == "ablation_jacobians":
             return _sections(kind, {**values, "ablation": stage.ablation.of_jacobians.model_dump(mode="json")})
-        if kind in OF_ONE_SEED:  # of one policy, where the stage reads those of several
-            acting = {name: given for name, given in values["policies"].items() if name == store.attrs["policy"]}
-            return _sections(kind, {**values, "policies": acting})
+        if kind in OF_ONE_SEED:  # the store is of one policy, but the stage may read stores of several
+            policies = {name: policy for name, policy in values["policies"].items() if name == store.attrs["policy"]}
+            return _sections(kind, {**values, "policies": policies})
         return _sections(kind, values)
 
     return expected
@@ -58,14 +58,14 @@ def _sections(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
-    """The same for tables and figures, which are given the settings of each policy and kind that they read."""
+    """The same for tables and figures, whose settings hold those of every kind of store, by policy (`upstream`)."""
 
     def expected(store: xr.Dataset) -> Mapping[str, Any]:
         policy, kind = store.attrs["policy"], store.attrs["kind"]
         if kind not in upstream.get(policy, {}):
             raise UserError(
-                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which is not asked for:"
-                " give stores of this study alone"
+                f"{source_of(store)} holds {quoted(kind)} of policy {quoted(policy)}, which this job does not read:"
+                " pass stores of this study only"
             )
         return upstream[policy][kind]
 
@@ -73,7 +73,7 @@ def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
 
 
 def check(stores: Sequence[xr.Dataset], expected: Expected, *, run: Sequence[str] = RUN) -> None:
-    """All checks of stores that a stage reads; `run` names the attributes in which they must agree."""
+    """Run all checks on the stores that a stage reads. `run` names the attributes in which they must agree."""
     shared_identity(stores, run)
     check_settings(stores, expected)
     check_versions(stores)
@@ -83,29 +83,30 @@ def check(stores: Sequence[xr.Dataset], expected: Expected, *, run: Sequence[str
 
 
 def check_settings(stores: Sequence[xr.Dataset], expected: Expected) -> None:
-    """Raise UserError unless every store was made with the settings that are expected of it, key by key."""
-    others: dict[str, str] = {}
+    """Raise UserError unless every store was made with the expected settings, key by key."""
+    differences: dict[str, str] = {}
     for store in stores:
-        if text := _first_difference(json.loads(store.attrs["settings"]), expected(store)):
-            others.setdefault(str(source_of(store)), text)
-    if others:
-        first, *more = others
-        which = f"it, and {', '.join(more[:10])}, which differ too," if more else "it"
-        raise UserError(f"{first} was made with {others[first]}: {DELETE.replace('it', which, 1)}")
+        if difference := _first_difference(json.loads(store.attrs["settings"]), expected(store)):
+            differences.setdefault(str(source_of(store)), difference)
+    if differences:
+        first, *others = differences
+        stores_to_delete = f"it, and {', '.join(others[:10])}, which differ too," if others else "it"
+        raise UserError(f"{first} was made with {differences[first]}: {DELETE.replace('it', stores_to_delete, 1)}")
 
 
-def _first_difference(said: Any, wanted: Mapping[str, Any]) -> str | None:
-    """Key and both values, in words. What is None is not written: a key that one side lacks is a difference as well."""
-    for key, value, other in _leaves(said, wanted):
-        if not _same(value, other):
+def _first_difference(written: Any, expected: Mapping[str, Any]) -> str | None:
+    """The first key that differs with both values, in words. A key that one side lacks differs."""
+    for key, value, expected_value in _leaves(written, expected):
+        if not _same(value, expected_value):
             name = printable(".".join(key))[:200]
-            has = "does not set it" if other is _ABSENT else f"has {quoted(other)}"
-            return f"{name} {'not set' if value is _ABSENT else f'= {quoted(value)}'}, this study {has}"
+            setting = "not set" if value is _ABSENT else f"= {quoted(value)}"
+            study = "does not set it" if expected_value is _ABSENT else f"has {quoted(expected_value)}"
+            return f"{name} {setting}, this study {study}"
     return None
 
 
 def _leaves(value: Any, other: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Keys with what both sides have there, down to what is a mapping on neither side; _ABSENT where one has nothing."""
+    """Key, value and other value of every leaf of two nested mappings; `_ABSENT` where one side lacks the key."""
     sides = [side for side in (value, other) if side is not _ABSENT]
     if not all(isinstance(side, Mapping) for side in sides) or not any(sides):
         yield key, value, other
@@ -124,37 +125,37 @@ def _same(value: Any, other: Any) -> bool:
 def check_versions(stores: Sequence[xr.Dataset]) -> None:
     """Raise UserError unless the rollouts behind all stores were made by one simulator, and likewise the Jacobians.
 
-    Jacobians may be of another version than their rollouts: that these replay was proved when they were differentiated.
+    Jacobians may come from another version than their rollouts: their stage proved that the recorded steps replay.
     """
     for kind in SIMULATING:
-        saying = [store for store in stores if kind in store.attrs["simulator_versions"]]
-        for store in saying[1:]:
-            versions, first = (each.attrs["simulator_versions"][kind] for each in (store, saying[0]))
+        simulated = [store for store in stores if kind in store.attrs["simulator_versions"]]
+        for store in simulated[1:]:
+            versions, first = (each.attrs["simulator_versions"][kind] for each in (store, simulated[0]))
             for package in sorted({*versions, *first}):
                 if versions.get(package) != first.get(package):
                     name, version, other = printable(package)[:80], versions.get(package), first.get(package)
                     raise UserError(
                         f"{source_of(store)}: its {kind} were made with {name} {quoted(version)}, those of"
-                        f" {source_of(saying[0])} with {quoted(other)}. Make all of them with one version: snakemake --cores"
-                        f" all -R {kind}"
+                        f" {source_of(simulated[0])} with {quoted(other)}. Make all of them with one version:"
+                        f" snakemake --cores all -R {kind}"
                     )
 
 
 def check_copies(stores: Sequence[xr.Dataset]) -> None:
-    """Raise UserError where two stores are of the same kind, run, seed and model: one is a copy under another name."""
+    """Raise UserError if two stores hold the same kind, run, seed and model: one is a copy under another name."""
     known: dict[str, xr.Dataset] = {}
     for store in stores:
-        same = known.setdefault(repr([store.attrs.get(name) for name in _ANOTHER]), store)
+        same = known.setdefault(repr([store.attrs.get(name) for name in _IDENTITY]), store)
         if same is not store:
             raise UserError(
                 f"{source_of(store)} and {source_of(same)} hold the same"
-                f" ({', '.join(f'{name} {store.attrs[name]}' for name in _ANOTHER if name in store.attrs)}):"
+                f" ({', '.join(f'{name} {store.attrs[name]}' for name in _IDENTITY if name in store.attrs)}):"
                 " delete the one that is in the wrong place and run snakemake again"
             )
 
 
 def check_sizes(stores: Sequence[xr.Dataset]) -> None:
-    """Raise UserError unless each store of one seed has as many episodes and steps as its settings say."""
+    """Raise UserError unless each store of one study seed has as many episodes and steps as its settings say."""
     for store in stores:
         if store.attrs["kind"] not in OF_ONE_SEED:
             continue
@@ -163,20 +164,20 @@ def check_sizes(stores: Sequence[xr.Dataset]) -> None:
             if dim in store.sizes and store.sizes[dim] != rollouts[key]:
                 raise UserError(
                     f"{source_of(store)} has {store.sizes[dim]} {key}, its settings say rollouts.{key} = {rollouts[key]}:"
-                    f" it is a part of a store; {DELETE}"
+                    f" it is only a part of a store; {DELETE}"
                 )
 
 
 def check_lengths(stores: Sequence[xr.Dataset]) -> None:
-    """Raise UserError unless the episodes of a seed have the same lengths in all stores of that seed."""
-    first: dict[tuple[Any, ...], tuple[xr.Dataset, list[int]]] = {}
+    """Raise UserError unless the episodes of a study seed have the same lengths in all of its stores."""
+    first_of_run: dict[tuple[str, str, int], tuple[xr.Dataset, list[int]]] = {}
     for store in (each for each in stores if each.attrs["kind"] in _OF_STEPS):
         with reading(source_of(store)):
             lengths = store["length"].values.tolist()
         run = store.attrs["task"], store.attrs["policy"], store.attrs["seed"]
-        same, expected = first.setdefault(run, (store, lengths))
+        first, expected = first_of_run.setdefault(run, (store, lengths))
         if lengths != expected:
             raise UserError(
-                f"{source_of(store)} has episodes of {quoted(lengths)} steps, {source_of(same)} of {quoted(expected)}: they"
-                f" are of different recordings; delete the older one and run snakemake again"
+                f"{source_of(store)} has episodes of {quoted(lengths)} steps, {source_of(first)} of {quoted(expected)}: they"
+                " come from different recordings; delete the older store and run snakemake again"
             )

@@ -1,4 +1,4 @@
-"""The files of a store and their SHA-256: which are there, and which contradict the list that the store keeps of them."""
+"""The files of a store and their SHA-256, compared with the list of them among the store's attributes."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from dynamic_sparsity.stores import layout
 
 @dataclass
 class Comparison:
-    """How the files of a store differ from its list of them, a sentence each. Only `damaged` is damage."""
+    """How the files of a store differ from its list of them, one sentence for each file."""
 
     damaged: list[str] = field(default_factory=list)
-    """Files that contradict their digest, or are missing though they are listed."""
+    """Files that contradict their digest, and listed files that are missing: the store is damaged."""
     unknown: list[str] = field(default_factory=list)
-    """Files that are there and not listed."""
+    """Files that are not listed."""
     unread: list[Exception] = field(default_factory=list)
-    """Why files, or folders, could not be read: nothing is known of these."""
+    """Errors of files and folders that could not be read, and so not compared."""
 
 
 def files_of(store: Path) -> list[Path]:
-    """All files of a store; no links, and no hidden files: Snakemake's time stamp, what file managers and NFS leave.
+    """All files of a store but links and hidden files, such as Snakemake's time stamp and files left by NFS.
 
-    Raises OSError for a folder that cannot be read.
+    Raises OSError for a folder that cannot be listed.
     """
     return [file for file in _entries(store) if not file.name.startswith(".") and not file.is_symlink() and file.is_file()]
 
 
 def sha256(path: Path) -> str:
-    """The digest of one file, which is never in memory as a whole."""
+    """The SHA-256 of one file, which is read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing(store: Path, digests: dict[str, Any]) -> list[str]:
-    """Files that are listed and not there, a sentence each; nothing is read. Raises OSError for an unreadable folder."""
+    """One sentence for each listed file that is missing. Raises OSError for a folder that cannot be listed."""
     present = {str(file.relative_to(store)) for file in files_of(store)}
     return [missing_file(store, name) for name in sorted(digests.keys() - present)]
 
 
 def compare(store: Path, digests: dict[str, Any]) -> Comparison:
-    """Hold every file against the list. No path is made of a name in the list: it may lead outside."""
+    """Compare every file with the list. Names in the list are never used as paths, because they may lead outside."""
     result = Comparison()
     try:
         present = {str(file.relative_to(store)): file for file in files_of(store)}
@@ -67,7 +67,7 @@ def compare(store: Path, digests: dict[str, Any]) -> Comparison:
 
 
 def missing_file(store: Path, name: str) -> str:
-    """A sentence: the file that is listed as `name` is missing."""
+    """The sentence that says that the file listed as `name` is missing."""
     outside = ", and would not lie in the store: it was not looked for" if {"", ".."} & {*name.split("/")} else ""
     return f"{store}/{printable(name):.300} is missing{outside}"
 

@@ -16,13 +16,14 @@ SHARD_BYTES = 32 * 2**20
 RAGGED_DIM, _RAGGED_CHUNK = "run", 2**18
 
 _AS_TEXT = ("episode_seed",)
-"""Numbers of 64 bits, which netCDF 3 does not have: written as decimal digits."""
+"""Variables of 64-bit numbers, which netCDF 3 lacks; they are written as decimal digits."""
 
 
 def portable(dataset: xr.Dataset) -> xr.Dataset:
-    """What every format takes. Old encodings go.
+    """The dataset in types that Zarr v3 and netCDF 3 can both hold, without the encodings it was read with.
 
-    Fixed-width strings have no specification in Zarr v3; netCDF has no mappings as attributes, netCDF 3 no unsigned numbers.
+    Zarr v3 does not specify strings of fixed width. NetCDF takes no mappings as attributes, and netCDF 3 no unsigned
+    numbers.
     """
     fixed = {name: (c.dims, labels(c.values)) for name, c in dataset.coords.items() if c.dtype.kind in "UO"}
     digits = {
@@ -37,12 +38,12 @@ def portable(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def encoding_of(dataset: xr.Dataset, len_shard: int | None) -> dict[str, dict[str, Any]]:
-    """xarray's encoding of every variable, with `len_shard` episodes a shard; None: all in one."""
+    """xarray's encoding of every variable, with `len_shard` episodes in a shard, or all of them if it is None."""
     return {str(name): _array_encoding(array, len_shard) for name, array in dataset.data_vars.items()}
 
 
 def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any]:
-    """One episode a chunk, `len_shard` episodes a shard, time last on disk, bits shuffled and zstd-compressed."""
+    """One episode per chunk, `len_shard` episodes per shard, time last on disk, bits shuffled and compressed with zstd."""
     dims = list(array.dims)
     if (array.size == 0 and RAGGED_DIM not in dims) or array.dtype.kind not in "biuf":
         return {}

@@ -1,7 +1,7 @@
-"""What files say of themselves: JSON that anybody may have written, read within bounds and held against its types.
+"""Metadata of stores and experts: JSON that anybody may have written, parsed within bounds and checked against its types.
 
-Values are checked, not converted: `True` is no number, `"5"` is none, and no number is NaN, infinite or absurdly large.
-Keys that are not named here may be there, with any value.
+Values are checked, not converted: `True` and `"5"` are not numbers, and a number is never NaN, infinite or absurdly large.
+Keys that no model names may have any value.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dynamic_sparsity.errors import quoted
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-"""Of a task, policy or network: it is printed, and may become part of a path."""
+"""The name of a task, policy or network; it is printed, and may become part of a path."""
 Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 def parsed(text: str | bytes, deepest: int = 32) -> Any:
-    """The JSON value in `text`; raises ValueError where there is none, or where it is nested more than `deepest` levels.
+    """Parse JSON. Raises ValueError if `text` is not JSON or is nested more than `deepest` levels.
 
-    Ours are nested six levels; Python's own limit is met wherever a nested value is next copied, compared or printed.
+    This package writes six levels. A deeper value would exceed Python's recursion limit where it is next copied or printed.
     """
     try:
         value = json.loads(text)
@@ -37,10 +37,10 @@ def parsed(text: str | bytes, deepest: int = 32) -> Any:
     return value
 
 
-def problem(model: type[BaseModel], found: Any) -> str | None:
-    """The first thing that keeps `found` from being a `model`, as a sentence without its subject; None when nothing does."""
+def problem(model: type[BaseModel], value: Any) -> str | None:
+    """The first reason why `value` is not a valid `model`, as a sentence without its subject; None if it is valid."""
     try:
-        model.model_validate(found)
+        model.model_validate(value)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
     else:
@@ -53,18 +53,18 @@ def problem(model: type[BaseModel], found: Any) -> str | None:
 
 
 DIGESTS = "file_sha256"
-"""The attribute that lists a store's files: their digests by path within the store."""
+"""The attribute that lists a store's files: digests by path within the store."""
 AS_JSON = ("versions", "simulator_versions", "expert", DIGESTS)
-"""Attributes of stores that are mappings: on disk they are JSON text, since netCDF and others take no mapping."""
+"""Attributes of stores that are mappings. On disk they are JSON text, because netCDF takes no mapping."""
 
 
 def encoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as they are written: mappings as JSON text, the rest as it is."""
+    """Attributes as they are written: mappings become JSON text."""
     return {name: json.dumps(value) if isinstance(value, Mapping) else value for name, value in attributes.items()}
 
 
 def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as readers want them, `encoded` undone; raises ValueError naming one that is no mapping as JSON text."""
+    """The inverse of `encoded`. Raises ValueError, which names the attribute, if one should be a mapping and is not."""
     names = (*AS_JSON, "ended") if attributes.get("kind") == "recovery" else AS_JSON
     mappings = {}
     for name in (name for name in names if name in attributes):
@@ -79,36 +79,36 @@ def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listed_files(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The list of a store's files in attributes that are not decoded; None where there is none."""
+    """The list of a store's files, from attributes that are not decoded; None if there is no valid list."""
     try:
         return decoded({name: attributes[name] for name in attributes if name == DIGESTS}).get(DIGESTS)
     except ValueError:
         return None
 
 
-class _Said(BaseModel):
+class _Metadata(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class ExpertProvenance(_Said):
-    """What every expert's file says: enough to run it."""
+class ExpertProvenance(_Metadata):
+    """Provenance in every expert's file: enough to run the expert."""
 
     task: Name
     seed: Count
     network: Name
     action_size: int = Field(gt=0, le=2**16)
     observation_clip: float = Field(ge=0, le=1e15, allow_inf_nan=False)
-    """0 is no clip."""
+    """0 means that observations are not clipped."""
 
 
-class _Evaluation(_Said):
+class _Evaluation(_Metadata):
     mean: Number
     std: Number
     each: list[Number]
 
 
-class _Returns(_Said):
-    """The evaluation: `each` return of every policy, over the same `episodes` of `steps` steps."""
+class _Returns(_Metadata):
+    """An evaluation: returns of every policy (`each`) over the same `episodes` episodes of `steps` steps."""
 
     episodes: int = Field(ge=2, le=2**31)
     steps: int = Field(gt=0, le=2**53)
@@ -121,13 +121,13 @@ class _Returns(_Said):
     @model_validator(mode="after")
     def _paired(self) -> _Returns:
         for name in ("stochastic", "deterministic", "coloured", "noise", "zero"):
-            if (given := len(getattr(self, name).each)) != self.episodes:
-                raise ValueError(f"{name} has {given} returns, episodes says {self.episodes}")
+            if (returns := len(getattr(self, name).each)) != self.episodes:
+                raise ValueError(f"{name} has {returns} returns, episodes says {self.episodes}")
         return self
 
 
 class FinishedProvenance(ExpertProvenance):
-    """What the file of an expert says that was evaluated."""
+    """Provenance in the file of an expert that has been evaluated."""
 
     returns: _Returns
     steps: Count
@@ -137,8 +137,8 @@ class FinishedProvenance(ExpertProvenance):
     minutes: Number | None = None
 
 
-class StoreAttributes(_Said):
-    """What the attributes of every store say (`provenance.provenance`, `runs.identity_of`)."""
+class StoreAttributes(_Metadata):
+    """Attributes of every store, as `provenance.provenance` and `runs.identity_of` write them."""
 
     kind: Name
     schema_version: int
@@ -171,7 +171,7 @@ class _OfOneRun(StoreAttributes):
 
 class _Rollouts(_OfOneRun):
     replay_proof: Name = ""
-    """Missing where no proof was made (`simulation.proof`)."""
+    """Missing if the rollout was not replayed (`simulation.proof`)."""
 
 
 class _Jacobians(_OfOneRun):
@@ -200,38 +200,36 @@ ATTRIBUTES: dict[str, type[StoreAttributes]] = {
     "durations": _OfOneRun,
     "world_models": _WorldModel,
 }
-"""Kinds of stores whose readers take more for granted than `StoreAttributes`."""
+"""Attributes of the kinds of stores whose readers need more than `StoreAttributes`."""
 
 
 _Sizes = Annotated[list[Annotated[int, Field(gt=0, le=2**62)]], Field(max_length=16)]
 
 
-class _Chunks(_Said):
+class _Chunks(_Metadata):
     chunk_shape: _Sizes
 
 
 class ShardConfiguration(_Chunks):
-    """Of the codec `sharding_indexed`: shape and codecs of the chunks in a shard, and of the index of these."""
+    """Configuration of the codec `sharding_indexed`: shape and codecs of the chunks in a shard, and codecs of its index."""
 
     codecs: list[dict[str, Any]]
     index_codecs: list[dict[str, Any]]
 
 
-class _Grid(_Said):
+class _Grid(_Metadata):
     name: str = Field(pattern="^regular$")
     configuration: _Chunks
 
 
-class _ChunkKeys(_Said):
-    """`layout` knows by these keys which files are chunks."""
-
+class _ChunkKeys(_Metadata):
     name: str = Field(pattern="^default$")
 
 
-class ArrayMetadata(_Said):
+class ArrayMetadata(_Metadata):
     """The `zarr.json` of an array (https://zarr-specs.readthedocs.io/en/latest/v3/core/).
 
-    What zarr cannot do without is asked for as well: it takes an array that lacks it for none, without a word.
+    Fields without which zarr would silently ignore the array are required.
     """
 
     zarr_format: int = Field(ge=3, le=3)

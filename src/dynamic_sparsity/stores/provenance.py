@@ -1,4 +1,4 @@
-"""What every store says of how it was made."""
+"""Provenance of stores: the attributes that say how a store was made."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _VERSIONED = (*SIMULATOR, "brax", "numpy", "xarray", "zarr")
 
 
 def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str, Any]:
-    """Attributes of a store: what it holds, the settings it was made with, and by which code.
+    """Attributes of a store: its kind, the settings it was made with, and the code that made it.
 
-    `simulator_versions`: of the packages in SIMULATOR, by the kind of store in SIMULATING that they made: those that
-    `identity` brings along from the stores that this one is made of, and its own.
+    `simulator_versions` holds the versions of the packages in `SIMULATOR` by the kind of store, of those in `SIMULATING`,
+    that they made. `identity` brings them along from the input stores; a store of such a kind adds its own.
     """
     code = code_versions()
     own = {kind: {name: code["versions"][name] for name in SIMULATOR}} if kind in SIMULATING else {}
@@ -35,7 +35,7 @@ def provenance(kind: str, settings: dict[str, Any], **identity: Any) -> dict[str
 
 
 def code_versions() -> dict[str, Any]:
-    """Which code runs: this package's version and commit, and the versions of what it computes with."""
+    """Versions of the running code: this package's version and commit, and the packages that it computes with."""
     return {
         "dynamic_sparsity_version": __version__,
         "git_commit": _git_commit(),
@@ -52,7 +52,7 @@ def _version(package: str) -> str:
 
 @functools.cache
 def _git_commit() -> str:
-    """The commit of the code, with -dirty when it differs; `unknown` outside a checkout."""
+    """The commit of the code, with `-dirty` if files differ from it; `unknown` outside a checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)

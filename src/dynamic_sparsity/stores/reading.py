@@ -1,7 +1,7 @@
-"""What an error means that comes up while a store is read: damage where a file contradicts its digest, else its own cause.
+"""Messages for errors while a store is read: the store is damaged if a file contradicts its digest, else the error's cause.
 
-Only damage is mended by making the store again. A missing right, module or network disk, or too little memory, says
-nothing about the store, and its message never asks to delete it.
+Only a damaged store has to be made again. A missing permission, module or network disk, or too little memory, says
+nothing about the store, and its message never says to delete it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from dynamic_sparsity.errors import UserError, printable
 from dynamic_sparsity.stores import digests, layout, metadata
 
 DELETE = "delete it and run snakemake again"
-MORE_MEMORY = "close what else needs it, run fewer jobs at once (snakemake --cores 1), or ask for more (--set-resources)"
+MORE_MEMORY = "close other programs, run fewer jobs at once (snakemake --cores 1), or ask for more (--set-resources)"
 DISK_REMEDIES = {
-    errno.EIO: "look at what the system says of that disk (dmesg)",
+    errno.EIO: "read what the system's log says about that disk (dmesg)",
     errno.ESTALE: "mount that network file system again",
 }
 _REMEDIES = {
     **DISK_REMEDIES,
     errno.EMFILE: "allow more open files (ulimit -n)",
-    errno.ENFILE: "close what holds files open (lsof)",
+    errno.ENFILE: "close programs that hold many files open (lsof)",
 }
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @contextlib.contextmanager
 def reading(store: Path) -> Generator[None, None, None]:
-    """Any error in the block as one UserError that names the store: zarr and its codecs raise many kinds."""
+    """Turn any error in the block into a UserError that names the store: zarr and its codecs raise many types."""
     try:
         yield
     except UserError:
@@ -42,52 +42,52 @@ def reading(store: Path) -> Generator[None, None, None]:
 
 
 def explanation(store: Path, error: Exception) -> str:
-    """What kept a store from being read, and the remedy, in one line."""
+    """Why a store cannot be read, and the remedy, in one line."""
     if known := cause(store, error):
         return known
     if isinstance(error, layout.RefusedError):
         return f"{store} is not read: {printable(error):.500}"
-    if wrong := damage(store):
-        return damaged(store, f"{wrong}; {_reason(error)}")
-    if short := shortage(error):
-        return f"{store} cannot be read: {short}"
+    if finding := damage(store):
+        return damaged(store, f"{finding}; {_reason(error)}")
+    if no_memory := shortage(error):
+        return f"{store} cannot be read: {no_memory}"
     return (
-        f"{store} cannot be read ({_reason(error)}). No file of it contradicts its digest: look at where it comes from,"
-        " and at the packages that read it"
+        f"{store} cannot be read ({_reason(error)}). None of its files contradicts its digest: check where the store comes"
+        " from, and which versions of zarr and numcodecs read it"
     )
 
 
-def damaged(store: Path, wrong: str) -> str:
-    """Message for a store of which `damage` found something wrong."""
-    return f"{store} is damaged and cannot be read ({wrong}): {DELETE}"
+def damaged(store: Path, finding: str) -> str:
+    """The message for a damaged store; `finding` says which file is damaged."""
+    return f"{store} is damaged and cannot be read ({finding}): {DELETE}"
 
 
 def cause(path: Path, error: BaseException) -> str | None:
-    """Message for what has nothing to do with what the files hold: a missing right or module, a disk; None for the rest."""
-    for each in chain(error):
-        if isinstance(each, ImportError):
-            module = printable(each.name or each)
+    """The message for an error that files' content did not cause (a missing permission or module, a disk); else None."""
+    for link in chain(error):
+        if isinstance(link, ImportError):
+            module = printable(link.name or link)
             return f"{path} cannot be read: no Python module {module}, or a broken one; install envs/requirements.txt again"
-        if isinstance(each, PermissionError):
-            return f"{path} cannot be read: {_missing_right(each)}"
-        if isinstance(each, OSError) and each.errno and not isinstance(each, _ABSENT):
-            where = f" ({printable(each.filename)})" if each.filename else ""
-            remedy = _REMEDIES.get(each.errno, "look at what the system says of it (dmesg), mend it")
-            return f"{path} cannot be read: {os.strerror(each.errno)}{where}; {remedy}, then run this again"
+        if isinstance(link, PermissionError):
+            return f"{path} cannot be read: {_missing_right(link)}"
+        if isinstance(link, OSError) and link.errno and not isinstance(link, _ABSENT):
+            file = f" ({printable(link.filename)})" if link.filename else ""
+            remedy = _REMEDIES.get(link.errno, "read the system's log (dmesg) and fix the cause")
+            return f"{path} cannot be read: {os.strerror(link.errno)}{file}; {remedy}, then run this again"
     return None
 
 
 def shortage(error: BaseException) -> str | None:
-    """What to say of an error that is too little memory; None for any other."""
-    if any(isinstance(each, MemoryError) for each in chain(error)):
+    """The message for an error caused by too little memory; None for any other."""
+    if any(isinstance(link, MemoryError) for link in chain(error)):
         return f"too little memory ({printable(error) or 'none left'}); {MORE_MEMORY}"
     return None
 
 
 def damage(store: Path) -> str | None:
-    """The first file of a store that contradicts its digest, or is missing though listed; None where none does.
+    """The first file of a store that contradicts its digest, or is listed and missing, in words; None if there is none.
 
-    The root's metadata, which holds the list, contradicts itself where it is no JSON.
+    The metadata of the root, which holds the list, is damaged if it is not JSON.
     """
     try:
         document = layout.read_metadata(store / layout.ROOT)
@@ -108,7 +108,7 @@ def _reason(error: Exception) -> str:
 
 
 def _missing_right(error: PermissionError) -> str:
-    """Which right on which file, or folder, is missing."""
+    """The permission that is missing, and on which file or folder."""
     if not error.filename:
         return "a right to read it is missing; get it (ls -lR, chown, chmod u+rX)"
     file = Path(os.fsdecode(error.filename))
@@ -120,7 +120,7 @@ def _missing_right(error: PermissionError) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was raised from: packages wrap what they meet."""
+    """An error and the errors that it was raised from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""Names that all stores share: dims, attributes, versions."""
+"""Names that all stores share: dims, variables, attributes and the schema version."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ VARIABLES = {
     "sparsity": {**dict.fromkeys(("zero", "finite"), (EPISODE, TIME, OUT, IN)), LENGTH: (EPISODE,)},
     "world_models": {"jacobian": (EPISODE, TIME, OUT, IN), LENGTH: (EPISODE,)},
 }
-"""What every reader of these kinds takes for granted."""
+"""Variables, with their dims, that stores of these kinds always have."""
 
 SIMULATING = ("rollouts", "jacobians", "ablation_jacobians", "world_models")
-"""Kinds of stores that are made with these packages; what is made of such a store says which versions made it."""
+"""Kinds of stores that the simulator makes. Stores that are computed from these keep its versions."""
 
 RUN = ("task", "policy", "method", "variant", "control_timestep", "substeps", "threshold")
-"""Attributes that say what a store is of."""
+"""Attributes that identify the run of a store."""
 
 
 def labels(names: Iterable[str]) -> np.ndarray:

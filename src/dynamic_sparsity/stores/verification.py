@@ -1,4 +1,4 @@
-"""Whether a store is sound: every file the one that was written, every chunk decoded, and nothing outside it looked at."""
+"""Verification of stores: every file is compared with its digest, and every chunk is decoded. No file outside is read."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from dynamic_sparsity.stores.metadata import DIGESTS
 
 @dataclass
 class Verdict:
-    """What is wrong with a store, in words. Only a store that is damaged is to be made again."""
+    """What is wrong with a store, in words. Only a damaged store has to be made again."""
 
     damage: list[str] = field(default_factory=list)
-    """Files that contradict their digest, or are missing."""
+    """Files that contradict their digest, and listed files that are missing."""
     doubts: list[str] = field(default_factory=list)
-    """All else: files that are not listed, or that cannot be read; what is not a store of this schema."""
+    """Everything else: files that are not listed or cannot be read, and stores of another schema."""
 
     @property
     def problems(self) -> list[str]:
-        """Empty where the store is sound."""
+        """All of them; empty if the store is sound."""
         return [*self.damage, *self.doubts]
 
 
 def verify_store(path: Path) -> list[str]:
-    """What is wrong with a store, in words: files missing, altered or unknown, chunks that do not decode. Empty when sound.
+    """Problems of a store, in words: missing, altered or unknown files, and chunks that do not decode.
 
-    Nothing is decoded of a store of which any file was altered.
+    If any file was altered, nothing is decoded.
     """
     return verdict_of(path).problems
 
 
 def verdict_of(path: Path) -> Verdict:
-    """The same, damage apart from what says nothing against the store."""
+    """The verdict on a store, which keeps damage apart from doubts."""
     try:
         verdict = _of_files(path, untrusted.attributes_of(path).get(DIGESTS))
         if verdict.problems:
@@ -48,24 +48,24 @@ def verdict_of(path: Path) -> Verdict:
     for name in dataset.variables:
         try:
             _read_through(dataset[name])
-        except Exception as error:  # any codec's error means the same here
+        except Exception as error:  # codecs raise errors of many types
             reason = reading.shortage(error) or f"{printable(error):.500}"
             verdict.doubts.append(reading.cause(path, error) or f"{path}: {quoted(name)} does not decode: {reason}")
     return verdict
 
 
 def _unopened(path: Path, message: str) -> Verdict:
-    """Of what could not be opened: damaged where a store has lost its metadata, or holds files that were altered."""
-    wrong = reading.damage(path) if path.suffix == ".zarr" and path.is_dir() else None
-    if wrong is None:
+    """The verdict on a store that cannot be opened: damaged if its metadata is lost or a file was altered."""
+    finding = reading.damage(path) if path.suffix == ".zarr" and path.is_dir() else None
+    if finding is None:
         return Verdict(doubts=[message])
-    return Verdict(damage=[message]) if wrong in message else Verdict(damage=[f"{path}: {wrong}"], doubts=[message])
+    return Verdict(damage=[message]) if finding in message else Verdict(damage=[f"{path}: {finding}"], doubts=[message])
 
 
 def _of_files(path: Path, listed: Any) -> Verdict:
-    """How the files of a store differ from its list of them."""
+    """The verdict on the files of a store, from its list of them."""
     if not isinstance(listed, dict):
-        return Verdict(doubts=[f"{path} has no list of its files: another program wrote it, or a part of a store"])
+        return Verdict(doubts=[f"{path} has no list of its files: another program wrote it, or it is a part of a store"])
     compared = digests.compare(path, listed)
     unread = [
         reading.cause(path, error) or f"{path} cannot be read: {reading.shortage(error) or printable(error)}"
@@ -75,7 +75,7 @@ def _of_files(path: Path, listed: Any) -> Verdict:
 
 
 def _read_through(array: xr.DataArray) -> None:
-    """Decode an array in the pieces whose size `untrusted.check_arrays` bounds: along the first dim, chunk by chunk."""
+    """Decode an array chunk by chunk along its first dim. `untrusted.check_arrays` bounds the size of such a piece."""
     if not array.dims:
         array.load()
         return

@@ -1,4 +1,4 @@
-"""Writing stores: whole or not at all, episode by episode."""
+"""Writing stores, as a whole or episode by episode. A store appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dynamic_sparsity.stores.schema import EPISODE
 
 
 def write_store(path: Path, dataset: xr.Dataset) -> None:
-    """Write a dataset that fits in memory; the store appears under its name only when it is whole."""
+    """Write a dataset that fits in memory. The store appears under its name only when it is complete."""
     dataset = portable(dataset)
     with _Unfinished(path) as unfinished:
         encoding = encoding_of(dataset, len_shard=None)
@@ -31,11 +31,11 @@ def write_store(path: Path, dataset: xr.Dataset) -> None:
 
 
 class EpisodeWriter:
-    """Writes a store episode by episode: memory holds one shard, however many episodes there are.
+    """Writes a store episode by episode. Memory holds one shard, however many episodes there are.
 
-    Use as a context manager; the store appears under its name when the block ends without an error.
-    Episodes may also bring variables along the dim `run`, as many elements each as they like; these are
-    written one episode after the other.
+    Use it as a context manager: the store appears under its name when the block ends without an error. An episode may
+    also have ragged variables along the dim `run`, with any number of elements, which are appended to those of the
+    episodes before.
     """
 
     def __init__(self, path: Path, episodes: int, attrs: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ class EpisodeWriter:
         return self
 
     def write(self, episode: xr.Dataset, ragged: xr.Dataset | None = None) -> None:
-        """Add the next episode; coordinates are shared and taken from the first."""
+        """Add the next episode. Coordinates are taken from the first one."""
         self._held.append(episode)
         if ragged is not None:
             self._held_ragged.append(ragged)
@@ -83,19 +83,19 @@ class EpisodeWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None and self._written != self._episodes:
-            given = self._written + len(self._held)
-            error = RuntimeError(f"{given} episodes written, {self._episodes} announced")
+            written = self._written + len(self._held)
+            error = RuntimeError(f"{written} episodes written, {self._episodes} announced")
             self._unfinished.__exit__(type(error), error, None)
             raise error
         self._unfinished.__exit__(kind, error, trace)
 
 
 class _Unfinished:
-    """A directory beside the target that takes the target's name when the block ends without an error.
+    """A directory beside the target, which is renamed to the target when the block ends without an error.
 
-    It is locked while it is written: a job that outlived its killed snakemake and the job that was started in its
-    place never write into one store. The latter is refused, and then the former is not kept: its settings may be others.
-    What a dead job left is cleared.
+    The directory is locked while it is written. Suppose that a job outlives its killed snakemake, and that another job is
+    started for the same target: the new job is refused, and the output of the old job, whose settings may differ, is
+    discarded. What a dead job left behind is removed.
     """
 
     def __init__(self, target: Path) -> None:
@@ -124,7 +124,7 @@ class _Unfinished:
             os.close(self._handle)
 
     def _finish(self) -> None:
-        root = self._beside / layout.ROOT  # it holds the digests of the others
+        root = self._beside / layout.ROOT  # holds the digests of the other files
         digests = {str(file.relative_to(self._beside)): sha256(file) for file in files_of(self._beside) if file != root}
         zarr.open_group(self._beside, mode="r+", use_consolidated=False).attrs[DIGESTS] = json.dumps(digests)
         check_not_refused(self._beside, str(self._target))
@@ -134,13 +134,13 @@ class _Unfinished:
 
 
 def _clear(directory: Path) -> None:
-    """Remove a directory. When one of zarr's threads has failed, others may be writing there still.
+    """Remove a directory. After an error in one of zarr's threads, other threads may still be writing there.
 
-    Nothing is waited for where nothing can be removed: on a disk that has become read-only.
+    Gives up at once if nothing can be removed, as on a disk that has become read-only.
     """
     deadline = time.monotonic() + 5
     while directory.exists() and time.monotonic() < deadline:
         shutil.rmtree(directory, ignore_errors=True)
-        if not os.access(directory, os.W_OK):  # gone, or not to be had
+        if not os.access(directory, os.W_OK):  # removed, or it cannot be removed
             return
         time.sleep(0.05)
