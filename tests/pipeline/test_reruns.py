@@ -232,7 +232,7 @@ def test_world_models_learn_from_several_policies_together(project):
     assert [list(model.split.values[of_policy]).count("test") for of_policy in (slice(3), slice(3, 6))] == [1, 1]
     assert set(pd.read_csv(project.path / "results/tables/leaderboard.csv").model) > {"mlp", "persistence"}
     project.change("world_models.policies", ["zero"])
-    assert "none of world_models.policies acts in this study" in project.snakemake("--dry-run", ok=False)
+    assert "none of them acts in this study" in project.snakemake("--dry-run", ok=False)
 
 
 def test_the_first_lines_say_who_acts(project):
