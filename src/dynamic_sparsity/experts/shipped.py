@@ -51,7 +51,7 @@ def of_tasks(directory: Path, tasks: list[str]) -> dict[str, list[ShippedExpert]
         files.setdefault(path.stem.partition("-")[0], []).append(ShippedExpert(path, sums[path]))
     if missing := [task for task in tasks if task not in files]:
         raise UserError(
-            f"policies.expert: no expert is shipped for {', '.join(missing)} (there are: {', '.join(files)});"
+            f"policies.expert: no expert is shipped for {', '.join(missing)} (only for {', '.join(files)});"
             " train them (`policies: {expert: train}`), or study other tasks or policies"
         )
     for task in tasks:

@@ -1,9 +1,10 @@
 """Figure 7 of the paper: log-log histograms of how long entries stay zero and non-zero.
 
-The number of consecutive steps for which an entry stays zero (left) and non-zero (right), over all entries, episodes
-and study seeds, divided by the number of durations in each bin. Dashed lines mark the means. As in the paper, runs that
-span a whole episode are left out, and runs that an episode's start or end cuts count at the length that was seen. The
-survival curves treat both as censored.
+Histograms of the number of consecutive steps for which an entry stays zero (left) and non-zero (right), over all
+entries, episodes and study seeds. The count in a bin is divided by the number of whole durations that the bin covers.
+Dashed lines mark the means. As in the paper, runs that span a whole episode are left out, and runs that an episode's
+start or end cuts count at the length that was seen. The survival curves censor runs cut at their end, and leave out
+runs whose start was not seen.
 """
 
 from __future__ import annotations

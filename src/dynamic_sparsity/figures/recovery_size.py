@@ -2,7 +2,7 @@
 
 Plain MLPs of this study by width (horizontal axis) and depth (lines). Left: AUROC of non-zero against zero entries of
 the scaled Jacobian. Right: error of the next state in its standard deviations. Thick lines are means over the tasks in
-which all MLPs of that depth have learnt; thin lines are the tasks, where the MLP has learnt.
+which all MLPs of that depth have learnt. Each thin line is one task; it leaves out MLPs that have not learnt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Figure 3 of the paper: share of steps at which each entry of the Jacobian is zero.
 
 Percentages are over all episodes and study seeds. Rows are next-state variables; columns are current state variables
-and, right of the white line, controls. Outlined entries are zero in every step: globally sparse. Entries between 0 and
+and, right of the white line, controls. Outlined entries are zero in every step (globally zero). Entries between 0 and
 100 depend on the state.
 """
 

@@ -63,6 +63,6 @@ class JacobianSettings(Section):
 
 
 class JacobianStage(RolloutStage):
-    """Settings of the stage that differentiates rollouts, with the rollouts' own: stale rollouts are never accepted."""
+    """Settings of the stage that differentiates rollouts; with those of the rollouts, to refuse stale ones."""
 
     jacobians: JacobianSettings

@@ -55,8 +55,9 @@ class Replayer:
 
         XLA rounds two programs of the same step differently, and a contact amplifies the difference. So a step beyond
         TOLERANCE is repeated from inputs perturbed by ROUNDING. It passes if the record differs from the replay by no
-        more than a few times the spread of these repetitions: first of one, which others could only widen, then of
-        VARIANTS. Raises UserError, naming task, episode, step and variable, for the first step that does not pass.
+        more than a few times the spread of these repetitions. One repetition is tried first, because more can only
+        widen the spread; then VARIANTS. Raises UserError, naming task, episode, step and variable, for the first step
+        that does not pass.
         """
         replayed = self(start)
         steps = np.flatnonzero(_in_any(outside(replayed, recorded, TOLERANCE)))

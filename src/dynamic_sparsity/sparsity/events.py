@@ -29,7 +29,8 @@ def coincidence(
     - `low`, `high`: the central interval of level `confidence`, over `shifts` draws of a random shift per episode;
     - `p_value`: two-sided; the observed share counts as one of the shifted ones.
 
-    All are NaN without switches, the p-value also without events. The first step, which can be neither, is left out.
+    All are NaN without switches, the p-value also without events. The first step is left out, because it can be neither
+    a switch nor an event.
     """
     switch, event = [s[1:] for s in switch], [e[1:] for e in event]
     total = sum(int(s.sum()) for s in switch)

@@ -80,7 +80,7 @@ def _loaded(task_name: str, precision: str) -> Task:
 
 
 def _by_all_ways(episode: xr.Dataset, ways: dict[str, Callable[[xr.Dataset, int], xr.Dataset]], steps: int) -> xr.Dataset:
-    """One Dataset with the dim `way`. Variables that do not depend on the way come from the first, MJX's own step."""
+    """One Dataset with the dim `way`. Variables that do not depend on the way come from the first, of MJX's step."""
     datasets = [differentiate(episode, steps) for differentiate in ways.values()]
     unknown = xr.DataArray(np.full(steps, np.nan), dims=TIME)
     by_way = [

@@ -58,7 +58,7 @@ def _sections(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_upstream(upstream: Mapping[str, Mapping[str, Any]]) -> Expected:
-    """The same for tables and figures, whose settings hold those of every kind of store, by policy (`upstream`)."""
+    """`settings_in` for tables and figures; `upstream` holds the settings of every kind of store, by policy."""
 
     def expected(store: xr.Dataset) -> Mapping[str, Any]:
         policy, kind = store.attrs["policy"], store.attrs["kind"]

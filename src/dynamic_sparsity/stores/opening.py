@@ -1,6 +1,6 @@
 """Opening stores that the pipeline wrote: of the kind that is asked for, in the current schema, with no file lost.
 
-Stages open stores by `open_store`, which takes arrays as they are. `untrusted.open_untrusted` opens those of others.
+Stages open stores with `open_store`, which trusts the arrays. `untrusted.open_untrusted` opens stores from others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
 
 
 def open_arrays(path: Path, attributes: dict[str, Any]) -> xr.Dataset:
-    """Open the arrays of the store that says `attributes` of itself; raises UserError, as `open_store` does."""
+    """Open the arrays of a store whose decoded attributes are `attributes`; raises UserError, as `open_store` does."""
     listed = attributes.get(DIGESTS, {})
     with reading(path):
         _check_arrays(path, listed)
@@ -100,7 +100,7 @@ def _check_kind(path: Path, attributes: dict[str, Any], wanted: str | None) -> N
 
 
 def _check_arrays(path: Path, listed: Iterable[str]) -> None:
-    """Raise UserError unless the metadata of every listed array is there: zarr would take the array for none."""
+    """Raise UserError unless the metadata of every listed array is there: zarr would ignore an array without it."""
     for name in (name for name in listed if name.endswith(f"/{layout.ROOT}")):
         if not (path / name).exists():
             raise UserError(damaged(path, missing_file(path, name)))

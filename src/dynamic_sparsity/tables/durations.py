@@ -13,8 +13,8 @@ other estimates come from survival curves.
 - `median_low`, `median_high`: interval of the median from resampling episodes. The median is printed with both ends or
   not at all. It is missing if the curve does not reach it, or if so many resamples do not reach it that the upper end
   is unknown.
-- `share_beyond_10`, `share_beyond_100`: share of runs that last longer, with `low` and `high` ends of its interval. It
-  is unknown for a duration to which no run was followed.
+- `share_beyond_10`, `share_beyond_100`: share of runs that last longer, with `low` and `high` ends of its interval. The
+  share is unknown for a duration that no observed run reaches.
 - `cut_at_end`: runs cut by the end of their episode; `start_not_seen`: runs under way at the start of their episode;
   `spanning_runs`: runs that span their whole episode.
 - `spanning_share`: share of all (entry, step) pairs that belong to spanning runs. Neither mean says anything about

@@ -1,11 +1,12 @@
 """Entries of the Jacobian that are zero in every sample, compared with the paper's Table 1.
 
 `verdict` compares the counts. The paper's data come from trained experts; `policy` says which policy produced this
-study's data. `zeros_J_s_when_free` counts entries that are zero in every step without an active constraint. If it
-exceeds `zeros_J_s`, some constraint breaks structure that is there without it.
+study's data. `zeros_J_s_when_free` counts entries that are zero in every step without an active constraint. If this
+count exceeds `zeros_J_s`, some entries are zero without constraints and become non-zero through a constraint.
 
-Each non-zero count of the paper equals (state size - 1) per ignorable coordinate, such as a root translation. Moving
-the robot along such a coordinate changes nothing but the coordinate itself. This interpretation is ours.
+Where the paper counts any such zeros, it counts (state size - 1) for each ignorable coordinate, such as a root
+translation. Moving the robot along such a coordinate changes nothing but the coordinate itself. This interpretation is
+ours.
 """
 
 from __future__ import annotations

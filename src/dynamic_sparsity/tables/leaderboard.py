@@ -1,8 +1,8 @@
 """World models ranked by how well they recover the sparsity, over all tasks.
 
 Each model has a row for the scaled entries of its Jacobian and, if it has masks, one for its masks; the best AUROC
-comes first. Values are means over tasks and training seeds in test episodes. `_low` and `_high` are an interval from
-resampling tasks; there is none with fewer than three tasks.
+comes first. Values are means over tasks and training seeds in test episodes. `_low` and `_high` are the ends of an
+interval from resampling tasks; with fewer than three tasks there is no interval.
 
 - `diverged`: runs that diverged. They count, with the weights of their best epoch.
 - `not_trained`: runs whose error of the next state is at least that of `persistence` (nothing changes). They count in
@@ -11,12 +11,12 @@ resampling tasks; there is none with fewer than three tasks.
 - `error_over_persistence`: median error of the next state over test episodes, divided by that of `persistence`, for all
   runs.
 - `relative_error_of_state`: the same error, divided by its mean over the trained models of the task.
-- `auroc`: of non-zero against zero entries (0.5: chance). For masks, which are open or closed, it is the mean of the
-  two rates of correct decisions.
+- `auroc`: of non-zero against zero entries (0.5: chance). For masks, which are open or closed, it is the balanced
+  accuracy: the mean of the shares of non-zero and of zero entries that the mask gets right.
 - `skill_by_entry`: AUROC within each entry over time, rescaled so that every constant predictor has 0 and the truth 1.
 - `average_precision`: of non-zero entries.
-- `zero_f1`: F1 of detecting zeros, at the threshold below which as many entries of the validation episodes lie as are
-  zero.
+- `zero_f1`: F1 of detecting zeros, at a threshold matched on the validation episodes: as many of their entries lie
+  below it as are truly zero.
 - `leakage`: share of the total magnitude that lies on true zeros.
 - `relative_error`: error of the scaled Jacobian relative to the truth, in the Frobenius norm.
 - `rollout_error`: error after the longest horizon, in standard deviations of the state. It is a median instead of a

@@ -19,10 +19,11 @@ less) below the rounding error of differences.
 - `rough`: share of rough steps.
 - `off_1`, `off_10`: share of the compared steps at which the largest |difference| exceeds 1 % or 10 % of the largest
   |entry| of the reference.
-- `error_median`, `error_99`: that ratio, as median and 99th percentile over the steps of an episode.
+- `error_median`, `error_99`: the largest |difference| over the largest |entry| of the reference: median and 99th
+  percentile over the steps of an episode.
 - `step_difference`: median distance of the next state that the way computes from the recorded one.
 - `sparsity`, `reference_sparsity`: zeros / entries at the threshold.
-- `disagreeing`: share of the entries that are zero for one of the two and non-zero for the other.
+- `disagreeing`: share of the entries that are zero for either the way or the reference and non-zero for the other.
 - `same_pattern`: share of the steps at which both have exactly the same zeros.
 - `pattern_off_1`, `pattern_off_10`: share of the steps at which more than 1 % or 10 % of the entries disagree;
   `pattern_median`: median over the steps of the share of disagreeing entries.

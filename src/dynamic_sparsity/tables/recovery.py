@@ -4,13 +4,15 @@ Values are means over test episodes. `_low` and `_high` are an interval from res
 there is none if a seed has one test episode.
 
 - `verdict`: "not trained" if the median error of the next state over test episodes is at least that of `persistence`;
-  "linear is better" if it is at least that of `linear`. A model that is not trained answers no question of this study;
-  read the scores of one that `linear` beats with that in mind. If training seeds differ, each has its verdict.
+  "linear is better" if it is at least that of `linear`. A model that is not trained answers no question of this study.
+  A model with "linear is better" predicts the next state no better than a linear fit: read its scores with that in
+  mind. If training seeds differ, each has its verdict.
 - `basis`: entries scaled by the standard deviation of their input over that of their output, entries as they are
   (`raw`), or the masks of a model that has them.
 - `one_step_error`: root mean squared error of the next state, in units of its standard deviation. `_median`: median
-  over test episodes; `_median_familiar`: median over test episodes with at most 5 % novel steps. A step is novel if it
-  is farther from all training steps than 99 % of the training steps are from those of other episodes.
+  over test episodes; `_median_familiar`: median over test episodes with at most 5 % novel steps. A step is novel if its
+  distance to the nearest training step exceeds the 99 % quantile of the distances from training steps to the nearest
+  step of another training episode.
 - `relative_sparsity`: share of the model's unscaled entries below its threshold, over all steps, divided by the share
   of true zeros (as in the paper; target 1).
 - `auroc`: probability that a non-zero entry has a larger magnitude than a zero entry, over all steps and entries (0.5:
@@ -18,7 +20,7 @@ there is none if a seed has one test episode.
 - `auroc_by_step`: AUROC among the entries of each step.
 - `skill`: 1 for the truth, 0 for an oracle that knows how often each entry is non-zero but nothing of the state, -1 for
   chance, and piecewise linear in between.
-- `skill_by_entry`: the same within each entry over time, where every constant predictor has 0.
+- `skill_by_entry`: AUROC within each entry over time, rescaled so that every constant predictor has 0 and the truth 1.
 - `average_precision`: of non-zero entries. `zero_f1`: F1 of detecting zeros.
 - `leakage`: share of the total magnitude that lies on true zeros.
 - `relative_error`: error of the scaled Jacobian relative to the truth, in the Frobenius norm.

@@ -12,9 +12,10 @@ All returns are sums of undiscounted rewards over an episode. No task gives more
   off its training curves by eye by a third party, the benchmark notes of SLM-Lab (resources/paper/README.md). They give
   almost nothing for BallInCup and HopperHop.
 - `verdict`: "solved" if the mean stochastic return is at least 80 % of the highest possible return; "as Playground's"
-  if it is at least 80 % of that of Playground's PPO, and that is at least a tenth of the highest possible return;
-  otherwise "not an expert", with its share. The first two also require that it exceeds the means of both baselines by
-  two standard errors of the difference, paired by episode, because all evaluations start from the same resets.
+  if it is at least 80 % of the return of Playground's PPO, and Playground's return is at least a tenth of the highest
+  possible one; otherwise "not an expert", with its share. "solved" and "as Playground's" also require that the mean
+  stochastic return exceeds the means of both baselines by two standard errors of the difference. Differences are paired
+  by episode, because all evaluations start from the same resets.
 - `expert_seed`: the expert's training seed; `best_step` of `trained_steps`: the training step whose policy was kept.
 """
 

@@ -2,12 +2,14 @@
 
 A step is rough if central differences of two widths (1e-6 and 1e-5), of the same step of MJX, differ by more than 0.1 %
 of the largest entry. Within 1e-5 of such a state a contact closes, a limit is reached, the solver takes another path,
-or the step bends strongly. No method can be right there, and a Jacobian says little about the effect of the step.
+or the step function is strongly curved. No method can be right at such a step, and its Jacobian says little about the
+effect of a change of the input.
 
 - `rough`: share of rough steps, with an interval from resampling episodes within study seeds.
 - `rough_constrained`, `rough_free`: the same among the steps with and without an active constraint.
 - `unconverged`: share of steps in which the constraint solver stopped before it had converged.
-- `median`, `quantile_90`: of the distance between the two widths, relative to the largest entry.
+- `median`, `quantile_90`: median and 90 % quantile of the largest difference between the results of the two widths,
+  relative to the largest entry.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How often patterns switch, how long they are remembered, and whether constraint events explain the switches.
+"""How often patterns switch, how long they persist, and whether constraint events explain the switches.
 
 A switch is a step whose pattern (the zero mask of the whole step) differs from the one before. Steps with a non-finite
-entry have no pattern. An event is a step at which a constraint becomes active or inactive; for the kind `loaded`, at
-which it starts or stops bearing a force.
+entry have no pattern. An event is a step at which a constraint becomes active or inactive. An event of the kind
+`loaded` is a step at which a constraint starts or stops carrying a force.
 
 - `switch_rate`: share of steps that are switches, with `low` and `high` ends of an interval from resampling episodes
   within study seeds.

@@ -1,7 +1,8 @@
 """What the world models of this study show, question by question.
 
-Every answer is computed from the recovery stores of all tasks. Runs that are not trained, which means that they predict
-no better than that nothing changes, appear only in the first answer and in the one on how training ended.
+Every answer is computed from the recovery stores of all tasks. Training runs that predict no better than `persistence`
+(nothing changes) have the verdict "not trained". They appear only in the first answer and in the answer on how training
+ended.
 
 Numbers are means over tasks and training seeds in test episodes; errors are means of their medians over test episodes.
 Brackets hold an interval from resampling tasks. A difference is a median over pairs (same task, same training seed).

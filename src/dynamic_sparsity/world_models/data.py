@@ -95,7 +95,7 @@ def _check_alike(rollout: xr.Dataset, jacobian: xr.Dataset, zeros: xr.Dataset) -
             )
     if rollout.sizes["qpos_dim"] != rollout.sizes["dof"]:
         raise UserError(
-            f"{rollout.attrs['task']} has free or ball joints, whose orientations world models do not support yet:"
+            f"{rollout.attrs['task']} has free or ball joints, whose orientations world models cannot predict yet:"
             " remove it from world_models.tasks"
         )
 
