@@ -43,7 +43,7 @@ def stepper(task):
 
         return program, recorded_shapes(task)
 
-    program = load_program("step", build, owner="dynamic_sparsity.simulation.differentiate", task=task.name)
+    program = load_program("step", build, modules=["dynamic_sparsity.simulation.differentiate"], task=task.name)
     return lambda start: NextState(*join_chunks([program(*c) for c in recorded_chunks(start)], len(start.qpos)))
 
 

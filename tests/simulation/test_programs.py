@@ -44,7 +44,7 @@ class Build:
 def load(build, **identity):
     """Loads the program as a new process would."""
     programs._LOADED.clear()
-    return programs.load_program("double", build, owner="dynamic_sparsity.simulation.noise", **identity)
+    return programs.load_program("double", build, modules=["dynamic_sparsity.simulation.noise"], **identity)
 
 
 def test_a_program_is_traced_once_and_then_loaded(cache):
@@ -82,7 +82,7 @@ def test_a_damaged_program_is_traced_again(cache, damage):
 
 def test_one_process_loads_a_program_once(cache):
     first = load(Build())
-    assert programs.load_program("double", Build(), owner="dynamic_sparsity.simulation.noise") is first
+    assert programs.load_program("double", Build(), modules=["dynamic_sparsity.simulation.noise"]) is first
 
 
 PROCESS = """
@@ -91,7 +91,7 @@ jax_setup.configure_jax()
 import jax
 from dynamic_sparsity.simulation import programs
 build = lambda: (lambda x: (2 * x,), (jax.numpy.ones(3),))
-program = programs.load_program("double", build, owner="dynamic_sparsity.settings.base")
+program = programs.load_program("double", build, modules=["dynamic_sparsity.settings.base"])
 print(program(jax.numpy.ones(3))[0], jax.jit(lambda x: x @ x)(jax.numpy.ones(3)))
 """
 

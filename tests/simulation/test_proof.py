@@ -119,7 +119,10 @@ def test_a_proof_that_is_none_is_one_message(store, value):
             (f"simulation/{name}.py", True)
             for name in ("replay", "transition", "constraints", "tasks", "chunks", "programs")
         ),
-        *((f"simulation/{name}.py", False) for name in ("noise", "policies/base", "rollout", "differentiate", "stagewise/step")),
+        *(
+            (f"simulation/{name}.py", False)
+            for name in ("noise", "policies/base", "rollout", "differentiate", "stagewise/step")
+        ),
         ("figures/style.py", False),
         ("sparsity/zeros.py", False),
         ("stores/writing.py", False),

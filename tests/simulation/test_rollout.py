@@ -7,12 +7,14 @@ import pytest
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.runtime.jax_setup import in_precision
 from dynamic_sparsity.settings.policies import PolicySettings
+from dynamic_sparsity.simulation import rollout
 from dynamic_sparsity.simulation.chunks import CHUNK_STEPS, chunks
 from dynamic_sparsity.simulation.policies import make_policy
 from dynamic_sparsity.simulation.replay import Replayer
 from dynamic_sparsity.simulation.rollout import Episode, Roller, rollout_dataset
 from dynamic_sparsity.simulation.tasks import load_task
 from dynamic_sparsity.simulation.transition import NextState, Recorded, recorded_of
+from tests.helpers.experts import make_expert
 from tests.helpers.reference import warmed_up
 
 TASK = "CartpoleBalance"
@@ -123,3 +125,14 @@ def test_chunks_cover_everything_in_order(steps):
     joined = np.concatenate(pieces)
     np.testing.assert_array_equal(joined[:steps], array)
     assert (joined[steps:] == array[-1]).all()
+
+
+@pytest.mark.parametrize(("policy", "module"), [("noise", "base"), ("zero", "base"), ("expert", "expert")])
+def test_a_program_depends_on_the_module_in_which_the_policy_acts(roller, policy, module, monkeypatch):
+    """Otherwise an edited policy would be rolled out with the program of the one before."""
+    asked = []
+    monkeypatch.setattr(rollout, "load_program", lambda name, build, *, modules, **identity: asked.append((name, modules)))
+    settings = PolicySettings.model_validate({policy: {}})
+    acting = make_policy(policy, settings, make_expert() if policy == "expert" else None)
+    Roller(roller._task, acting)._advance  # noqa: B018
+    assert ("advance", [rollout.__name__, f"dynamic_sparsity.simulation.policies.{module}"]) in asked

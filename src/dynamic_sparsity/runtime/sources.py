@@ -27,7 +27,9 @@ NO_RESULT = frozenset(
         ".settings.policy_kinds",
         ".stages._common",
         ".stores.agreement",
+        ".stores.comparison",
         ".stores.layout",
+        ".stores.metadata",
         ".stores.opening",
         ".stores.reading",
         ".stores.verification",
@@ -62,8 +64,8 @@ def closure(*modules: str, root: Path = _ROOT, without: Collection[str] = ()) ->
 def digest(*modules: str, root: Path = _ROOT) -> str:
     """SHA-256 of the code that decides what `modules` compute: the syntax trees of their closure without `NO_RESULT`.
 
-    Comments, formatting and docstrings of functions and classes do not count. A module's own docstring does, because
-    pages of tables print it.
+    What only people read does not count (`_Silent`): comments, formatting, docstrings, messages of exceptions,
+    descriptions of settings. The docstring of a table's module counts, because its page prints it.
     """
     total = hashlib.sha256()
     for path in closure(*modules, root=root, without=NO_RESULT):
@@ -83,7 +85,7 @@ class _Parsed(NamedTuple):
     imported: tuple[str, ...]
     """Names of the imported modules of this package."""
     code: bytes
-    """The module without comments, formatting and docstrings of functions and classes."""
+    """The module without what only people read."""
 
 
 def _parsed(path: Path, root: Path) -> _Parsed:
@@ -104,11 +106,40 @@ def _parse(path: Path, _mtime: int, root: Path) -> _Parsed:
             base = package[: len(package) - node.level + 1] if node.level else ()
             target = ".".join((*base, *(node.module or "").split("."))).strip(".")
             names |= {prefix for alias in node.names for prefix in _prefixes(f"{target}.{alias.name}")}
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body[0] = ast.Pass()
     own_name = ".".join(package) if is_package else ".".join(relative)
     imported = tuple(sorted(name for name in names if name != own_name and _in_package(name, root)))
-    return _Parsed(imported, ast.unparse(tree).encode())
+    printed = ast.get_docstring(tree) or "" if "tables" in package else ""
+    return _Parsed(imported, f"{printed}\n{ast.unparse(_Silent().visit(tree))}".encode())
+
+
+class _Silent(ast.NodeTransformer):
+    """Removes what only people read: docstrings, messages of exceptions that are raised, descriptions and help texts."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._with_a_body(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._with_a_body(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._with_a_body(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST | None:
+        return None if node.arg in ("description", "help") else self.generic_visit(node)
+
+    def _with_a_body(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> ast.AST:
+        self.generic_visit(node)
+        node.body = [each for each in node.body if not isinstance(each, ast.Pass)] or [ast.Pass()]
+        return node
 
 
 def _prefixes(name: str) -> set[str]:

@@ -84,7 +84,7 @@ class Program:
         self._batch = batch or batch_size(method, len(task.coordinates.input_labels), jax.default_backend())
         self._chunk = self._batch if method == "exact" else max(CHUNK_STEPS, self._batch)
         identity = {"task": task.name, "method": method, "solver": solver, "batch": self._batch}
-        self._call = load_program("jacobian", self._build, owner=__name__, **identity)
+        self._call = load_program("jacobian", self._build, modules=[__name__], **identity)
 
     def __call__(self, start: Recorded) -> Differentiated:
         """Jacobians, next states and constraint activity of the steps in `start` (time first)."""

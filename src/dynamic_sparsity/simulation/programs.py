@@ -13,7 +13,7 @@ import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,19 @@ _LOADED: dict[Path, Callable[..., Any]] = {}  # policies of one kind share a pro
 
 
 def load_program(
-    name: str, build: Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]], *, owner: str, **identity: Any
+    name: str,
+    build: Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]],
+    *,
+    modules: Sequence[str],
+    **identity: Any,
 ) -> Callable[..., Any]:
     """The compiled program `name`; `build` is called to trace it only if no earlier process has done so.
 
     `build` returns a function and the arguments (or their ShapeDtypeStructs) to trace it for; all arguments and results
-    are arrays in plain tuples. The program depends on the source of the module `owner`, with all that it imports, and
-    on `identity` (such as the task and the method).
+    are arrays in plain tuples. The program depends on the source of `modules`, with all that they import, and on
+    `identity` (such as the task and the method).
     """
-    path = _path(name, owner, identity)
+    path = _path(name, modules, identity)
     if path in _LOADED:
         return _LOADED[path]
     with _one_at_a_time(path):
@@ -94,12 +98,12 @@ def _find_lapack() -> None:
     jax.jit(jax.scipy.linalg.cho_factor).lower(jax.numpy.eye(1))
 
 
-def _path(name: str, owner: str, identity: dict[str, Any]) -> Path:
+def _path(name: str, modules: Sequence[str], identity: dict[str, Any]) -> Path:
     """The file of a program, named by a digest of all that the program depends on."""
     key = {
         "identity": identity,
         "versions": {package: importlib.metadata.version(package) for package in SIMULATOR},
-        "code": sources.digest(owner, __name__),
+        "code": sources.digest(*modules, __name__),
         "x64": jax.config.read("jax_enable_x64"),
         "platform": jax.default_backend(),
     }

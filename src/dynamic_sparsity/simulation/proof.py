@@ -8,8 +8,8 @@ from typing import Any
 from dynamic_sparsity.errors import quoted
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.runtime.versions import SIMULATOR
-from dynamic_sparsity.stores import digests
-from dynamic_sparsity.stores.metadata import DIGESTS
+from dynamic_sparsity.stores import comparison
+from dynamic_sparsity.stores.attributes import DIGESTS
 from dynamic_sparsity.stores.provenance import code_versions
 
 ATTRIBUTE = "replay_proof"
@@ -42,10 +42,10 @@ def doubt(path: Path, attributes: dict[str, Any]) -> str | None:
     listed = attributes.get(DIGESTS)
     if not listed:
         return f"{path} has no list of its files"
-    comparison = digests.compare(path, listed)
+    differences = comparison.compare(path, listed)
     problems = [
-        *comparison.damaged,
-        *comparison.unknown,
-        *(f"{path} cannot be read: {error}" for error in comparison.unread),
+        *differences.damaged,
+        *differences.unknown,
+        *(f"{path} cannot be read: {error}" for error in differences.unread),
     ]
     return problems[0] if problems else None

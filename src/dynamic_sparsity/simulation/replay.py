@@ -36,7 +36,7 @@ class Replayer:
     def __init__(self, name: str) -> None:
         self._name = name
         with in_precision(double=False):
-            self._program = load_program("replay", self._build, owner=__name__, task=name)
+            self._program = load_program("replay", self._build, modules=[__name__], task=name)
 
     @functools.cached_property
     def _task(self) -> Task:

@@ -51,13 +51,14 @@ class Roller:
     def __init__(self, task: Task, policy: Policy) -> None:
         self._task, self._policy = task, policy
         self._parameters = tuple(jax.tree.leaves(policy.parameters))
-        self._reset = load_program("reset", self._build_reset, owner=__name__, task=task.name)
+        self._reset = load_program("reset", self._build_reset, modules=[__name__], task=task.name)
 
     @functools.cached_property
     def _advance(self) -> Callable[..., Any]:
         """The program that advances an episode; loaded late, so that a policy of the wrong size is reported first."""
-        acts = self._policy.acts
-        return load_program("advance", self._build_advance, owner=__name__, task=self._task.name, acts=acts)
+        modules = [__name__, type(self._policy).act.__module__]  # policies that share `act` share a program
+        identity = {"task": self._task.name, "acts": self._policy.acts}
+        return load_program("advance", self._build_advance, modules=modules, **identity)
 
     @functools.cached_property
     def observation_size(self) -> int:

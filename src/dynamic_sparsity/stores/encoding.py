@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from zarr.codecs import BloscCodec, TransposeCodec
 
-from dynamic_sparsity.stores import metadata
+from dynamic_sparsity.stores.attributes import encoded
 from dynamic_sparsity.stores.schema import EPISODE, TIME, labels
 
 SHARD_BYTES = 32 * 2**20
@@ -33,7 +33,7 @@ def portable(dataset: xr.Dataset) -> xr.Dataset:
     }
     signed = {name: array.astype(np.int16) for name, array in dataset.data_vars.items() if array.dtype == np.uint8}
     written = dataset.assign_coords(fixed).assign({**digits, **signed}).drop_encoding()
-    written.attrs = metadata.encoded(dataset.attrs)
+    written.attrs = encoded(dataset.attrs)
     return written
 
 

@@ -14,7 +14,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from dynamic_sparsity.errors import UserError
-from dynamic_sparsity.stores.digests import missing_file
+from dynamic_sparsity.stores.comparison import missing_file
 from dynamic_sparsity.stores.reading import damaged
 
 

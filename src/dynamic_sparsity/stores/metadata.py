@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dynamic_sparsity.errors import quoted
+from dynamic_sparsity.stores.attributes import AS_JSON, DIGESTS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 """The name of a task, policy or network; it is printed, and may become part of a path."""
@@ -50,17 +51,6 @@ def problem(model: type[BaseModel], value: Any) -> str | None:
     first = mistakes[0]
     where = quoted(".".join(map(str, first["loc"])))[1:-1]
     return f"has the {where or 'content'} {quoted(first['input'])} ({first['msg'].removeprefix('Value error, ')})"
-
-
-DIGESTS = "file_sha256"
-"""The attribute that lists a store's files: digests by path within the store."""
-AS_JSON = ("versions", "simulator_versions", "expert", DIGESTS)
-"""Attributes of stores that are mappings. On disk they are JSON text, because netCDF takes no mapping."""
-
-
-def encoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as they are written: mappings become JSON text."""
-    return {name: json.dumps(value) if isinstance(value, Mapping) else value for name, value in attributes.items()}
 
 
 def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import xarray as xr
 
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.stores import layout, metadata
-from dynamic_sparsity.stores.digests import missing_file
+from dynamic_sparsity.stores.attributes import DIGESTS
+from dynamic_sparsity.stores.comparison import missing_file
 from dynamic_sparsity.stores.listed import ListedStore
-from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.reading import DELETE, damaged, reading
 from dynamic_sparsity.stores.schema import LENGTH, SCHEMA_VERSION, TIME, VARIABLES
 

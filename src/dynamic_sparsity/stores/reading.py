@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from dynamic_sparsity.errors import UserError, printable
-from dynamic_sparsity.stores import digests, layout, metadata
+from dynamic_sparsity.stores import comparison, layout, metadata
 
 DELETE = "delete it and run snakemake again"
 MORE_MEMORY = "close other programs, run fewer jobs at once (snakemake --cores 1), or ask for more (--set-resources)"
@@ -99,7 +99,7 @@ def damage(store: Path) -> str | None:
         return None
     attributes = document.get("attributes") if isinstance(document, dict) else None
     listed = metadata.listed_files(attributes) if isinstance(attributes, dict) else None
-    return next(iter(digests.compare(store, listed).damaged), None) if listed else None
+    return next(iter(comparison.compare(store, listed).damaged), None) if listed else None
 
 
 def _reason(error: Exception) -> str:

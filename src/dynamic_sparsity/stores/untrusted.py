@@ -16,10 +16,11 @@ import xarray as xr
 
 from dynamic_sparsity.errors import UserError, quoted
 from dynamic_sparsity.stores import opening
+from dynamic_sparsity.stores.attributes import DIGESTS
 from dynamic_sparsity.stores.bounded import bounded_codecs
-from dynamic_sparsity.stores.digests import missing
+from dynamic_sparsity.stores.comparison import missing
 from dynamic_sparsity.stores.layout import ROOT, RefusedError, read_metadata
-from dynamic_sparsity.stores.metadata import DIGESTS, ArrayMetadata, ShardConfiguration, problem
+from dynamic_sparsity.stores.metadata import ArrayMetadata, ShardConfiguration, problem
 from dynamic_sparsity.stores.reading import damaged, reading
 
 _LARGEST_PIECE = 2**31

@@ -9,8 +9,8 @@ from typing import Any
 import xarray as xr
 
 from dynamic_sparsity.errors import UserError, printable, quoted
-from dynamic_sparsity.stores import digests, reading, untrusted
-from dynamic_sparsity.stores.metadata import DIGESTS
+from dynamic_sparsity.stores import comparison, reading, untrusted
+from dynamic_sparsity.stores.attributes import DIGESTS
 
 
 @dataclass
@@ -66,7 +66,7 @@ def _of_files(path: Path, listed: Any) -> Verdict:
     """The verdict on the files of a store, from its list of them."""
     if not isinstance(listed, dict):
         return Verdict(doubts=[f"{path} has no list of its files: another program wrote it, or it is a part of a store"])
-    compared = digests.compare(path, listed)
+    compared = comparison.compare(path, listed)
     unread = [
         reading.cause(path, error) or f"{path} cannot be read: {reading.shortage(error) or printable(error)}"
         for error in compared.unread

@@ -16,9 +16,9 @@ import zarr
 
 from dynamic_sparsity.files.locks import check_not_refused, lock
 from dynamic_sparsity.stores import layout
+from dynamic_sparsity.stores.attributes import DIGESTS
 from dynamic_sparsity.stores.digests import files_of, sha256
 from dynamic_sparsity.stores.encoding import RAGGED_DIM, SHARD_BYTES, encoding_of, portable
-from dynamic_sparsity.stores.metadata import DIGESTS
 from dynamic_sparsity.stores.schema import EPISODE
 
 
