@@ -13,11 +13,19 @@ import yaml
 
 from dynamic_sparsity.runtime import sources
 from tests.helpers.source import PACKAGE
-from tests.pipeline.project import COPIED, jobs
+from tests.pipeline.project import jobs
 
 ROOT = PACKAGE.parents[1]
 PAGE = ROOT / "docs/extending.md"
 MOST_LINES = {"A table": 3, "A figure": 3, "A network of a world model": 3, "A policy": 3, "A task of the same suite": 1}
+OF_ALL_ROWS = [
+    f"tests/{name}"
+    for name in (
+        *("settings", "study/test_catalogue.py", "study/test_paths.py", "study/test_targets.py", "test_architecture.py"),
+        *("figures/test_figures.py", "tables/test_tables.py", "simulation/test_policies.py"),
+    )
+]
+"""Tests that hold for every row of the catalogues."""
 KEPT = ("policies", "rollouts", "jacobians", "ablation_jacobians", "sparsity", "summary", "world_models", "recovery")
 
 
@@ -58,12 +66,11 @@ def apply(diff, directory, *, reverse=False):
 def extended(tmp_path_factory):
     """A copy of the project with all diffs applied and `make generate` run."""
     directory = tmp_path_factory.mktemp("extended")
-    for name in (*COPIED, "tests", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            shutil.copy2(source, directory / name)
+    caches = (".cache", ".snakemake", ".pytest_cache", ".ruff_cache", ".hypothesis", "__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("results", ".git", ".venv", *caches)
+    shutil.copytree(ROOT, directory, ignore=ignored, dirs_exist_ok=True)
+    (directory / "results").mkdir()
+    shutil.copy(ROOT / "results/README.md", directory / "results")
     task = diffs()["A task of the same suite"]
     apply(task, directory, reverse=True)  # the row exists: remove it, so that the diff can add it
     assert "PointMass" not in (directory / "src/dynamic_sparsity/tasks/sizes.py").read_text()
@@ -76,7 +83,9 @@ def extended(tmp_path_factory):
 def run(directory, *arguments):
     environment = {**os.environ, "PYTHONPATH": f"{directory / 'src'}:{directory}"}
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True).stdout
+    process = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    return process.stdout
 
 
 @pytest.mark.parametrize("title", MOST_LINES)
@@ -89,6 +98,17 @@ def test_only_lines_of_existing_files_count():
     new = "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+1\n+2\n"
     assert touched_lines(new) == 0
     assert touched_lines(new + "--- a/old.py\n+++ b/old.py\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n") == 2
+
+
+@pytest.mark.parametrize("policy", ["expert", "noise"])
+def test_no_settings_of_a_job_change(extended, policy):
+    """Of the default study, in which none of the additions acts or is trained."""
+    code = (
+        "import yaml; from dynamic_sparsity.study import dependencies, study as studies\n"
+        "study = studies.load_study(yaml.safe_load(open('config.yaml')))\n"
+        f"for stage in {KEPT[1:]!r}: print(dependencies.stage_settings(study, stage, {policy!r}))"
+    )
+    assert run(extended, "-c", code) == run(ROOT, "-c", code)
 
 
 def test_no_costly_stage_reruns(extended):
@@ -104,7 +124,9 @@ def test_everything_that_is_added_works(extended):
     """The examples' tests and the tests of all rows pass, and Snakemake plans the new files."""
     examples = re.findall(r"^\+\+\+ b/(tests/.*)$", PAGE.read_text(), flags=re.MULTILINE)
     assert len(examples) == 4
-    run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", *examples, "tests/study/test_catalogue.py")
+    for command in ("check", "format --check"):
+        run(extended, "-m", "ruff", *command.split(), "src", "tests")
+    run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *examples, *OF_ALL_ROWS)
     schema = json.loads((extended / "workflow/schemas/config.schema.json").read_text())["$defs"]
     assert "tanh" in schema["WorldModelSettings"]["properties"]["network"]["enum"] and "SinePolicy" in schema
     assert yaml.safe_load((extended / "config.yaml").read_text())["figures"]["row_zeros"] == {"ascending": False}

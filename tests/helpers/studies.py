@@ -98,6 +98,13 @@ def study(case):
     }
 
 
+def made_up(reads):
+    """The key of `study` for the stores of these stages; None if it has no such stores."""
+    keys: dict[tuple[str, ...], str] = {(kind,): kind for kind in ("sparsity", "summary", "survival", "patterns")}
+    keys |= {("summary", "patterns"): "summary and patterns", ("summary", "patterns", "rollouts"): "agents"}
+    return {**keys, ("embedding", "frames"): "embedding"}.get(reads)
+
+
 def table(name, stores):
     """The table `name` of `stores`, with the paper's numbers."""
     return importlib.import_module(f"dynamic_sparsity.tables.{name}").build(stores, PAPER)

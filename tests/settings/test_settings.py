@@ -9,6 +9,7 @@ import yaml
 
 from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.settings.jacobians import JacobianSettings
+from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
 from dynamic_sparsity.settings.sparsity import SparsityStage
 from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.study import dependencies
@@ -18,7 +19,7 @@ from tests.helpers.config import CONFIG, ROOT, changed
 
 def test_config_yaml_spells_out_the_defaults():
     study = studies.load_study(CONFIG)
-    everyone = {"expert": {}, "noise": {}, "zero": False}
+    everyone = {"expert": {}, "noise": {}, **{name: False for name in POLICY_KINDS if name != "noise"}}
     bare = studies.load_study({"tasks": CONFIG["tasks"], "policies": everyone, "seeds": CONFIG["seeds"]})
     assert study == bare
 

@@ -154,6 +154,17 @@ def test_a_new_seed_adds_stores_of_that_seed_only():
         assert len(new) == 8 and all(path.endswith("/7.zarr") and "/expert/" in path for path in new)
 
 
+def test_a_new_task_adds_files_of_that_task_only():
+    before, after = (Paths(study({"tasks": tasks})) for tasks in (["CartpoleBalance"], ["CartpoleBalance", "FingerSpin"]))
+    for stage in ("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns", "ablation", "recovery"):
+        new = set(after.stores(stage)) - set(before.stores(stage))
+        assert new and all("/FingerSpin/" in path for path in new) and set(before.stores(stage)) <= set(after.stores(stage))
+    assert all("-FingerSpin-" in path or "-" not in path for path in set(after.figures()) - set(before.figures()))
+    assert set(after.tables()) - set(before.tables()) == {
+        f"results/tables/{name}.{kind}" for name in OF_ABLATION | OF_MODELS for kind in ("csv", "html")
+    }, "only FingerSpin is differentiated in other ways and learnt"
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """A copy of the package. Tests may edit it, and must restore it."""
@@ -162,9 +173,15 @@ def package(tmp_path_factory):
     return root / PACKAGE.name
 
 
+MODULES = {"rollouts": "simulation.policies.noise", "world_models": "world_models.networks.gated"}
+"""Modules that rules add to the code of a stage, here for policy `noise` and network `gated`."""
+
+
 def digests(package):
     stages = [path.stem for path in (package / "stages").glob("[!_]*.py")]
-    return {stage: sources.digest(f"dynamic_sparsity.stages.{stage}", root=package.parent) for stage in stages}
+    modules = {stage: [f"dynamic_sparsity.{MODULES[stage]}"] if stage in MODULES else [] for stage in stages}
+    root = package.parent
+    return {stage: sources.digest(f"dynamic_sparsity.stages.{stage}", *modules[stage], root=root) for stage in stages}
 
 
 def code_rerun(package, edits):
@@ -183,7 +200,7 @@ def code_rerun(package, edits):
     [
         ("simulation/coordinates.py", {"policies", "rollouts", "jacobians", "ablation_jacobians", "world_models", "frames"}),
         ("simulation/jacobian.py", {"jacobians", "ablation_jacobians"}),
-        ("simulation/noise.py", {"policies"}),
+        ("simulation/noise.py", {"policies", "rollouts"}),
         ("sparsity/zeros.py", {"sparsity", "summary", "ablation"}),
         ("sparsity/events.py", {"patterns"}),
         ("figures/style.py", {"figure"}),
@@ -192,7 +209,9 @@ def code_rerun(package, edits):
         ("settings/world_models.py", {"world_models", "recovery"}),
         ("settings/networks.py", set()),
         ("settings/policy_kinds.py", set()),
-        ("world_models/networks/gated.py", set()),
+        ("world_models/networks/gated.py", {"world_models"}),
+        ("world_models/networks/attention.py", set()),
+        ("simulation/policies/expert.py", {"policies"}),
         ("study/config_errors.py", set()),
         ("study/catalogue.py", set()),
         ("stores/opening.py", set()),

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dynamic_sparsity.study.catalogue import TABLES
 from dynamic_sparsity.tables import page
-from tests.helpers.studies import CASES, study, table
+from tests.helpers.studies import CASES, made_up, study, table
 from tests.helpers.synthetic import THRESHOLDS
 
 
@@ -30,16 +31,7 @@ def test_pages_escape_and_mark_what_is_missing():
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(
-    ("name", "source"),
-    [
-        ("global_zeros", "summary"),
-        ("durations", "survival"),
-        ("temporal", "patterns"),
-        ("patterns", "patterns"),
-        ("agents", "agents"),
-        ("claims", "agents"),
-        ("zero_fractions", "summary"),
-    ],
+    ("name", "source"), [(name, made_up(row.reads)) for name, row in TABLES.items() if made_up(row.reads)]
 )
 def test_every_table_can_be_made_of_every_study(case, name, source):
     assert len(page.render(table(name, study(case)[source]), "Caption.")) > 200

@@ -1,8 +1,9 @@
 """Kinds of policies, one row each: the name in config.yaml, how the policy acts, and its settings.
 
 The function `make` of the module of the same name in `dynamic_sparsity.simulation.policies` builds the policy.
-docs/extending.md shows how to add a kind. Names have no underscore, because underscores join the names of several
-policies in a path (`expert_noise`).
+docs/extending.md shows how to add a kind. The order of rows matters: the first policy that acts in a task is the one with
+which the others are compared. Names have no underscore, because underscores join the names of several policies in a path
+(`expert_noise`).
 """
 
 from __future__ import annotations

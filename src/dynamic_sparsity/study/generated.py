@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dynamic_sparsity.errors import UserError
 from dynamic_sparsity.study.captions import caption
 from dynamic_sparsity.study.catalogue import figures_of
 from dynamic_sparsity.study.figure_settings import FigureSettings
@@ -27,10 +28,15 @@ _FIGURES = (
 
 
 def files(root: Path) -> dict[Path, str]:
-    """Path and content of every generated file of the project in `root`. Only the end of config.yaml is generated."""
+    """Path and content of every generated file of the project in `root`. Only the end of config.yaml is generated.
+
+    Raises UserError if config.yaml lacks the line above which nothing is generated.
+    """
     captions = root / "workflow/report/figures"
     config = root / "config.yaml"
-    above = config.read_text().partition(_FIGURES)[0]
+    above, marker, _ = config.read_text().partition(_FIGURES)
+    if not marker:
+        raise UserError(f"{config} has no line {_FIGURES.strip()!r} above its section `figures`: put it there again")
     return {
         root / "workflow/schemas/config.schema.json": f"{json.dumps(json_schema(), indent=2)}\n",
         config: above + _FIGURES + "\n".join(["figures:", *_section(FigureSettings(), "  ")]) + "\n",

@@ -269,7 +269,7 @@ def _choices(pooled: Pooled) -> Iterator[str]:
             drawn = f"{columns} random column{'s' if columns != 1 else ''} a sample" if columns else "all columns"
             errors = f", {model.jacobian_errors} errors" if loss != "l1" else ""
             choices.append(f"loss {loss} on the Jacobian with weight {model.jacobian_weight:g}{errors}, {drawn}")
-        if model.network in ("gated", "attention"):
+        if pooled.has_masks(name):
             choices.append(f"weight {model.mask_weight:g} on open masks above a share of {model.mask_budget:g}")
         yield f"{name}: {', '.join(choices)}."
 
