@@ -130,9 +130,14 @@ def test_chunks_cover_everything_in_order(steps):
 @pytest.mark.parametrize(("policy", "module"), [("noise", "base"), ("zero", "base"), ("expert", "expert")])
 def test_a_program_depends_on_the_module_in_which_the_policy_acts(roller, policy, module, monkeypatch):
     """Otherwise an edited policy would be rolled out with the program of the one before."""
-    asked = []
-    monkeypatch.setattr(rollout, "load_program", lambda name, build, *, modules, **identity: asked.append((name, modules)))
-    settings = PolicySettings.model_validate({policy: {}})
-    acting = make_policy(policy, settings, make_expert() if policy == "expert" else None)
-    Roller(roller._task, acting)._advance  # noqa: B018
-    assert ("advance", [rollout.__name__, f"dynamic_sparsity.simulation.policies.{module}"]) in asked
+    asked = {}
+
+    def load_program(name, build, *, modules, **identity):
+        asked[name] = modules
+        return build
+
+    monkeypatch.setattr(rollout, "load_program", load_program)
+    expert = make_expert() if policy == "expert" else None
+    acting = make_policy(policy, PolicySettings.model_validate({policy: {}}), expert)
+    assert Roller(roller._task, acting)._advance
+    assert asked["advance"] == [rollout.__name__, f"dynamic_sparsity.simulation.policies.{module}"]
