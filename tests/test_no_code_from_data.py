@@ -1,11 +1,11 @@
-"""Data is never run as code: nothing in the tree unpickles, evaluates text, loads unsafe YAML or starts a shell."""
+"""No file of this repository runs data as code: none unpickles, evaluates text, loads unsafe YAML or starts a shell."""
 
 import pytest
 
 from tests.helpers.unsafe_code import ROOT, files_of_the_tree, in_python, in_text, unsafe_files, walked
 
 
-def test_there_are_files_to_look_at():
+def test_there_are_files_to_check():
     files = [path.relative_to(ROOT) for path in files_of_the_tree()]
     assert sum(path.suffix == ".py" for path in files) > 100
     assert {"Snakefile", "src", "tests", "envs", "workflow", "docs", "Makefile"} <= {path.parts[0] for path in files}
@@ -19,7 +19,7 @@ def test_nothing_in_the_tree_runs_data():
     assert not unsafe_files(files_of_the_tree())
 
 
-def test_files_of_any_kind_are_looked_at(tmp_path):
+def test_files_of_any_kind_are_checked(tmp_path):
     contents = {"a.py": "eval(x)", "b": "#!/usr/bin/env python\nimport os as o\no.system(x)", "c.yaml": "x: eval(y)"}
     for name, text in {**contents, "fine.py": "x = 'eval(y)'", "binary": "eval(x)\0"}.items():
         (tmp_path / name).write_text(text)

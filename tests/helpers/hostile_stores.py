@@ -1,4 +1,4 @@
-"""A store that a test damages: copied, sealed with true digests, and read in every way there is."""
+"""A store that a test changes: copied, given the digests of its changed files, and read in every way."""
 
 import contextlib
 import json
@@ -22,13 +22,14 @@ from tests.helpers.stores import change
 
 @contextlib.contextmanager
 def a_copy(store):
-    with directory() as here:
-        (here / SECRET).write_text("unread")
-        yield Path(shutil.copytree(store, here / "s.zarr"))
+    """A copy of a store in a temporary directory, beside a file that nothing may read."""
+    with directory() as path:
+        (path / SECRET).write_text("unread")
+        yield Path(shutil.copytree(store, path / "s.zarr"))
 
 
 def seal(store):
-    """Write the true digests, as the writer does; returns the store."""
+    """Write the digests of the files as they are, as the writer does; returns the store."""
     digests = {str(file.relative_to(store)): sha256(file) for file in files_of(store)}
     del digests["zarr.json"]
     change(store / "zarr.json", f"attributes.{DIGESTS}", json.dumps(digests))
@@ -36,7 +37,7 @@ def seal(store):
 
 
 def use_all_ways(store):
-    """Opens one store in every way there is; returns the dataset where it opens and everything in it can be read."""
+    """Open, verify and inspect a store. Returns the dataset if all of it can be read, else None."""
     dataset = answer(store, lambda: open_untrusted(store))
     problems = answer(store, lambda: verify_store(store))
     assert problems is not None and (dataset is not None or problems)

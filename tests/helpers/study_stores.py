@@ -1,4 +1,4 @@
-"""Stores of every kind, as the stages of a small study would write them, and otherwise."""
+"""Stores of every kind, as the stages of a small study would write them, or with one thing changed."""
 
 import functools
 import tempfile
@@ -84,13 +84,13 @@ def identity_of(kind, variant):
 def made(
     directory, kind, *, study=STUDY, variant="exact", name=None, changed=(), made_by=None, sizes=None, length=3, **attrs
 ):
-    """Write a store of a kind as its stage would; `changed`: (key, …, value) of its settings. Returns its path."""
+    """Write a store of a kind as its stage would, and return its path; `changed` is (key, …, value) of its settings."""
     sizes = {**SIZES, **(sizes or {})}
     attrs = {"task": "CartpoleBalance", "policy": "noise", **identity_of(kind, variant), **attrs}
-    said = settings_of(kind, study, attrs["policy"], variant, attrs.get("model", "mlp"))
+    settings = settings_of(kind, study, attrs["policy"], variant, attrs.get("model", "mlp"))
     if changed:
         *outer, last, value = changed
-        inner = said
+        inner = settings
         for key in outer:
             inner = inner[key]
         inner[last] = value
@@ -99,9 +99,9 @@ def made(
         array: (dims, np.zeros([sizes.get(dim, 1) for dim in dims])) for array, dims in of_dims.items()
     }
     if kind in ARRAYS:
-        arrays["length"] = ("episode", np.full(sizes["episode"], length, np.int32))
-    before = {made_of: {n: _version(n) for n in SIMULATOR} for made_of in ("rollouts", "jacobians")}
-    attrs = provenance(kind, said, **attrs, simulator_versions={} if kind == "rollouts" else before)
+        arrays["length"] = xr.Variable("episode", np.full(sizes["episode"], length, np.int32))
+    versions = {simulated: {name: _version(name) for name in SIMULATOR} for simulated in ("rollouts", "jacobians")}
+    attrs = provenance(kind, settings, **attrs, simulator_versions={} if kind == "rollouts" else versions)
     attrs["simulator_versions"] = {**attrs["simulator_versions"], **(made_by or {})}
     path = directory / (
         name or f"{kind}-{attrs.get('seed', '')}{attrs.get('model', '')}{attrs.get('training_seed', '')}.zarr"
@@ -110,33 +110,33 @@ def made(
     return path
 
 
-def _way(stage, kind):
-    """How the last store of a kind is made, of those that a stage reads."""
-    return {"model": "gated" if kind == "world_models" else "mlp"}
+def last_model(kind):
+    """The world model of the last store of a kind, of those that `inputs` makes."""
+    return "gated" if kind == "world_models" else "mlp"
 
 
 def inputs(directory, stage, **odd):
-    """The stores that a stage reads, by kind; `odd`: how the last one of a kind is made otherwise."""
+    """The stores that a stage reads, by kind; `odd` changes how the last one of a kind is made."""
     paths = {}
     for kind in READ[stage]:
         last = odd.get(kind, {})
         if kind == "world_models":
-            one = [{"model": m, "training_seed": s} for m in ("mlp", "gated") for s in (3, 4)]
+            stores = [{"model": model, "training_seed": seed} for model in ("mlp", "gated") for seed in (3, 4)]
         elif "seed" in identity_of(kind, "exact"):
-            one = [{"seed": seed} for seed in (0, 1)]
+            stores = [{"seed": seed} for seed in (0, 1)]
         else:
-            one = [{}]
+            stores = [{}]
         if stage in ("jacobians", "ablation_jacobians", "sparsity", "durations", "frames"):
-            one = one[:1]
-        named = [{**each, "name": f"{kind}-{number}.zarr"} for number, each in enumerate(one)]
-        paths[kind] = [made_once(kind, **each) for each in named[:-1]]
+            stores = stores[:1]
+        named = [{**options, "name": f"{kind}-{number}.zarr"} for number, options in enumerate(stores)]
+        paths[kind] = [made_once(kind, **options) for options in named[:-1]]
         paths[kind].append(made(directory, kind, **named[-1], **last) if last else made_once(kind, **named[-1]))
     return paths
 
 
 @functools.cache
 def made_once(kind, **options):
-    """What agrees is written once for all tests."""
+    """A store that is not changed; it is written once for all tests."""
     directory = Path(_KEPT.name) / str(made_once.cache_info().currsize)
     return made(directory, kind, **options)
 

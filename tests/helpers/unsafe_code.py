@@ -12,7 +12,7 @@ MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "mar
 """yte is a YAML template engine that evaluates expressions."""
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 METHODS = {"read_pickle", "to_pickle", "query"}
-"""Of whatever object but `query` of `self`; that of a table evaluates text, as does its `eval`."""
+"""Methods of any object, except `query` of `self`: `query` and `eval` of a table evaluate text."""
 FUNCTIONS = {
     "os": {"system", "popen"},
     "subprocess": {"getoutput", "getstatusoutput"},
@@ -22,21 +22,21 @@ FUNCTIONS = {
     "builtins": BUILTINS,
     "__builtins__": BUILTINS,
 }
-"""Of the modules of these names."""
+"""Functions by the module that has them."""
 YAML_LOADS = {"yaml.load", "yaml.load_all"}
-"""Unsafe without a loader that is safe."""
+"""Functions that are unsafe without a safe loader."""
 SAFE_LOADERS = {"SafeLoader", "CSafeLoader", "BaseLoader"}
 OPTIONS = {"allow_pickle", "shell"}
-"""Keywords that no call may have, unless they are False."""
+"""Keywords that must be False in every call."""
 POSITIONS = {
     "numpy.load": 2,
     "numpy.save": 2,
     "numpy.lib.format.read_array": 1,
     **dict.fromkeys(("subprocess.Popen", "subprocess.run", "subprocess.call", "subprocess.check_output"), 8),
 }
-"""Where these options stand among positional arguments."""
+"""Positions of these options among positional arguments."""
 CUSTOMARY = {"np": "numpy", "pd": "pandas"}
-"""What names mean where no import says so."""
+"""Modules that these names stand for where no import says so."""
 
 IN_TEXT = re.compile(
     rf"\b(?:import|from)[ \t]+(?:{'|'.join(sorted(MODULES))})\b"
@@ -48,7 +48,7 @@ IN_TEXT = re.compile(
     + r"|\bpd\.eval[ \t]*\(|\byaml\.load(?:_all)?[ \t]*\("
     rf"|\b(?:{'|'.join(sorted(OPTIONS))})[ \t]*=[ \t]*True\b"
 )
-"""For files that are not Python: Snakemake's own keyword `shell:` is none of this, it runs what the rule says."""
+"""The pattern for files that are not Python. Snakemake's keyword `shell:` is allowed: it runs what the rule says."""
 
 
 def in_python(source):
@@ -74,7 +74,7 @@ def imported(node):
 
 
 def names_of(tree):
-    """What each name means that an import brings, wherever it stands."""
+    """What each imported name stands for, wherever the import stands."""
     names = dict(CUSTOMARY)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -85,7 +85,7 @@ def names_of(tree):
 
 
 def meaning(node, names):
-    """The dotted name of an expression, with what imports call its first part; () for what has no name."""
+    """The dotted name of an expression, its first part replaced by what it stands for; `()` if it has no name."""
     if isinstance(node, ast.Name):
         return names.get(node.id, node.id)
     return f"{meaning(node.value, names)}.{node.attr}" if isinstance(node, ast.Attribute) else "()"
@@ -110,7 +110,7 @@ def unsafe_in(call, names):
         yield ast.unparse(call)
     if last == "import_module" and call.args and ast.unparse(call.args[0]).strip("'\"").partition(".")[0] in MODULES:
         yield ast.unparse(call)
-    if (place := POSITIONS.get(name)) is not None and len(call.args) > place and not is_false(call.args[place]):
+    if (position := POSITIONS.get(name)) is not None and len(call.args) > position and not is_false(call.args[position]):
         yield ast.unparse(call)
     for keyword in call.keywords:
         if keyword.arg in OPTIONS and not is_false(keyword.value):
@@ -118,7 +118,7 @@ def unsafe_in(call, names):
 
 
 def harmless(attribute, names, module):
-    """Whether an attribute that `getattr` is asked for is known, and none that runs text."""
+    """Whether the attribute that `getattr` returns is known and does not run text."""
     return isinstance(attribute, ast.Constant) and not is_unsafe(f"{meaning(module, names)}.{attribute.value}")
 
 
@@ -142,7 +142,7 @@ def in_text(source):
 
 
 def files_of_the_tree():
-    """All files that git knows or would add; without git, those in no hidden folder."""
+    """All files that git tracks or would add; without git, all that lie in no hidden folder."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True) if shutil.which("git") else None
     if done and done.returncode == 0:
@@ -157,7 +157,7 @@ def walked(root):
 
 
 def text_of(path):
-    """None for files that are no text."""
+    """The text of a file; None if it is not text."""
     content = path.read_bytes()
     try:
         return None if b"\0" in content else content.decode()

@@ -1,4 +1,4 @@
-"""A store for tests to damage."""
+"""A store that tests change."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Arrays that lie about their size, codecs or content: one message, and no more memory than a sound store takes."""
+"""Arrays that lie about their size, codecs or content give one message, and take no more memory than sound ones."""
 
 import json
 import os
@@ -28,13 +28,13 @@ from tests.helpers.hostile_stores import a_copy, seal, use_all_ways
 from tests.helpers.stores import about, change
 
 
-def test_every_sort_of_array_that_stages_write_is_let_through(tmp_path):
+def test_every_sort_of_array_that_stages_write_is_accepted(tmp_path):
     dataset = xr.Dataset(
         {
             "seconds": ((), 3.0),
             "names": ("model", labels(["a", "b"])),
-            "none": (("time", "act"), np.zeros((5, 0))),
-            "nobody": ("run", np.zeros(0, np.int32)),
+            "empty": (("time", "act"), np.zeros((5, 0))),
+            "empty_ragged": ("run", np.zeros(0, np.int32)),
             "image": (("frame", "row", "rgb"), np.zeros((2, 3, 3), np.uint8)),
             "loss": (("time", "part"), np.ones((5, 2), np.float32)),
             "jacobian": (("episode", "time", "out_dim"), np.ones((3, 5, 2))),
@@ -50,7 +50,7 @@ def test_every_sort_of_array_that_stages_write_is_let_through(tmp_path):
 
 
 @given(st.sampled_from(["jacobian", "length", "episode", "out_dim"]), MUTATIONS)
-def test_arrays_that_announce_anything(sound, name, mutations):
+def test_any_metadata_of_an_array(sound, name, mutations):
     with a_copy(sound) as store:
         metadata = store / name / "zarr.json"
         metadata.write_text(json.dumps(mutated(json.loads(metadata.read_text()), mutations)))
@@ -62,8 +62,8 @@ def test_chunks_of_any_bytes(sound, data):
     with a_copy(sound) as store:
         chunk = data.draw(st.sampled_from([file for file in files_of(store) if file.name != "zarr.json"]))
         content = bytearray(chunk.read_bytes())
-        for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
-            content[place] = data.draw(st.integers(0, 255))
+        for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+            content[position] = data.draw(st.integers(0, 255))
         end = data.draw(st.integers(0, len(content)))
         chunk.write_bytes(data.draw(st.sampled_from([bytes(content), bytes(content[:end])]) | st.binary(max_size=40)))
         use_all_ways(seal(store))
@@ -97,7 +97,7 @@ def test_chunks_of_any_bytes(sound, data):
         ("length", "dimension_names", ["time"], "conflicting sizes|cannot be read"),
     ],
 )
-def test_an_announcement_out_of_all_proportion_allocates_nothing(sound, array, key, value, expected):
+def test_an_array_of_absurd_size_allocates_nothing(sound, array, key, value, expected):
     with a_copy(sound) as store:
         change(store / array / "zarr.json", key, value)
         tracemalloc.start()
@@ -110,7 +110,7 @@ def test_an_announcement_out_of_all_proportion_allocates_nothing(sound, array, k
 
 
 @pytest.mark.parametrize("lengths", [[5, -1, 5], [5, 6, 5], [2**31 - 1] * 3])
-def test_a_length_that_is_no_number_of_steps(sound, lengths):
+def test_a_length_that_is_not_a_number_of_steps(sound, lengths):
     with a_copy(sound) as store:
         shutil.rmtree(store / "length")
         attributes = json.loads((store / "zarr.json").read_text())["attributes"]
@@ -122,7 +122,7 @@ def test_a_length_that_is_no_number_of_steps(sound, lengths):
 
 
 @pytest.mark.parametrize("name", ["length", "jacobian", "episode", "out_dim"])
-def test_what_every_reader_takes_for_granted_is_there(sound, name):
+def test_an_array_that_every_reader_needs_is_required(sound, name):
     with a_copy(sound) as store:
         shutil.rmtree(store / name)
         assert (use_all_ways(seal(store)) is None) == (name in ("length", "jacobian"))
@@ -150,8 +150,8 @@ ENCODE = Zstd().encode
         ("out_dim", ENCODE(b"")),
     ],
 )
-def test_a_compressed_chunk_that_announces_too_much_is_not_decoded(sound, name, content):
-    """Its decoder would allocate what it announces: 2⁶² bytes, or as many strings as four bytes can count."""
+def test_a_zstd_chunk_takes_no_more_memory_than_its_array_allows(sound, name, content):
+    """Zarr's own codecs would allocate what a chunk announces: 2⁶² bytes, or 2³² strings."""
     with a_copy(sound) as store:
         (store / name / "c/0").write_bytes(content)
         tracemalloc.start()
@@ -163,8 +163,8 @@ def test_a_compressed_chunk_that_announces_too_much_is_not_decoded(sound, name, 
 
 @pytest.mark.parametrize("size", [12, 2**27, 2**31 - 1])
 @pytest.mark.parametrize("sharded", [False, True])
-def test_a_blosc_chunk_takes_no_more_memory_than_its_array_says(tmp_path, sharded, size):
-    """Chunks have 24 bytes here. Zarr's own codec allocates what each announces: 128 MiB, or 2 GiB that are not there."""
+def test_a_blosc_chunk_takes_no_more_memory_than_its_array_allows(tmp_path, sharded, size):
+    """The array's chunks have 24 bytes. Zarr's own codec would allocate what this one announces: up to 2 GiB."""
     dims, shape = (("episode", "time"), (2, 3)) if sharded else (("time",), (3,))
     write_store(tmp_path / "s.zarr", xr.Dataset({"x": (dims, np.ones(shape))}, attrs=about("survival")))
     chunk = Blosc(cname="zstd").encode(bytes(min(size, 2**27)))
@@ -182,7 +182,7 @@ def test_a_blosc_chunk_takes_no_more_memory_than_its_array_says(tmp_path, sharde
 
 def test_a_sparse_file_is_not_read(sound):
     with a_copy(sound) as store:
-        os.truncate(store / "episode/c/0", 2**22 + 1)  # takes no room
+        os.truncate(store / "episode/c/0", 2**22 + 1)  # sparse: it takes no room on the disk
         assert use_all_ways(store) is None
         with pytest.raises(UserError, match=r"'episode/c/0' has 4194305 bytes, at most 4194304 are read"):
             open_untrusted(store)

@@ -1,6 +1,6 @@
-"""Stores that lie: whatever one holds, reading it gives a sound dataset or one UserError; and what messages are made of.
+"""Whatever a store from others holds, opening it gives a sound dataset or one UserError.
 
-Whoever wrote the file can compute its checksums, so that all that is damaged here is sealed again.
+Whoever writes a store can compute its digests, so these tests update the digests of the stores that they change.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from tests.helpers.hostile_stores import a_copy, seal, use_all_ways
 from tests.helpers.stores import change
 
 
-def test_a_copy_that_is_not_damaged_is_sound(sound):
+def test_an_unchanged_copy_is_sound(sound):
     with a_copy(sound) as store:
         assert use_all_ways(seal(store)) is not None
         assert command(store, "verify", str(store)) is None
@@ -41,7 +41,7 @@ def test_a_copy_that_is_not_damaged_is_sound(sound):
 
 
 @given(MUTATIONS)
-def test_attributes_that_say_anything(sound, mutations):
+def test_any_attributes(sound, mutations):
     with a_copy(sound) as store:
         root = store / "zarr.json"
         root.write_text(json.dumps(mutated(json.loads(root.read_text()), mutations)))
@@ -71,7 +71,7 @@ ATTRIBUTES = [
 
 @pytest.mark.parametrize("value", [GONE, *VALUES], ids=quoted)
 @pytest.mark.parametrize("key", ATTRIBUTES)
-def test_an_attribute_of_another_kind_is_one_message(sound, key, value):
+def test_an_attribute_of_another_type_is_one_message(sound, key, value):
     with a_copy(sound) as store:
         change(store / "zarr.json", f"attributes.{key}", value)
         assert use_all_ways(store) is None or (key, value) == ("versions", {})
@@ -108,13 +108,13 @@ def test_verify_looks_for_no_file_outside_the_store(sound, name):
     [None, [], {}, {"jacobian/zarr.json": None}, "null", "[]", "{}", '{"jacobian/zarr.json": null}', "{", nested(40)],
     ids=lambda digests: str(digests)[:40],
 )
-def test_a_list_of_files_that_is_none(sound, digests):
+def test_a_list_of_files_that_is_not_a_list(sound, digests):
     with a_copy(sound) as store:
         change(store / "zarr.json", f"attributes.{DIGESTS}", digests)
         assert use_all_ways(store) is None
 
 
-def test_a_file_that_is_not_in_the_list_is_said(sound):
+def test_a_file_that_is_not_in_the_list_is_named(sound):
     with a_copy(sound) as store:
         (store / "jacobian/c/0/0/0/1").write_bytes(b"more")
         (store / ".DS_Store").touch()
@@ -165,7 +165,7 @@ def set_trap(group, sprung):
 
 
 def test_nothing_in_a_store_is_unpickled(sound, tmp_path, monkeypatch):
-    """Not even where numcodecs' own guard has been opened, as by an environment variable."""
+    """Not even if numcodecs' own guard is switched off, which an environment variable can do."""
     monkeypatch.setattr("numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE", True)
     set_trap(tmp_path / "old.zarr", tmp_path / "sprung")
     with contextlib.suppress(Exception):  # what comes out is no array

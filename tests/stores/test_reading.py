@@ -1,6 +1,7 @@
-"""A store is called damaged where a file contradicts its digest, and nowhere else: any other error names its cause."""
+"""A store is called damaged only if a file contradicts its digest; the message for any other error names its cause."""
 
 import errno
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -34,7 +35,7 @@ def read_all(store):
 
 
 def refused(store):
-    """The one line that reading the store ends with."""
+    """The message of one line with which reading the store fails."""
     with pytest.raises(UserError) as caught:
         read_all(store)
     message = str(caught.value)
@@ -68,7 +69,7 @@ def test_a_file_beside_those_of_a_store_is_no_damage(store, place, name):
     assert problem.endswith(f"{name} is not in the store's list of its files") and "delete" not in said_by_verify(store)
 
 
-def test_a_hidden_file_that_is_there_while_a_store_is_written_is_not_listed(tmp_path, monkeypatch):
+def test_a_hidden_file_is_not_listed(tmp_path, monkeypatch):
     finish = _Unfinished._finish
 
     def with_another(self):
@@ -92,7 +93,7 @@ NAMES = [f"{type(error).__name__}-{getattr(error, 'errno', '')}" for error, _ in
 
 
 def failing(monkeypatch, file, error):
-    """Reading `file` fails with `error`, as the system words it: root may read everything, no disk breaks on demand."""
+    """Let reading `file` fail with `error`: root may read everything, and no disk fails on demand."""
     opened = Path.open
 
     def fail(self, *arguments, **options):
@@ -106,7 +107,7 @@ def failing(monkeypatch, file, error):
 
 @pytest.mark.parametrize(("error", "words"), FAULTS, ids=NAMES)
 @pytest.mark.parametrize("name", ["zarr.json", "jacobian/zarr.json", "out_dim/c/0", "length/c/0", "jacobian chunk"])
-def test_what_keeps_a_sound_store_from_being_read_is_named(store, monkeypatch, name, error, words):
+def test_the_cause_that_keeps_a_sound_store_from_being_read_is_named(store, monkeypatch, name, error, words):
     file = chunk_of(store) if name == "jacobian chunk" else store / name
     failing(monkeypatch, file, error)
     verdict = verdict_of(store)
@@ -135,7 +136,7 @@ def test_a_folder_that_may_not_be_listed_is_named_and_its_files_are_not_missing(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("name", ["zarr.json", "jacobian/zarr.json", "jacobian/c", "length/c/0", ""])
-def test_a_right_that_was_taken_away(store, name):
+def test_a_permission_that_was_taken_away(store, name):
     before = (store / name).stat().st_mode
     (store / name).chmod(0)
     try:
@@ -153,13 +154,15 @@ def test_a_right_that_was_taken_away(store, name):
     ],
     ids=["module", "codec"],
 )
-def test_a_codec_that_is_not_installed_is_no_damage(store, monkeypatch, error, words):
+def test_a_codec_that_is_not_installed_is_no_damage(store, monkeypatch, caplog, error, words):
     def missing(*_):
         raise type(error)(*error.args, **{"name": "blosc"} if isinstance(error, ImportError) else {})
 
     monkeypatch.setattr(zarr.core.metadata.v3, "get_codec_class", missing)
     message = refused(store)
     assert words in message and "delete" not in message and "delete" not in said_by_verify(store)
+    gc.collect()
+    assert not caplog.records, "each array fails, and none of them logs a traceback"
 
 
 def flip(file):
@@ -174,7 +177,7 @@ def cut(file):
 
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink], ids=["flipped", "cut", "missing"])
 @pytest.mark.parametrize("name", ["jacobian/zarr.json", "out_dim/c/0", "jacobian chunk"])
-def test_damage_is_called_so_and_is_to_be_deleted(store, name, harm):
+def test_a_damaged_store_is_called_damaged_and_to_be_deleted(store, name, harm):
     harm(chunk_of(store) if name == "jacobian chunk" else store / name)
     verdict = verdict_of(store)
     assert verdict.damage and "1 of 1 are damaged: delete" in said_by_verify(store)
@@ -252,7 +255,7 @@ def test_a_part_of_a_store_that_was_saved_elsewhere_is_not_damaged(store, tmp_pa
 
 
 def stage(monkeypatch, store, main):
-    """What a stage that reads `store` ends with."""
+    """The message with which a stage that reads `store` ends."""
     words = ["stage", "--settings", "{}", "--sparsity", str(store), "--threads", "1", "--output", "results/a.zarr"]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as caught:
@@ -277,7 +280,7 @@ def test_a_stage_that_lacks_a_module_says_which(store, monkeypatch):
     assert "no Python module blosc" in stage(monkeypatch, store, main)
 
 
-def test_a_stage_that_meets_damage_lazily_says_so_and_other_errors_are_the_programs(store, monkeypatch):
+def test_a_stage_that_reads_damage_lazily_says_so_and_lets_other_errors_pass(store, monkeypatch):
     data = open_store(store)
     with pytest.raises(ZeroDivisionError):
         stage(monkeypatch, store, lambda: 1 / 0)

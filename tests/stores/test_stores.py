@@ -1,4 +1,4 @@
-"""Stores: what is written comes back, whole or not at all, and damage is found."""
+"""Stores: data is read back as it was written, a store is complete or absent, and damage is found."""
 
 import errno
 import json
@@ -99,7 +99,7 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
         write(tmp_path / "s.zarr")
 
 
-def test_what_a_killed_job_left_is_cleared(tmp_path):
+def test_what_a_killed_job_left_behind_is_removed(tmp_path):
     left = tmp_path / ".s.zarr.partial"
     left.mkdir()
     (left / "zarr.json").write_text("half")
@@ -120,7 +120,7 @@ def test_two_writers_of_one_store_never_mix(tmp_path):
     assert open_store(path).sizes["episode"] == 3 and [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
 
-def test_clearing_waits_for_other_threads_but_not_for_a_disk_that_is_read_only(tmp_path, monkeypatch):
+def test_clearing_waits_for_other_threads_but_not_on_a_read_only_disk(tmp_path, monkeypatch):
     busy, turns = tmp_path / "busy", []
 
     def remove(path, ignore_errors):

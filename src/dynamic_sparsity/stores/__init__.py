@@ -2,5 +2,5 @@
 
 import warnings
 
-# Snakemake leaves a time stamp in a store, and other programs leave hidden files. Zarr warns of each when it lists a group.
+# Snakemake leaves a time stamp in a store, and other programs leave hidden files; zarr would warn of each.
 warnings.filterwarnings("ignore", message=r"Object at \.\S* is not recognized")

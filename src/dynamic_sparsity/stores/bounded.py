@@ -1,4 +1,4 @@
-"""Decompressors for files from others: no chunk takes more memory than the metadata of its array allows.
+"""Decompressors for stores from others: no chunk takes more memory than the metadata of its array allows.
 
 Zarr's own codecs allocate what the header of a chunk announces, up to 2⁶² bytes for a file of 20. Here numcodecs first
 decompresses a chunk into memory of the size that it may take, which raises an error where that is not enough.

@@ -43,7 +43,7 @@ def encoding_of(dataset: xr.Dataset, len_shard: int | None) -> dict[str, dict[st
 
 
 def _array_encoding(array: xr.DataArray, len_shard: int | None) -> dict[str, Any]:
-    """One episode per chunk, `len_shard` episodes per shard, time last on disk, bits shuffled and compressed with zstd."""
+    """One episode per chunk, `len_shard` episodes per shard, time last on disk, bits shuffled before zstd."""
     dims = list(array.dims)
     if (array.size == 0 and RAGGED_DIM not in dims) or array.dtype.kind not in "biuf":
         return {}

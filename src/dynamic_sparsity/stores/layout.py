@@ -9,8 +9,8 @@ from dynamic_sparsity.stores.metadata import parsed
 
 ROOT = "zarr.json"
 _LARGEST_METADATA = 2**26
-"""Most bytes of metadata. Parsed, they may take 40 times as much memory (`[[[]],[[]],…`), 2.5 GB. The root lists every file
-in 100 bytes: this is room for 600,000 shards, six arrays of the 100,000 episodes that config.yaml allows."""
+"""Most bytes of metadata. Parsed, they may take 40 times as much memory (`[[[]],[[]],…`), 2.5 GB. The root needs 100 bytes
+to list a file: this is room for 600,000 shards, six arrays of the 100,000 episodes that config.yaml allows."""
 
 
 class RefusedError(ValueError):

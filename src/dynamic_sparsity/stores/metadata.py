@@ -201,7 +201,7 @@ class _Chunks(_Metadata):
 
 
 class ShardConfiguration(_Chunks):
-    """Configuration of the codec `sharding_indexed`: shape and codecs of the chunks in a shard, and codecs of its index."""
+    """Configuration of the codec `sharding_indexed`: shape and codecs of the chunks, and codecs of their index."""
 
     codecs: list[dict[str, Any]]
     index_codecs: list[dict[str, Any]]

@@ -1,10 +1,12 @@
-"""Opening stores that the pipeline wrote: of the kind that is asked for, in the current schema, with no file lost.
+"""Opening stores that the pipeline wrote, of the requested kind and in the current schema.
 
-Stages open stores with `open_store`, which trusts the arrays. `untrusted.open_untrusted` opens stores from others.
+Stages open stores with `open_store`, which walks no store and trusts the metadata of arrays.
+`untrusted.open_untrusted` opens stores from others.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from dynamic_sparsity.stores.comparison import missing_file
 from dynamic_sparsity.stores.listed import ListedStore
 from dynamic_sparsity.stores.reading import DELETE, damaged, reading
 from dynamic_sparsity.stores.schema import LENGTH, SCHEMA_VERSION, TIME, VARIABLES
+
+# Zarr opens all arrays of a group at once and raises the first error. Asyncio would log the others, with tracebacks.
+logging.getLogger("asyncio").addFilter(lambda record: "coro=<_getitem_semaphore()" not in record.getMessage())
 
 
 def is_store(path: Path) -> bool:
@@ -36,9 +41,9 @@ def is_store(path: Path) -> bool:
 def open_store(path: Path, kind: str | None = None) -> xr.Dataset:
     """Open a store lazily; attributes that are mappings are mappings again (`metadata.decoded`).
 
-    Raises UserError when it is missing, cannot be read, is not of that kind and the current schema, when its attributes are
-    not of the types in `metadata.StoreAttributes`, or when an array that `VARIABLES` promises is missing or has other dims.
-    Reading a lost chunk raises UserError as well (`listed`).
+    Raises UserError if the store is missing or cannot be read, if it is not of that kind and the current schema, if its
+    attributes are not of the types in `metadata.StoreAttributes`, or if an array in `VARIABLES` is missing or has other
+    dims. Reading a lost chunk later raises UserError as well (`listed`).
     """
     return open_arrays(path, attributes_of(path, kind))
 
@@ -48,7 +53,7 @@ def open_arrays(path: Path, attributes: dict[str, Any]) -> xr.Dataset:
     listed = attributes.get(DIGESTS, {})
     with reading(path):
         _check_arrays(path, listed)
-        # Nothing of Zarr v2, whose filters may unpickle, is read, even where it stands beside the metadata of v3.
+        # Never read Zarr v2, whose filters may unpickle, even if its metadata lies beside that of v3.
         dataset = xr.open_zarr(ListedStore(path, listed), consolidated=False, zarr_format=3)
         dataset.attrs = attributes
         dataset.encoding["source"] = str(path)
@@ -57,7 +62,7 @@ def open_arrays(path: Path, attributes: dict[str, Any]) -> xr.Dataset:
 
 
 def attributes_of(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """The attributes of a store, decoded and of sound types; no file but its root's `zarr.json` is read.
+    """The attributes of a store, decoded and checked. Reads no file but the `zarr.json` of the root.
 
     Raises UserError, as `open_store` does.
     """
@@ -88,13 +93,13 @@ def _is_group(root: Any) -> bool:
     return isinstance(root, dict) and root.get("node_type") == "group"
 
 
-def _check_kind(path: Path, attributes: dict[str, Any], wanted: str | None) -> None:
+def _check_kind(path: Path, attributes: dict[str, Any], requested: str | None) -> None:
     kind, schema = attributes.get("kind"), attributes.get("schema_version")
-    if wanted in (None, kind) and type(schema) is int and schema == SCHEMA_VERSION:
+    if requested in (None, kind) and type(schema) is int and schema == SCHEMA_VERSION:
         return
-    remedy = DELETE if wanted in (None, kind) else "give one of the other kind"
+    remedy = DELETE if requested in (None, kind) else "give one of the other kind"
     raise UserError(
-        f"{path} holds {quoted(kind)} in schema version {quoted(schema)}, expected {quoted(wanted or kind)} in"
+        f"{path} holds {quoted(kind)} in schema version {quoted(schema)}, expected {quoted(requested or kind)} in"
         f" {SCHEMA_VERSION}: {remedy}"
     )
 

@@ -1,4 +1,4 @@
-"""Messages for errors while a store is read: the store is damaged if a file contradicts its digest, else the error's cause.
+"""Messages for errors while a store is read: damage if a file contradicts its digest, otherwise the error's cause.
 
 Only a damaged store has to be made again. A missing permission, module or network disk, or too little memory, says
 nothing about the store, and its message never says to delete it.

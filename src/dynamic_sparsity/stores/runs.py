@@ -35,7 +35,7 @@ def shared_identity(datasets: Sequence[xr.Dataset], names: Sequence[str] = RUN) 
 
 
 def identity_of(*datasets: xr.Dataset) -> dict[str, Any]:
-    """Attributes that identify the run of these stores, for the store that is made from them; several seeds become `seeds`.
+    """Attributes that identify the run of these stores, for a store made from them. Several seeds become `seeds`.
 
     Raises UserError for stores of different runs.
     """

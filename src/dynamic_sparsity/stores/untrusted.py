@@ -1,8 +1,8 @@
-"""Stores from others: opened once nothing in them can do harm, whoever wrote them.
+"""Opening stores from others, once nothing in them can do harm.
 
-A store that this package writes consists of regular files, of arrays of numbers or strings in pieces of at most 2 GiB, and
-of four ways to encode a chunk. Everything else is refused before zarr or a codec sees it: links and pipes, other codecs,
-and chunks of 10¹⁵ elements. A chunk is then decoded by the codecs in `bounded`, which allocate no more than its array says.
+A store that this package writes consists of regular files, which hold arrays of numbers or strings in pieces of at most
+2 GiB, encoded by few codecs. Everything else is refused before zarr or a codec sees it: links and pipes, other codecs,
+chunks of 10¹⁵ elements. The codecs in `bounded` then decode chunks and allocate no more than their array allows.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _INDEX = ["bytes", "crc32c"]
 def open_untrusted(path: Path, kind: str | None = None) -> xr.Dataset:
     """Open a store lazily, as `opening.open_store` does, whoever wrote it.
 
-    Raises UserError for what `open_store` refuses, and where the store holds anything but what stores are made of: see
-    `attributes_of` and `check_arrays`.
+    Raises UserError where `open_store` does, if a listed file is missing, and where `check_files` or `check_arrays` finds
+    something that this package does not write.
     """
     attributes = attributes_of(path, kind)
     with reading(path):
@@ -59,9 +59,9 @@ def open_untrusted(path: Path, kind: str | None = None) -> xr.Dataset:
 
 
 def attributes_of(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """The attributes of a store, decoded, once every file in it is known to be a regular file.
+    """The attributes of a store, decoded and checked, if `check_files` finds nothing in it.
 
-    Raises UserError, as `open_untrusted` does. No file but the root's `zarr.json` is read.
+    Raises UserError, as `open_untrusted` does. Reads no file but the `zarr.json` of the root.
     """
     attributes = opening.attributes_of(path, kind)
     with reading(path):
