@@ -23,13 +23,6 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
-# Check this before Snakemake does, which would print a traceback.
-onstart:
-    gc.freeze()
-    gc.enable()
-    or_exit(check_writable, Path("results"))
-
-
 rule all:
     default_target: True
     input:

@@ -139,5 +139,5 @@ def test_a_program_depends_on_the_module_in_which_the_policy_acts(roller, policy
     monkeypatch.setattr(rollout, "load_program", load_program)
     expert = make_expert() if policy == "expert" else None
     acting = make_policy(policy, PolicySettings.model_validate({policy: {}}), expert)
-    assert Roller(roller._task, acting)._advance
+    assert callable(Roller(roller._task, acting)._advance)
     assert asked["advance"] == [rollout.__name__, f"dynamic_sparsity.simulation.policies.{module}"]

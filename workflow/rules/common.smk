@@ -186,3 +186,10 @@ def literally(path):
 
 
 shell.prefix(shell_prefix())
+
+
+# Check this before Snakemake does, which would print a traceback.
+onstart:
+    gc.freeze()
+    gc.enable()
+    or_exit(check_writable, Path("results"))

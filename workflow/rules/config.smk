@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # Planning creates millions of objects that all stay. Searching them for garbage took a quarter of the time to plan a
-# study of 15,000 jobs (docs/scaling.md), some of it at exit. The Snakefile's onstart turns the collector on again.
+# study of 15,000 jobs (docs/scaling.md), some of it at exit. The onstart in common.smk turns the collector on again.
 gc.disable()
 atexit.register(gc.freeze)
 
