@@ -146,7 +146,7 @@ jax_setup.claim_device = _claim_fake_device
 
 def test_gpu_jobs_get_one_device_each_and_others_none(slurm, reference, project, monkeypatch):
     project.edit("stages/__init__.py", DEVICES)
-    monkeypatch.setattr("tests.pipeline.project.FORGOTTEN", ("PYTHONPATH", "XLA_FLAGS"))
+    monkeypatch.setattr("tests.pipeline.project.REMOVED", ("PYTHONPATH", "XLA_FLAGS"))
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     project.submit(*SMOKE, "--", JACOBIAN, JACOBIAN.replace("noise", "expert"))
     jobs = jobs_of(slurm, project)
