@@ -42,6 +42,7 @@ if workflow.is_main_process:
     for notice in filter(None, [STUDY.who_acts, WITHOUT_EXPERTS, STUDY.notice]):
         print(notice, file=sys.stderr)
 PATHS = Paths(STUDY)
+FIRST_SHOWN = priorities.first_shown(STUDY)
 # The conda environment of every rule. None without `--software-deployment-method`: checking it job by job is slow.
 ENVIRONMENT = (
     "../../envs/environment.yaml"
@@ -166,7 +167,7 @@ def by_seed(seeds):
 def by_task(*wildcard_names):
     """A function for `priority` of jobs that have these wildcards: task, policy and perhaps seed."""
     return lambda wildcards: priorities.by_task(
-        STUDY, *map(wildcards.get, wildcard_names)
+        STUDY, FIRST_SHOWN, *map(wildcards.get, wildcard_names)
     )
 
 

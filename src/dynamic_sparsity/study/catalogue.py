@@ -80,6 +80,11 @@ def _episode(steps: int) -> dict[str, Setting]:
     }
 
 
+def _flag(name: str, description: str, *, default: bool) -> dict[str, Setting]:
+    """Setting that is true or false."""
+    return {name: (bool, Field(default, description=description))}
+
+
 def _smallest(name: str, value: float, quantity: str) -> dict[str, Setting]:
     """Setting of a figure with a logarithmic axis: values below it are drawn at it."""
     return {name: (float, Field(value, gt=0, lt=1, description=f"Smaller {quantity} are drawn at this value."))}
@@ -117,10 +122,10 @@ FIGURES = {
     "threshold_sweep": Figure(
         GLOBAL,
         ("summary",),
-        {"logit": (bool, Field(False, description="Use a logit axis for sparsity instead of a linear one."))},
+        _flag("logit", "Use a logit axis for sparsity instead of a linear one.", default=False),
     ),
     "duration_histogram": Figure(TIME, ("survival",), {"bins_per_decade": (int, _BINS)}),
-    "survival": Figure(TIME, ("survival",), {"log_time": (bool, Field(True, description="Use a logarithmic time axis."))}),
+    "survival": Figure(TIME, ("survival",), _flag("log_time", "Use a logarithmic time axis.", default=True)),
     "pattern_timeline": Figure(TIME, ("patterns",), {**_episode(steps=300), "patterns": (int, _PATTERNS)}),
     "embedding": Figure(
         STATE,
@@ -131,7 +136,7 @@ FIGURES = {
     "agents": Figure(
         AGENTS,
         ("summary", "patterns"),
-        {"contacts_only": (bool, Field(False, description="Leave out the panel of joint and tendon limits."))},
+        _flag("contacts_only", "Leave out the panel of joint and tendon limits.", default=False),
         of="study",
     ),
     "method_ablation": Figure(METHOD, ("ablation",), _smallest("smallest_error", 1e-16, "errors"), "study"),
@@ -140,21 +145,21 @@ FIGURES = {
     "recovery_conditions": Figure(
         MODELS,
         ("recovery",),
-        {"tasks": (bool, Field(True, description="Draw a dot for each task next to the mean."))},
+        _flag("tasks", "Draw a dot for each task next to the mean.", default=True),
         "study",
     ),
     "recovery_thresholds": Figure(MODELS, ("recovery",), _smallest("smallest_sparsity", 1e-4, "ratios"), "study"),
     "recovery_size": Figure(
         MODELS,
         ("recovery",),
-        {"tasks": (bool, Field(True, description="Draw a thin line for each task next to the mean."))},
+        _flag("tasks", "Draw a thin line for each task next to the mean.", default=True),
         "study",
         _three_sizes,
     ),
     "loss_curves": Figure(
         MODELS,
         ("recovery",),
-        {"training": (bool, Field(True, description="Draw the training loss next to the validation loss."))},
+        _flag("training", "Draw the training loss next to the validation loss.", default=True),
         "study",
     ),
 }

@@ -16,16 +16,22 @@ def by_seed(seeds: Sequence[int], seed: str) -> int:
     return -seeds.index(int(seed)) if int(seed) in seeds else 0
 
 
-def by_task(study: Study, task: str | None = None, policy: str | None = None, seed: str | None = None) -> int:
-    """Priority of a job, by its task, policy and study seed (None if it has none).
-
-    The smallest task under its first policy comes first, so that its figures can be looked at early. The order of all
-    other jobs is by seed and policy and not by task, because jobs of one task that start together wait for the one that
-    compiles.
-    """
+def first_shown(study: Study) -> tuple[str, str]:
+    """The smallest task and its first policy, whose figures are made first so that they can be looked at early."""
     smallest = min(study.tasks, key=lambda name: sizes.ALL[name].entries)
-    first = _SHOWN_FIRST if (task, policy) == (smallest, study.policies_of(smallest)[0]) else 0
+    return smallest, study.policies_of(smallest)[0]
+
+
+def by_task(
+    study: Study, first: tuple[str, str], task: str | None = None, policy: str | None = None, seed: str | None = None
+) -> int:
+    """Priority of a job, by its task, policy and study seed (None if it has none); `first` is `first_shown(study)`.
+
+    The order of all jobs but those of `first` is by seed and policy and not by task, because jobs of one task that start
+    together wait for the one that compiles.
+    """
+    shown = _SHOWN_FIRST if (task, policy) == first else 0
     if seed is None:
-        return first
+        return shown
     turn = study.policies.names.index(policy) if policy and policy in study.policies.names else 0
-    return first + by_seed(study.seeds, seed) - turn
+    return shown + by_seed(study.seeds, seed) - turn
