@@ -1,5 +1,7 @@
 """Jacobians that are not finite in the middle of an episode are counted, excluded from statistics, and end runs."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -16,6 +18,7 @@ def jacobian_dataset(*arguments):
         dataset.jacobian[12] = np.nan
     return dataset
 """
+MEANS = "results/tables/mean_sparsity.csv"
 INSIDE = (10, 11, 12)
 """Steps of episode 1 with an entry that is not finite."""
 
@@ -39,9 +42,10 @@ def test_jacobians_that_are_not_finite_are_counted_and_excluded(project, finishe
     check_world_models(project)
     module.write_text(original)
     (project.path / "config.yaml").write_text(config)
-    project.run()
+    project.snakemake("--cores", "2", "--", MEANS)
     before, after = finished.fingerprint(), project.fingerprint()
-    assert {name: after[name] for name in before} == before
+    made_again = [name for name in before if re.match(r"results/(jacobians|sparsity|summary)/", name) or name == MEANS]
+    assert len(made_again) > 40 and all(after[name] == before[name] for name in made_again)
 
 
 def opened(study, name):

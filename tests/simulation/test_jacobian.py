@@ -3,7 +3,6 @@
 from functools import cache
 
 import jax
-import jax.numpy as jnp
 import mujoco
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from dynamic_sparsity.simulation.chunks import join_chunks, recorded_chunks, recorded_shapes
 from dynamic_sparsity.simulation.constraints import Constraints
 from dynamic_sparsity.simulation.differentiate import Differentiator
-from dynamic_sparsity.simulation.jacobian import transition_jacobian
 from dynamic_sparsity.simulation.programs import load_program
 from dynamic_sparsity.simulation.tasks import load_task, with_converged_solver
 from dynamic_sparsity.simulation.transition import NextState, Recorded, Transition
@@ -108,7 +106,7 @@ def test_implicit_is_the_derivative_of_the_converged_step(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "solver"),
-    [("CheetahRun", "playground"), ("FishSwim", "playground"), ("BallInCup", "converged"), ("CartpoleBalance", "converged")],
+    [("CheetahRun", "playground"), ("FishSwim", "playground"), ("BallInCup", "converged")],
 )
 def test_implicit_is_unrolled_where_the_solver_converges(name, solver):
     task = load_task(name)
@@ -154,7 +152,7 @@ def test_fingers_contacts_against_the_c_engine_with_a_converged_solver():
     """MJX's capsule routines place the fingertip's contact 1e-4 from C's; the Jacobians agree to that extent."""
     task = with_converged_solver(load_task("FingerSpin"))
     start = warmed_up(task, 30)
-    result = jax.jit(jax.vmap(transition_jacobian(Transition(task))))(Recorded(*map(jnp.asarray, start)))
+    result = Differentiator(load_task("FingerSpin"), "implicit", "converged")(start)
     contacts = [k for k in range(len(start.qpos)) if np.asarray(result.activity.loaded[k]).any()]
     assert len(contacts) >= 3
     for k in range(len(start.qpos)):

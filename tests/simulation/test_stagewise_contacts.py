@@ -21,7 +21,9 @@ def touching(condims, ball=""):
 MODELS = {
     "pyramidal": xml(touching(CONDIMS["pyramidal"]), 'timestep="0.005" integrator="implicitfast"', ACTUATORS),
     "elliptic": xml(
-        touching(CONDIMS["elliptic"], ball='limited="true" range="0 0.05"'), 'timestep="0.005" cone="elliptic" impratio="3"'
+        touching(CONDIMS["elliptic"], ball='limited="true" range="0 0.05"'),
+        'timestep="0.005" cone="elliptic" impratio="3"',
+        ACTUATORS,
     ),
 }
 
@@ -35,8 +37,3 @@ def test_contacts_of_all_dimensions(name):
     contacts = np.array(Constraints.of(task.model).kinds) == CONTACT
     acting = np.any(np.asarray(stages.activity.loaded)[:, contacts], axis=0)
     assert {condim for condim, acts in zip(CONDIMS[name], acting, strict=True) if acts} == set(CONDIMS[name])
-
-
-@pytest.mark.slow
-def test_bodies_that_touch_each_other():
-    assert_stages_are_the_derivative_of_the_whole_step(task_of(xml(body(collisions=""), more=ACTUATORS)))

@@ -24,6 +24,7 @@ import jax.scipy.linalg
 from dynamic_sparsity.files.whole import whole
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.runtime.cache import cache_directory
+from dynamic_sparsity.runtime.collection import garbage_collection_paused
 from dynamic_sparsity.runtime.versions import SIMULATOR
 
 _DIGEST_BYTES = 32
@@ -54,7 +55,8 @@ def load_program(
         if program is None:
             started = time.perf_counter()
             function, arguments = build()
-            program = jax.export.export(jax.jit(function))(*arguments)
+            with garbage_collection_paused():
+                program = jax.export.export(jax.jit(function))(*arguments)
             _write_program(path, program)
             trim(cache_directory(), MAX_CACHE_BYTES)
             print(f"{name}: traced in {time.perf_counter() - started:.1f} s", flush=True)
