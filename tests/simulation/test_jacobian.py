@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import jax
 import mujoco
 import numpy as np
 import pytest
