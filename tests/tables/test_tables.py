@@ -26,7 +26,7 @@ def test_tables_of_sparsity_durations_and_patterns():
 def test_pages_escape_and_mark_what_is_missing():
     frame = pd.DataFrame({"a_b": ["<x>"], "n": [float("nan")], "m": [0.123456]})
     text = page.render(frame, "First.\n\nSecond & last.")
-    assert "&lt;x&gt;" in text and "<td>–</td>" in text and "0.1235" in text and "Second &amp; last." in text
+    assert "&lt;x&gt;" in text and ">–</td>" in text and "0.1235" in text and "Second &amp; last." in text
 
 
 @pytest.mark.parametrize("case", CASES)

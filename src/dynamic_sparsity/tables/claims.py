@@ -28,7 +28,7 @@ from dynamic_sparsity.stores.runs import joined_runs
 from dynamic_sparsity.tables import global_zeros, zero_fractions
 from dynamic_sparsity.tables.returns import verdicts
 
-_COLUMNS = ["place", "claim", "task", "policy", "agent", "measured", "verdict", "why"]
+_COLUMNS = ["place", "claim", "task", "policy", "verdict", "measured", "why", "agent"]
 _FINGERS = ("FingerSpin", "FingerTurnEasy")
 _FOLLOWS = {"BallInCup": ("tendon_limit", "the tautness of the string"), "CheetahRun": ("contact", "the gait's contacts")}
 _POINTS, _MASS, _P, _NEAR, _HALF = 5.0, 0.9, 0.05, 0.05, 0.5
