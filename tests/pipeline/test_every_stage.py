@@ -33,8 +33,8 @@ def every_stage(finished, tmp_path_factory):
     planned = project.planned()
     project.run()
     project.change("embedding", {"tasks": ["CartpoleBalance"], "max_points": 40, "sequence_steps": 5})
-    stores = ("embedding/CartpoleBalance/expert/exact", "durations/CartpoleBalance/expert/exact/0")
-    project.snakemake("--cores", "2", "--", *(f"results/{name}.zarr" for name in stores))
+    project.run()
+    project.snakemake("--cores", "2", "--", "results/durations/CartpoleBalance/expert/exact/0.zarr")
     return project, planned
 
 

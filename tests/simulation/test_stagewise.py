@@ -7,6 +7,7 @@ import pytest
 from dynamic_sparsity.simulation.stagewise.step import obstacle
 from dynamic_sparsity.simulation.stagewise.tree import Tree
 from tests.helpers.models import (
+    ACTUATORS,
     CURVED_ACTUATORS,
     FREE,
     NOWHERE,
@@ -27,7 +28,7 @@ MODELS = {
         'timestep="0.005" density="500" viscosity="0.5"',
         CURVED_ACTUATORS,
     ),
-    "equalities": xml(
+    "equalities and activations": xml(
         body(height="0.3", collisions=NOWHERE),
         more="""<tendon>
         <fixed name="pair"><joint joint="slide" coef="1"/><joint joint="hinge" coef="-0.5"/></fixed>
@@ -39,7 +40,8 @@ MODELS = {
         <joint joint1="slide" joint2="hinge" polycoef="0 0.1 0.2 0 0"/>
         <tendon tendon1="pair" polycoef="0.1 0 0 0 0"/>
         <tendon tendon1="long" tendon2="short" polycoef="0.1 0.5 0.2 0 0"/>
-        </equality>""",
+        </equality>"""
+        + ACTUATORS,
     ),
 }
 

@@ -23,7 +23,6 @@ MODELS = {
     "elliptic": xml(
         touching(CONDIMS["elliptic"], ball='limited="true" range="0 0.05"'),
         'timestep="0.005" cone="elliptic" impratio="3"',
-        ACTUATORS,
     ),
 }
 
