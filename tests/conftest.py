@@ -20,6 +20,10 @@ from dynamic_sparsity.runtime.jax_setup import configure_jax  # noqa: E402
 
 BACK_END = rendering.choose_back_end()
 
+# Programs of the test process are compiled without LLVM's optimisations, in 60 % of the time. The jobs of a study drop
+# this variable (tests/pipeline/project.py) and compile as they always do.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+
 # All cores that the worker has: none is claimed, so that the jobs it starts find them free.
 configure_jax(threads=os.cpu_count() or 1, double_precision=True)
 

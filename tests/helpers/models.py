@@ -86,10 +86,9 @@ def task_of(text, substeps=3):
 def one_by_one(function):
     """`function` of one step, compiled for steps one after the other (time first).
 
-    Tracing takes half as long as for `jax.vmap`, which visits every operation once more, and compiling without LLVM's
-    optimisations two thirds of the time. Programs that the pipeline runs too are tested as it compiles them.
+    Tracing takes half as long as for `jax.vmap`, which visits every operation once more.
     """
-    steps = jax.jit(lambda start: jax.lax.map(function, start), compiler_options={"xla_backend_optimization_level": 0})
+    steps = jax.jit(lambda start: jax.lax.map(function, start))
 
     def run(start):
         with garbage_collection_paused():
