@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from dynamic_sparsity.settings.jacobians import Method
 from dynamic_sparsity.simulation.chunks import join_chunks, recorded_chunks
 from dynamic_sparsity.simulation.constraints import Constraints
 from dynamic_sparsity.simulation.differentiate import Differentiator
@@ -19,7 +20,7 @@ from tests.helpers.reference import central_differences, chained_transition_fd, 
 # HumanoidWalk (10 and more loaded constraints), 5e-9 elsewhere.
 TOLERANCE = {"HumanoidWalk": 1e-5}
 DEFAULT_TOLERANCE = 1e-7
-TRUTH_TASKS = {
+TRUTH_TASKS: dict[str, Method] = {
     "CheetahRun": "unrolled",
     "FingerSpin": "unrolled",
     "BallInCup": "unrolled",

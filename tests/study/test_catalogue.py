@@ -8,9 +8,11 @@ import pytest
 
 from dynamic_sparsity.settings.stages import STAGES
 from dynamic_sparsity.study import generated
+from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.captions import caption, title
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.figure_settings import FigureSettings, settings_of
+from dynamic_sparsity.study.paths import Paths
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
@@ -63,6 +65,14 @@ def test_every_table_is_a_module_with_a_row():
 def test_tables_and_figures_read_stages():
     for row in [*TABLES.values(), *FIGURES.values()]:
         assert row.reads and set(row.reads) <= set(STAGES)
+    for table in TABLES.values():
+        assert set(table.also_reads) <= set(STAGES) - set(table.reads)
+
+
+def test_a_table_reads_optional_stores_where_the_study_has_some():
+    config = {"tasks": ["CartpoleBalance"], "policies": {"noise": {}}, "seeds": [0], "world_models": {"tasks": []}}
+    assert Paths(studies.load_study(config)).table_stages("findings") == ("summary", "patterns", "survival")
+    assert "recovery" in Paths(studies.load_study({**config, "world_models": {"tasks": None}})).table_stages("findings")
 
 
 def test_reported_numbers_are_there():

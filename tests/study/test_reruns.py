@@ -24,8 +24,10 @@ MODELS = {"world_models", "recovery"}
 SPARSITY = {"sparsity", "durations", "embedding", "frames"} | POOLED | MODELS
 JACOBIANS = {"jacobians"} | SPARSITY
 EVERYTHING = {"rollouts", "ablation_jacobians", "ablation"} | JACOBIANS
-OF_MODELS = {name for name, table in TABLES.items() if table.reads == ("recovery",)}
-OF_ABLATION = {"method_ablation", "roughness"}
+OF_MODELS, OF_ABLATION, OF_PATTERNS = (
+    {name for name, table in TABLES.items() if stage in table.reads + table.also_reads}
+    for stage in ("recovery", "ablation", "patterns")
+)
 
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -44,7 +46,7 @@ def study(changes):
 
 def settings_of_jobs(study):
     """The settings of all jobs, by (kind of job, name, policy). A job reruns if its settings change."""
-    jobs = {}
+    jobs, paths = {}, Paths(study)
     for policy in study.policies.names:
         for stage in STAGES.keys() - {"world_models"}:
             jobs[stage, stage, policy] = dependencies.stage_settings(study, stage, policy)
@@ -55,7 +57,7 @@ def settings_of_jobs(study):
     for figure in figures_of("study"):
         jobs["figure", figure, None] = dependencies.study_figure_settings(study, figure, FIGURES[figure].reads)
     for table in TABLES:
-        jobs["table", table, None] = dependencies.table_settings(study, TABLES[table].reads)
+        jobs["table", table, None] = dependencies.table_settings(study, paths.table_stages(table))
     return jobs
 
 
@@ -130,8 +132,8 @@ def test_the_common_style_redraws_all_figures_and_nothing_else():
 @pytest.mark.parametrize(
     ("changes", "tables"),
     [
-        ({"sparsity.threshold": 1e-3}, TABLES.keys() - OF_ABLATION - {"returns"}),
-        ({"temporal.max_lag": 20}, {name for name, table in TABLES.items() if "patterns" in table.reads}),
+        ({"sparsity.threshold": 1e-3}, TABLES.keys() - {"method_ablation", "roughness", "returns"}),
+        ({"temporal.max_lag": 20}, OF_PATTERNS),
         ({"ablation.thresholds": [1e-3]}, OF_ABLATION),
         ({"world_models.margins": [3]}, OF_MODELS),
     ],
@@ -161,7 +163,10 @@ def test_a_new_task_adds_files_of_that_task_only():
         assert new and all("/FingerSpin/" in path for path in new) and set(before.stores(stage)) <= set(after.stores(stage))
     assert all("-FingerSpin-" in path or "-" not in path for path in set(after.figures()) - set(before.figures()))
     assert set(after.tables()) - set(before.tables()) == {
-        f"results/tables/{name}.{kind}" for name in OF_ABLATION | OF_MODELS for kind in ("csv", "html")
+        f"results/tables/{name}.{kind}"
+        for name in OF_ABLATION | OF_MODELS
+        if not TABLES[name].also_reads
+        for kind in ("csv", "html")
     }, "only FingerSpin is differentiated in other ways and learnt"
 
 

@@ -137,7 +137,9 @@ def trained_models(wildcards):
 def table_stores(wildcards):
     """The stores that a table reads. Stops Snakemake for an unknown table or one that would be empty."""
     check(targets.check_table, wildcards.table)
-    return product_stores(f"table {wildcards.table!r}", TABLES[wildcards.table].reads)
+    return product_stores(
+        f"table {wildcards.table!r}", PATHS.table_stages(wildcards.table)
+    )
 
 
 def figure_stores(figures):

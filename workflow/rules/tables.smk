@@ -22,7 +22,7 @@ rule table:
         runtime=minutes("table"),
     params:
         settings=lambda wildcards: dependencies.table_settings(
-            STUDY, TABLES[wildcards.table].reads
+            STUDY, PATHS.table_stages(wildcards.table)
         ),
         code=lambda wildcards: code(
             "table", f"dynamic_sparsity.tables.{wildcards.table}"

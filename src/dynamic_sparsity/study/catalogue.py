@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 if TYPE_CHECKING:
     from dynamic_sparsity.study.study import Study
 
+FINDINGS = "What was found"
 PAPER = "The paper's findings, one by one"
 AGENTS = "Q0 Who acts, and does it matter?"
 GLOBAL = "Q1 Is the causal graph globally sparse?"
@@ -34,6 +35,8 @@ class Table:
     """Its category in the report."""
     reads: tuple[str, ...]
     """The stages whose stores it reads. The table is made if each of them has a store."""
+    also_reads: tuple[str, ...] = ()
+    """Stages whose stores it reads, too, if the study has any."""
     reported: tuple[str, ...] = ()
     """Files in resources/paper whose reported numbers it compares with the study's."""
 
@@ -96,11 +99,15 @@ _BIN_WIDTH = Field(0.1, ge=0.001, le=1, description="Width of the bins (0.1 in t
 _BINS = Field(8, ge=1, le=100, description="Number of logarithmic bins per factor of ten.")
 
 TABLES = {
-    "claims": Table(PAPER, ("summary", "patterns", "rollouts"), ("table1", "figure3", "playground_returns")),
-    "returns": Table(AGENTS, ("rollouts",), ("playground_returns",)),
-    "agents": Table(AGENTS, ("summary", "patterns", "rollouts"), ("playground_returns",)),
-    "global_zeros": Table(GLOBAL, ("summary",), ("table1",)),
-    "zero_fractions": Table(GLOBAL, ("summary",), ("figure3",)),
+    "findings": Table(
+        FINDINGS, ("summary", "patterns"), also_reads=("survival", "ablation", "recovery"), reported=("table1",)
+    ),
+    "overview": Table(FINDINGS, ("summary", "patterns"), also_reads=("survival", "recovery")),
+    "claims": Table(PAPER, ("summary", "patterns", "rollouts"), reported=("table1", "figure3", "playground_returns")),
+    "returns": Table(AGENTS, ("rollouts",), reported=("playground_returns",)),
+    "agents": Table(AGENTS, ("summary", "patterns", "rollouts"), reported=("playground_returns",)),
+    "global_zeros": Table(GLOBAL, ("summary",), reported=("table1",)),
+    "zero_fractions": Table(GLOBAL, ("summary",), reported=("figure3",)),
     "mean_sparsity": Table(STATE, ("summary",)),
     "durations": Table(TIME, ("survival",)),
     "temporal": Table(TIME, ("patterns",)),

@@ -108,6 +108,11 @@ class Paths:
         names = [name for name, table in TABLES.items() if self._readable(table.reads)]
         return [TABLE.format(table=name, kind=kind) for name in names for kind in ("csv", "html")]
 
+    def table_stages(self, table: str) -> tuple[str, ...]:
+        """The stages whose stores a table reads in this study."""
+        row = TABLES[table]
+        return (*row.reads, *(stage for stage in row.also_reads if self.stores(stage)))
+
     def figures(self) -> list[str]:
         """All figures that have something to show."""
         return [*self._study_figures(), *itertools.chain(*map(self._task_figures, figures_of("task", "embedded task")))]
