@@ -35,6 +35,7 @@ def main() -> None:
         configure_jax(threads=arguments.threads, double_precision=double_precision, accelerator=True)
 
         from dynamic_sparsity.simulation.differentiate import Differentiator, jacobian_dataset
+        from dynamic_sparsity.simulation.objects import with_groups
         from dynamic_sparsity.simulation.tasks import load_task
         from dynamic_sparsity.simulation.transition import recorded_of
 
@@ -46,7 +47,7 @@ def main() -> None:
             start, after = recorded_of(episode)
             if prove:
                 prove(start, after, number)
-            writer.write(jacobian_dataset(differentiate(start), after, task, steps))
+            writer.write(with_groups(jacobian_dataset(differentiate(start), after, task, steps), task.model))
 
 
 if __name__ == "__main__":
