@@ -102,7 +102,7 @@ BOTH = READING | WRITING
 CODE = {
     "policies": ({"experts", "runtime", "simulation"}, {"base", "policies", "training"}, set(), WRITING),
     "rollouts": ({"experts", "runtime", "simulation"}, UPSTREAM, set(), WRITING),
-    "jacobians": ({"runtime", "simulation"}, UPSTREAM | {"jacobians"}, {"_inputs", "_replay"}, BOTH),
+    "jacobians": ({"runtime", "simulation", "tasks"}, UPSTREAM | {"jacobians"}, {"_inputs", "_replay"}, BOTH),
     "ablation_jacobians": (
         {"runtime", "simulation"},
         MASKS | {"ablation", "resampling", "tasks"},
@@ -115,6 +115,7 @@ CODE = {
     "summary": ({"definitions", "runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),
     "survival": ({"runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),
     "patterns": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
+    "horizons": ({"definitions", "runtime", "sparsity"}, MASKS | {"horizons", "resampling"}, {"_inputs"}, BOTH),
     "embedding": ({"definitions", "runtime", "sparsity"}, MASKS | {"embedding", "tasks"}, {"_inputs"}, BOTH),
     "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}, {"_inputs"}, BOTH),
     "world_models": ({"runtime", "simulation", "tasks", "world_models"}, MODELS, {"_inputs", "_world_models"}, BOTH),

@@ -9,12 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from dynamic_sparsity.settings.embedding import EmbeddingSettings
+from dynamic_sparsity.settings.horizons import HorizonSettings
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.temporal import TemporalSettings
-from dynamic_sparsity.sparsity import durations, embedding, summary, survival, temporal
-from tests.helpers.synthetic import ATTRS, rollout_store, sparsity_store
+from dynamic_sparsity.sparsity import durations, embedding, horizons, summary, survival, temporal
+from tests.helpers.synthetic import ATTRS, jacobian_store, rollout_store, sparsity_store
 
 RESAMPLING = ResamplingSettings(resamples=30)
+HORIZONS = HorizonSettings(steps=[1, 2, 5], starts=4)
 TEMPORAL = TemporalSettings(max_lag=6, max_patterns=5, shifts=50)
 REPORTED = Path(__file__).resolve().parents[2] / "resources/paper"
 PAPER = {path.stem: pd.read_csv(path) for path in REPORTED.glob("*.csv")}
@@ -68,6 +70,12 @@ def patterned(seeds, **attrs):
     return identified(temporal.summarise(seeds, TEMPORAL, RESAMPLING), "patterns", **attrs)
 
 
+def multiplied(seeds, resampling=RESAMPLING, **attrs):
+    """The horizon store of the Jacobians behind a list of sparsity stores."""
+    jacobians = [jacobian_store(seed) for seed in seeds]
+    return identified(horizons.summarise(jacobians, 1e-12, HORIZONS, resampling), "horizons", **attrs)
+
+
 def embedded(sparsities):
     """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
     rollouts = [rollout_store(sparsity.attrs["seed"], *sparsity.zero.shape[:2]) for sparsity in sparsities]
@@ -92,6 +100,7 @@ def study(case):
         "summary": [summary_store],
         "survival": [survived(seeds)],
         "patterns": [pattern_store],
+        "horizons": [multiplied(seeds)],
         "summary and patterns": [summary_store, pattern_store],
         "agents": [summary_store, pattern_store, rollout_store(0, *seeds[0].zero.shape[:2])],
         "embedding": embedded(seeds),
@@ -100,7 +109,8 @@ def study(case):
 
 def made_up(reads):
     """The key of `study` for the stores of these stages; None if it has no such stores."""
-    keys: dict[tuple[str, ...], str] = {(kind,): kind for kind in ("sparsity", "summary", "survival", "patterns")}
+    kinds = ("sparsity", "summary", "survival", "patterns", "horizons")
+    keys: dict[tuple[str, ...], str] = {(kind,): kind for kind in kinds}
     keys |= {("summary", "patterns"): "summary and patterns", ("summary", "patterns", "rollouts"): "agents"}
     return {**keys, ("embedding", "frames"): "embedding"}.get(reads)
 

@@ -33,6 +33,7 @@ READ = {
     "summary": ["sparsity"],
     "survival": ["sparsity"],
     "patterns": ["sparsity"],
+    "horizons": ["jacobians"],
     "embedding": ["rollouts", "sparsity"],
     "frames": ["rollouts", "embedding"],
     "ablation_jacobians": ["rollouts"],

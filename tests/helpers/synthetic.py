@@ -44,6 +44,18 @@ def sparsity_store(seed, touching, lengths=None):
     return store.assign_coords({EPISODE: np.arange(episodes)}).assign_attrs({**ATTRS, "seed": seed})
 
 
+def with_objects(dataset):
+    """`dataset` with the joints and objects of its variables: `a` and `b`, each with one joint, driven by `u` and `v`."""
+    groups = {"out": ("out_dim", ["a", "b"] * 2), "in": ("in_dim", ["a", "b"] * 3)}
+    return dataset.assign_coords({f"{end}_{level}": of for end, of in groups.items() for level in ("joint", "object")})
+
+
+def jacobian_store(sparsity):
+    """A Jacobian store in memory with the masks of a sparsity store: entries are 0, 1 or NaN."""
+    values = xr.where(sparsity.finite, xr.where(sparsity.zero, 0.0, 1.0), np.nan)
+    return with_objects(xr.Dataset({"jacobian": values, "length": sparsity.length}, attrs=sparsity.attrs))
+
+
 def rollout_store(seed, episodes, steps, *, reward=0.5, **attrs):
     """A rollout store in memory: a slow circle in qpos, one control, a constant reward."""
     phase = np.linspace(0, 6, episodes * steps).reshape(episodes, steps) + seed

@@ -27,7 +27,7 @@ def at_another_threshold(finished, tmp_path_factory):
 
 def test_the_threshold_reruns_sparsity_and_what_follows_but_no_simulation(finished, at_another_threshold):
     project, planned, output = at_another_threshold
-    assert rules(planned) == {"sparsity"} | AFTER_SPARSITY
+    assert rules(planned) == {"sparsity", "horizons"} | AFTER_SPARSITY
     assert sorted(jobs(output)) == sorted(planned)
     before, after = finished.fingerprint(), project.fingerprint()
     assert all(after[name] == before[name] for name in after if "/rollouts/" in name or "/jacobians/" in name)
@@ -47,7 +47,7 @@ def test_one_core_results_on_another_file_system_and_a_run_without_failures_give
         (single_core.path / "results").symlink_to(elsewhere)
         single_core.run(cores=1)
         assert single_core.fingerprint() == interrupted.fingerprint() and (single_core.path / "results").is_symlink()
-        assert single_core.cli("verify", "results").stdout.count(": sound") == 11
+        assert single_core.cli("verify", "results").stdout.count(": sound") == 13
 
 
 def test_a_figures_setting_redraws_that_figure_only(project):

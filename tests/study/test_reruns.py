@@ -19,7 +19,7 @@ from dynamic_sparsity.study.paths import Paths
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
-POOLED = {"summary", "survival", "patterns"}
+POOLED = {"summary", "survival", "patterns", "horizons"}
 MODELS = {"world_models", "recovery"}
 SPARSITY = {"sparsity", "durations", "embedding", "frames"} | POOLED | MODELS
 JACOBIANS = {"jacobians"} | SPARSITY
@@ -83,6 +83,7 @@ def kinds(jobs):
         ({"sparsity.threshold": 1e-3}, SPARSITY),
         ({"temporal.max_lag": 20}, {"patterns"}),
         ({"temporal.max_lag": 20, "temporal.max_patterns": 100}, {"patterns"}),
+        ({"horizons.starts": 3}, {"horizons"}),
         ({"resampling.confidence": 0.9}, POOLED | {"ablation", "recovery"}),
         ({"embedding.perplexity": 5.0}, {"embedding", "frames"}),
         ({"embedding.tasks": ["FingerSpin"]}, set()),
@@ -158,7 +159,7 @@ def test_a_new_seed_adds_stores_of_that_seed_only():
 
 def test_a_new_task_adds_files_of_that_task_only():
     before, after = (Paths(study({"tasks": tasks})) for tasks in (["CartpoleBalance"], ["CartpoleBalance", "FingerSpin"]))
-    for stage in ("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns", "ablation", "recovery"):
+    for stage in ("rollouts", "jacobians", "sparsity", *POOLED, "ablation", "recovery"):
         new = set(after.stores(stage)) - set(before.stores(stage))
         assert new and all("/FingerSpin/" in path for path in new) and set(before.stores(stage)) <= set(after.stores(stage))
     assert all("-FingerSpin-" in path or "-" not in path for path in set(after.figures()) - set(before.figures()))
@@ -205,8 +206,10 @@ def code_rerun(package, edits):
     [
         ("simulation/coordinates.py", {"policies", "rollouts", "jacobians", "ablation_jacobians", "world_models", "frames"}),
         ("simulation/jacobian.py", {"jacobians", "ablation_jacobians"}),
+        ("simulation/objects.py", {"jacobians"}),
         ("simulation/noise.py", {"policies", "rollouts"}),
         ("sparsity/zeros.py", {"sparsity", "summary", "ablation"}),
+        ("sparsity/products.py", {"horizons"}),
         ("sparsity/events.py", {"patterns"}),
         ("figures/style.py", {"figure"}),
         ("tables/page.py", {"table"}),

@@ -79,3 +79,31 @@ rule patterns:
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
+
+
+rule horizons:
+    input:
+        jacobians=all_seeds("jacobians"),
+    output:
+        store=directory(PER_POLICY["horizons"]),
+    log:
+        "results/logs/horizons/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/horizons/{task}-{policy}-{method}.tsv"
+    priority: by_task("task", "policy")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory("horizons"),
+        runtime=minutes("horizons"),
+    params:
+        settings=settings("horizons"),
+        code=code("horizons"),
+    shell:
+        "python -m dynamic_sparsity.stages.horizons"
+        " --settings {params.settings:q}"
+        " --jacobians {input.jacobians:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"

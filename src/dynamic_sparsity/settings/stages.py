@@ -5,6 +5,7 @@ from __future__ import annotations
 from dynamic_sparsity.settings.ablation import AblationJacobianStage, AblationStage
 from dynamic_sparsity.settings.embedding import EmbeddingStage
 from dynamic_sparsity.settings.frames import FrameStage
+from dynamic_sparsity.settings.horizons import HorizonStage
 from dynamic_sparsity.settings.jacobians import JacobianStage
 from dynamic_sparsity.settings.resampling import PooledStage
 from dynamic_sparsity.settings.rollouts import RolloutStage
@@ -20,6 +21,7 @@ STAGES: dict[str, type[RolloutStage]] = {
     "summary": PooledStage,
     "survival": PooledStage,
     "patterns": TemporalStage,
+    "horizons": HorizonStage,
     "embedding": EmbeddingStage,
     "frames": FrameStage,
     "ablation_jacobians": AblationJacobianStage,

@@ -112,6 +112,8 @@ TABLES = {
     "durations": Table(TIME, ("survival",)),
     "temporal": Table(TIME, ("patterns",)),
     "patterns": Table(TIME, ("patterns",)),
+    "objects": Table(STATE, ("horizons",)),
+    "horizons": Table(TIME, ("horizons",)),
     "method_ablation": Table(METHOD, ("ablation",)),
     "roughness": Table(METHOD, ("ablation",)),
     "recovery": Table(MODELS, ("recovery",)),
@@ -145,6 +147,9 @@ FIGURES = {
         ("summary", "patterns"),
         _flag("contacts_only", "Leave out the panel of joint and tendon limits.", default=False),
         of="study",
+    ),
+    "horizons": Figure(
+        TIME, ("horizons",), _flag("log_steps", "Use a logarithmic axis for the horizon.", default=True), "study"
     ),
     "method_ablation": Figure(METHOD, ("ablation",), _smallest("smallest_error", 1e-16, "errors"), "study"),
     "roughness": Figure(METHOD, ("ablation",), _smallest("smallest", 1e-12, "values"), "study"),

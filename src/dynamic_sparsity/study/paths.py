@@ -21,6 +21,7 @@ PER_POLICY = {
     "summary": "results/summary/{task}/{policy}/{method}.zarr",
     "survival": "results/survival/{task}/{policy}/{method}.zarr",
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
+    "horizons": "results/horizons/{task}/{policy}/{method}.zarr",
     "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
     "frames": "results/frames/{task}/{policy}/{method}.zarr",
     "ablation": "results/ablation/{task}/{policy}.zarr",
@@ -34,7 +35,7 @@ FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 STUDY_FIGURE = "results/figures/{figure}.{kind}"
 
 REQUESTED = (
-    *("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns"),
+    *("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns", "horizons"),
     *("embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
 )
 """Stages whose stores a study asks for; `durations` are made on request, `world_models` as inputs of `recovery`."""

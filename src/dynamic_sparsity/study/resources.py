@@ -183,6 +183,7 @@ _NEEDS = {
     "summary": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "survival": _Need(150, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
+    "horizons": _Need(150, pooled=True, bytes_per_episode_entry=40, seconds_per_million=0.5),
     "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
     "ablation_jacobians": _Ablation(900, simulates=True, writes_episodes=True, bytes_per_entry=60.0),

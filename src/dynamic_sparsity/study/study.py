@@ -14,6 +14,7 @@ from dynamic_sparsity.settings.base import Section, Seed, without_repeats
 from dynamic_sparsity.settings.comparison import ComparisonSettings
 from dynamic_sparsity.settings.embedding import EmbeddingSettings
 from dynamic_sparsity.settings.frames import FrameSettings
+from dynamic_sparsity.settings.horizons import HorizonSettings
 from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings
 from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
@@ -53,6 +54,9 @@ class Study(Section):
     sparsity: SparsitySettings = Field(default_factory=SparsitySettings, description="When an entry counts as zero.")
     temporal: TemporalSettings = Field(
         default_factory=TemporalSettings, description="How patterns over time are summarised."
+    )
+    horizons: HorizonSettings = Field(
+        default_factory=HorizonSettings, description="Over how many steps Jacobians are multiplied."
     )
     resampling: ResamplingSettings = Field(default_factory=ResamplingSettings, description="Bootstrap intervals.")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings, description="t-SNE of transitions.")
