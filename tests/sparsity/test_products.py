@@ -112,7 +112,8 @@ def test_a_product_that_overflows_ends():
 
 
 def test_start_steps_leave_room_and_are_spread():
-    assert products.start_steps(1000, 100, 4).tolist() == [0, 300, 600, 900]
+    assert products.start_steps(1000, 101, 4).tolist() == [112, 337, 562, 787]
+    assert products.start_steps(1000, 901, 100).tolist() == list(range(100)), "each step once"
     assert products.start_steps(100, 100, 4).tolist() == [0]
     assert products.start_steps(5, 100, 3).tolist() == [0, 2, 4]
     assert products.start_steps(0, 3, 4).size == 0
@@ -127,6 +128,9 @@ def test_shuffled_steps_are_of_the_episode_without_repeats_and_as_many(length, l
     for row in steps:
         inside = row[row < length].tolist()
         assert len(set(inside)) == len(inside)
+    np.testing.assert_array_equal(steps[:, 0], starts)
+    again = products.shuffled(length, starts, longest, np.random.default_rng(1))
+    assert length < 5 or not np.array_equal(steps, again)
 
 
 def test_an_episode_without_steps_has_no_products():

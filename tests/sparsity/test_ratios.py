@@ -46,6 +46,27 @@ def test_infinite_numbers_are_large_and_missing_ones_are_left_out():
     assert np.isnan([never.rate, never.rate_low, never.rate_high]).all()
 
 
+def test_a_test_of_few_episodes_rejects_a_true_null_as_often_as_it_says():
+    """The true difference is 0. 200 simulated studies of two study seeds with four episodes each."""
+    rng = np.random.default_rng(1)
+    resampling = ResamplingSettings(resamples=100)
+    p_values = []
+    for _ in range(200):
+        seeds = [sums(rng.normal(size=4), np.ones(4)) for _ in range(2)]
+        p_values.append(with_intervals(seeds, rate, resampling, tested=["rate"]).rate_p_value.item())
+    assert 0.01 < np.mean(np.array(p_values) < 0.05) < 0.09 and 0.4 < np.mean(p_values) < 0.6
+
+
+def test_a_test_finds_what_is_there_and_knows_when_it_cannot():
+    resampling = ResamplingSettings(resamples=100)
+    clear = with_intervals([sums([5, 6, 7, 6], [1, 1, 1, 1])], rate, resampling, tested=["rate"])
+    assert clear.rate_p_value < 0.01
+    constant = with_intervals([sums([0, 0], [1, 1])], rate, resampling, tested=["rate"])
+    assert constant.rate_p_value == 1
+    for unknown in (sums([2, 2], [1, 1]), sums([2], [1])):
+        assert np.isnan(with_intervals([unknown], rate, resampling, tested=["rate"]).rate_p_value)
+
+
 def test_coverage_of_the_interval_is_about_right():
     """The true ratio is 1/2. 200 simulated studies of 20 episodes."""
     rng = np.random.default_rng(0)

@@ -19,7 +19,7 @@ class HorizonSettings(Section):
         max_length=100,
     )
     starts: int = Field(
-        25, ge=1, le=100_000, description="Number of steps of each episode, evenly spaced, from which products start."
+        50, ge=1, le=100_000, description="Number of steps of each episode, evenly spaced, from which products start."
     )
 
     @field_validator("steps")

@@ -19,7 +19,8 @@ from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.schema import EPISODE, IN, OUT, TIME, labels
 
 ZEROS_BY = ("structure", "value", "shuffled")
-"""Labels of the dim `zeros_by`: zeros by structure, by value, and by structure with the steps of each episode shuffled."""
+"""Labels of the dim `zeros_by`: zeros by structure, by value, and by structure if each start step is followed by
+other steps of its episode in random order."""
 LEVELS = ("object", "joint")
 
 

@@ -30,9 +30,13 @@ class Products(NamedTuple):
 
 
 def start_steps(length: int, longest: int, number: int) -> np.ndarray:
-    """At most `number` evenly spaced start steps of an episode, from which `longest` steps lie in it if it is so long."""
-    last = length - longest if length >= longest else length - 1
-    return np.unique(np.linspace(0, last, number).round().astype(np.intp)) if length else np.zeros(0, np.intp)
+    """At most `number` evenly spaced start steps, from which `longest` steps lie in the episode if it is so long.
+
+    They are the middles of equal parts of the episode, so that its first step, which may be special, is none of them
+    unless the parts are of one step.
+    """
+    places = max(length - longest + 1, 0) or length
+    return np.unique(((np.arange(number) + 0.5) * places / number).astype(np.intp))[:places]
 
 
 def consecutive(starts: np.ndarray, longest: int) -> np.ndarray:
@@ -41,13 +45,17 @@ def consecutive(starts: np.ndarray, longest: int) -> np.ndarray:
 
 
 def shuffled(length: int, starts: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """[start, K] Steps in random order without repeats, one order per start step; beyond `length` where those end."""
+    """[start, K] Each start step, then other steps of the episode in random order, each at most once.
+
+    As many steps lie in the episode as of `consecutive`.
+    """
     steps = consecutive(starts, longest)
-    if not length:
+    if not len(starts):
         return steps
-    order = np.argsort(rng.random((len(starts), length)), axis=1)
-    columns = np.minimum(np.arange(longest), length - 1)
-    return np.where(steps < length, order[:, columns], length)
+    priority = rng.random((len(starts), length))
+    priority[np.arange(len(starts)), starts] = -1.0
+    order = np.argsort(priority, axis=1)
+    return np.where(steps < length, order[:, np.minimum(np.arange(longest), length - 1)], length)
 
 
 def by_structure(zero: np.ndarray, finite: np.ndarray, states: np.ndarray, steps: np.ndarray) -> Products:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity.resampling import episode_draws
@@ -23,8 +24,10 @@ def with_intervals(
     numbers, and keeps a further dim `resample`. Infinite numbers are larger than all others, and NaNs are left out; an
     end is NaN where half of the resamples or more are NaN, or if no study seed has two episodes.
 
-    For the variables in `tested`, which are single numbers, `_p_value` is that of the bootstrap test, two-sided, that the
-    number is 0: twice the smaller share of resamples at or beyond 0 (Davison and Hinkley 1997, section 4.4).
+    For the variables in `tested`, which are single numbers, `_p_value` is two-sided, for the hypothesis that the number is
+    0: from Student's t, with the bootstrap's standard error, freed of its bias for few episodes, and as many degrees of
+    freedom as there are episodes less study seeds. It is NaN where the interval is, and if all episodes are equal but
+    the number is not 0.
     """
     pooled = xr.concat([dataset.drop_vars(EPISODE, errors="ignore") for dataset in sums], dim=EPISODE).astype(float)
     sizes = [dataset.sizes[EPISODE] for dataset in sums]
@@ -38,7 +41,7 @@ def with_intervals(
         values = resampled[name].transpose("resample", *array.dims).values
         bounds = _quantiles(values, (tail, 1 - tail)) if max(sizes) > 1 else np.full((2, *array.shape), np.nan)
         ends |= {f"{name}_{end}": array.copy(data=bound) for end, bound in zip(("low", "high"), bounds, strict=True)}
-    p_values = {f"{name}_p_value": _p_value(resampled[name].values) if max(sizes) > 1 else np.nan for name in tested}
+    p_values = {f"{name}_p_value": _p_value(float(estimate[name]), resampled[name].values, sizes) for name in tested}
     return estimate.assign({**ends, **p_values})
 
 
@@ -47,13 +50,16 @@ def ratio(numerator: xr.DataArray, denominator: xr.DataArray) -> xr.DataArray:
     return numerator / denominator.where(denominator > 0)
 
 
-def _p_value(values: np.ndarray) -> float:
-    """Two-sided p-value that the number behind these resampled numbers is 0; NaN if most of them are NaN."""
-    known = values[~np.isnan(values)]
-    if len(known) <= len(values) / 2:
+def _p_value(estimate: float, resampled: np.ndarray, sizes: Sequence[int]) -> float:
+    """Two-sided p-value that `estimate` differs from 0 by chance; NaN if most of its resamples are NaN."""
+    known = resampled[~np.isnan(resampled)]
+    freedom = sum(sizes) - len(sizes)
+    if not freedom or len(known) <= len(resampled) / 2 or np.isnan(estimate):
         return np.nan
-    beyond = min((known <= 0).sum(), (known >= 0).sum())
-    return min(1.0, 2 * (1 + beyond) / (1 + len(known)))
+    error = known.std() * np.sqrt(sum(sizes) / freedom)  # the bootstrap divides a variance by n instead of n - 1
+    if error == 0:  # equal episodes are no evidence of a difference
+        return 1.0 if estimate == 0 else np.nan
+    return float(2 * stats.t.sf(abs(estimate) / error, freedom))
 
 
 def _quantiles(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:

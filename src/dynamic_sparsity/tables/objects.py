@@ -39,7 +39,7 @@ def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
-    """One sentence per task and policy with blocks of objects, and one per task and policy with one object."""
+    """Sentences about each task and policy: one for all blocks that are zero in the same share of the steps."""
     return [
         sentence
         for run, rows in itertools.groupby(frame.to_dict("records"), lambda row: f"{row['task']}, {row['policy']}")
@@ -93,26 +93,37 @@ def _merged(blocks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _about(run: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if rows[0]["level"] == "object":
-        yield from (f"{run}: {_sentence(row)}" for row in rows if row["zero_share"] > 0)
-        never = [f"{row['next_state_of']} from the {row['does_not_depend_on']}" for row in rows if not row["zero_share"] > 0]
-        if never:
-            yield f"{run}: never independent: {'; '.join(never)}."
+    """Sentences that lead with the answer; blocks that are zero in the same share of steps share a sentence."""
+    one_object = rows[0]["level"] == "joint"
+    if one_object and not rows[0]["zero_share"] > 0:
+        yield f"{run}: never (one object). No block of two joints, or of a joint and controls, is zero in any step."
         return
-    zero = [row for row in rows if row["zero_share"] > 0]
-    if not zero:
-        yield f"{run}: one object. The next state of every joint depends on the state and the controls of every joint."
-        return
-    longest = max(zero, key=lambda row: row["zero_share"])
-    yield f"{run}: one object. Of its joints, at most: {_sentence(longest)}"
+    together: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        together.setdefault(f"{row['zero_share']:.4f}", []).append(row)
+    for same in together.values():
+        pairs = "; ".join(f"{row['next_state_of']} from the {row['does_not_depend_on']}" for row in same)
+        yield f"{run}: {_answer(same, one_object=one_object)} the next state of {pairs}.{_null(same)}"
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
+def _answer(rows: Sequence[Mapping[str, Any]], *, one_object: bool) -> str:
+    row = rows[0]
+    joints = " (one object; of its joints)" if one_object else ""
+    if not row["zero_share"] > 0:
+        return f"never independent{joints}:"
+    word = "always" if row["zero_share"] == 1 else "sometimes"
     interval = "" if np.isnan(row["low"]) or row["low"] == row["high"] else f" [{row['low']:.1%}, {row['high']:.1%}]"
-    how_long = f"{row['duration']:.3g} steps ({row['duration_seconds']:.3g} s) at a time"
-    at_least = "at least " if row["cut_share"] > 0 else ""
+    at_least = "at least " if any(row["cut_share"] > 0 for row in rows) else ""
     return (
-        f"{'always' if row['zero_share'] == 1 else 'sometimes'} independent. The next state of {row['next_state_of']} does"
-        f" not depend on the {row['does_not_depend_on']} in {row['zero_share']:.1%}{interval} of the steps, on average for"
-        f" {at_least}{how_long}; entries that are zero at independent times would give {row['independent_share']:.1%}."
+        f"{word} independent{joints}, in {row['zero_share']:.1%}{interval} of the steps, on average for"
+        f" {at_least}{row['duration']:.3g} steps ({row['duration_seconds']:.3g} s) at a time:"
     )
+
+
+def _null(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows[0]["zero_share"] > 0:
+        return ""
+    shares = [row["independent_share"] for row in rows]
+    lowest, highest = (f"{end(shares):.1%}" for end in (min, max))
+    expected = lowest if lowest == highest else f"{lowest} to {highest}"
+    return f" Entries that are zero at independent times would give {expected}."
