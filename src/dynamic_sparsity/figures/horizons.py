@@ -73,5 +73,12 @@ def _label_ends(axes: Axes, data: xr.Dataset) -> None:
     height = -np.inf
     for name, limit in zip(names, highest, strict=True):
         height = min(max(ends[name], height + _GAP), limit)
-        place = {"xy": (1.02, height), "xycoords": axes.get_yaxis_transform()}
-        axes.annotate(name, **place, color=_COLOURS[name], fontsize="small", va="center", annotation_clip=False)
+        axes.annotate(
+            name,
+            (1.02, height),
+            xycoords=axes.get_yaxis_transform(),
+            color=_COLOURS[name],
+            fontsize="small",
+            va="center",
+            annotation_clip=False,
+        )
