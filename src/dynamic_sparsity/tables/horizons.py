@@ -3,7 +3,8 @@
 The product of the Jacobians of k consecutive steps says how the state k steps later depends on the state and the control
 now. Products start at evenly spaced steps of every episode. A step with a non-finite entry ends a product.
 
-- `products`: number of start steps. `zeros`: share of zeros in the Jacobians at these steps.
+- `products`: number of start steps. `zeros`: share of zeros in the Jacobians at these steps. `longest`: number of steps of
+  the longest product.
 - `left_k`: zeros of the products of k steps over zeros of their first factors. Zeros are counted by structure: an entry
   of a product is zero if each path through the factors contains a zero.
 - `half`: the first number of steps after which at most half of the zeros are left, with `low` and `high` ends of an

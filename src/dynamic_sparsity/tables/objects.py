@@ -5,6 +5,7 @@ the Jacobian has the rows of one object and the columns of the state, or of the 
 step if all of its entries are. In a task with one object, blocks are those of joints, and blocks that are never zero are
 left out. Blocks with the same columns and the same numbers share a row of this table.
 
+- `level`: whether the blocks are of objects or of joints.
 - `next_state_of`, `does_not_depend_on`: the rows and the columns of the block.
 - `zero_share`: share of the steps in which the block is zero, with `low` and `high` ends of an interval from resampling
   episodes within study seeds. Steps with a non-finite entry in the block do not count.
