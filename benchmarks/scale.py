@@ -104,6 +104,7 @@ def in_slurm(counts: Counter[str], project: Path) -> int:
         "summary",
         "survival",
         "patterns",
+        "structure",
     }  # jobs of these rules do not depend on each other
     components: Counter[str] = Counter()
     for rule, count in counts.items():

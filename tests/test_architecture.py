@@ -110,6 +110,7 @@ CODE = {
         BOTH,
     ),
     "ablation": ({"definitions", "runtime", "sparsity"}, MASKS | {"ablation", "resampling", "tasks"}, {"_inputs"}, BOTH),
+    "structure": ({"runtime", "simulation"}, UPSTREAM | {"jacobians", "structure"}, {"_inputs"}, BOTH),
     "sparsity": ({"definitions", "runtime", "sparsity"}, MASKS, {"_inputs"}, BOTH),
     "durations": ({"runtime", "sparsity"}, MASKS, {"_inputs"}, BOTH),
     "summary": ({"definitions", "runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),

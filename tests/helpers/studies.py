@@ -76,6 +76,29 @@ def multiplied(seeds, resampling=RESAMPLING, **attrs):
     return identified(horizons.summarise(jacobians, 1e-12, HORIZONS, resampling), "horizons", **attrs)
 
 
+def structured(seeds, *, change=0.0, gained=0, possible=True, **attrs):
+    """A structure store for a list of sparsity stores: every shift of qpos:a changes the other variables by `change`.
+
+    Shifts of qpos:b change every variable by 0.5. `gained`: steps in which a shift of 2 m of qpos:a reaches its limit.
+    """
+    data = seeds[0]
+    largest = np.full((2, 4, 4), 0.5)
+    largest[0] = np.where(np.arange(4) == 0, 0, change)
+    largest[0, 2:] = np.nan
+    limits = np.zeros((2, 4, data.sizes["constraint"]), np.int32)
+    limits[0, 1, 1:] = gained
+    arrays = {
+        "possible": (("out_dim", "in_dim"), np.full((4, 6), possible)),
+        "rotates": ("coordinate", [False, True]),
+        "shift_size": (("coordinate", "shift"), [[1, 2, np.nan, np.nan], [0.5, -0.5, 3, -3]]),
+        "largest_change": (("coordinate", "shift", "out_dim"), largest),
+        "gained": (("coordinate", "shift", "constraint"), limits),
+        "step_difference": ("sample", np.zeros(7)),
+    }
+    labels = {name: data[name] for name in ("out_dim", "in_dim", "constraint")}
+    return identified(xr.Dataset(arrays, {**labels, "coordinate": ["qpos:a", "qpos:b"]}), "structure", **attrs)
+
+
 def embedded(sparsities):
     """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
     rollouts = [rollout_store(sparsity.attrs["seed"], *sparsity.zero.shape[:2]) for sparsity in sparsities]
@@ -101,6 +124,7 @@ def study(case):
         "survival": [survived(seeds)],
         "patterns": [pattern_store],
         "horizons": [multiplied(seeds)],
+        "summary and structure": [summary_store, structured(seeds)],
         "summary and patterns": [summary_store, pattern_store],
         "agents": [summary_store, pattern_store, rollout_store(0, *seeds[0].zero.shape[:2])],
         "embedding": embedded(seeds),
@@ -111,6 +135,7 @@ def made_up(reads):
     """The key of `study` for the stores of these stages; None if it has no such stores."""
     kinds = ("sparsity", "summary", "survival", "patterns", "horizons")
     keys: dict[tuple[str, ...], str] = {(kind,): kind for kind in kinds}
+    keys[("summary", "structure")] = "summary and structure"
     keys |= {("summary", "patterns"): "summary and patterns", ("summary", "patterns", "rollouts"): "agents"}
     return {**keys, ("embedding", "frames"): "embedding"}.get(reads)
 

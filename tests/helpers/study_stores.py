@@ -28,6 +28,7 @@ STUDY = studies.load_study(
 )
 READ = {
     "jacobians": ["rollouts"],
+    "structure": ["rollouts"],
     "sparsity": ["jacobians"],
     "durations": ["sparsity"],
     "summary": ["sparsity"],

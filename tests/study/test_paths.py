@@ -45,7 +45,8 @@ def test_a_stage_has_stores_of_its_tasks_and_policies_only():
     assert study_paths.stores("ablation") == ["results/ablation/FingerSpin/noise.zarr"]
     assert study_paths.stores("embedding") == ["results/embedding/FingerSpin/expert/exact.zarr"]
     assert study_paths.stores("recovery") == ["results/recovery/CartpoleBalance/expert/exact.zarr"]
-    assert {path.split("/")[3] for path in study_paths.stores("survival")} == {"expert"}
+    for stage in ("survival", "structure"):
+        assert {path.split("/")[3] for path in study_paths.stores(stage)} == {"expert"}
     mixed = {**CONFIG["world_models"], "policies": ["expert", "noise"]}
     assert paths(world_models=mixed).stores("recovery") == ["results/recovery/CartpoleBalance/expert_noise/exact.zarr"]
 

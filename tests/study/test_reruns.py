@@ -22,7 +22,7 @@ ROOT = PACKAGE.parents[1]
 POOLED = {"summary", "survival", "patterns", "horizons"}
 MODELS = {"world_models", "recovery"}
 SPARSITY = {"sparsity", "durations", "embedding", "frames"} | POOLED | MODELS
-JACOBIANS = {"jacobians"} | SPARSITY
+JACOBIANS = {"jacobians", "structure"} | SPARSITY
 EVERYTHING = {"rollouts", "ablation_jacobians", "ablation"} | JACOBIANS
 OF_MODELS, OF_ABLATION, OF_PATTERNS = (
     {name for name, table in TABLES.items() if stage in table.reads + table.also_reads}
@@ -81,6 +81,7 @@ def kinds(jobs):
         ({"rollouts.steps": 50}, EVERYTHING),
         ({"jacobians.method": "implicit"}, JACOBIANS),
         ({"sparsity.threshold": 1e-3}, SPARSITY),
+        ({"structure.steps": 8}, {"structure"}),
         ({"temporal.max_lag": 20}, {"patterns"}),
         ({"temporal.max_lag": 20, "temporal.max_patterns": 100}, {"patterns"}),
         ({"horizons.starts": 3}, {"horizons"}),
@@ -135,6 +136,7 @@ def test_the_common_style_redraws_all_figures_and_nothing_else():
     [
         ({"sparsity.threshold": 1e-3}, TABLES.keys() - {"method_ablation", "roughness", "returns"}),
         ({"temporal.max_lag": 20}, OF_PATTERNS),
+        ({"structure.steps": 8}, {"zero_kinds"}),
         ({"ablation.thresholds": [1e-3]}, OF_ABLATION),
         ({"world_models.margins": [3]}, OF_MODELS),
     ],
@@ -159,7 +161,8 @@ def test_a_new_seed_adds_stores_of_that_seed_only():
 
 def test_a_new_task_adds_files_of_that_task_only():
     before, after = (Paths(study({"tasks": tasks})) for tasks in (["CartpoleBalance"], ["CartpoleBalance", "FingerSpin"]))
-    for stage in ("rollouts", "jacobians", "sparsity", *POOLED, "ablation", "recovery"):
+    of_tasks = {"rollouts", "jacobians", "structure", "sparsity", "ablation", "recovery"}
+    for stage in of_tasks | POOLED:
         new = set(after.stores(stage)) - set(before.stores(stage))
         assert new and all("/FingerSpin/" in path for path in new) and set(before.stores(stage)) <= set(after.stores(stage))
     assert all("-FingerSpin-" in path or "-" not in path for path in set(after.figures()) - set(before.figures()))
@@ -204,12 +207,17 @@ def code_rerun(package, edits):
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("simulation/coordinates.py", {"policies", "rollouts", "jacobians", "ablation_jacobians", "world_models", "frames"}),
-        ("simulation/jacobian.py", {"jacobians", "ablation_jacobians"}),
+        (
+            "simulation/coordinates.py",
+            {"policies", "rollouts", "jacobians", "structure", "ablation_jacobians", "world_models", "frames"},
+        ),
+        ("simulation/jacobian.py", {"jacobians", "structure", "ablation_jacobians"}),
         ("simulation/objects.py", {"jacobians"}),
+        ("simulation/symmetry.py", {"structure"}),
         ("simulation/noise.py", {"policies", "rollouts"}),
         ("sparsity/zeros.py", {"sparsity", "summary", "ablation"}),
         ("sparsity/products.py", {"horizons"}),
+        ("sparsity/zero_kinds.py", {"summary"}),
         ("sparsity/events.py", {"patterns"}),
         ("figures/style.py", {"figure"}),
         ("tables/page.py", {"table"}),

@@ -65,6 +65,7 @@ def test_seeds_count_for_jobs_that_read_all_of_them():
             "policies",
             "rollouts",
             "jacobians",
+            "structure",
             "sparsity",
             "durations",
             "frames",

@@ -122,6 +122,12 @@ def rollout_store(wildcards):
     return PER_SEED["rollouts"].format(**wildcards)
 
 
+def structure_rollouts(wildcards):
+    """The rollouts of all study seeds to sample steps from. Stops Snakemake for an unknown method."""
+    check(targets.check_variant, wildcards.method)
+    return all_seeds("rollouts")(wildcards)
+
+
 def learnt_rollouts(wildcards):
     """The rollouts of all study seeds to learn from. Stops Snakemake for an unknown model or invalid training seed."""
     check(targets.check_world_model, wildcards.task, wildcards.policy, wildcards.model)

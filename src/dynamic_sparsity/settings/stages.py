@@ -10,12 +10,14 @@ from dynamic_sparsity.settings.jacobians import JacobianStage
 from dynamic_sparsity.settings.resampling import PooledStage
 from dynamic_sparsity.settings.rollouts import RolloutStage
 from dynamic_sparsity.settings.sparsity import SparsityStage
+from dynamic_sparsity.settings.structure import StructureStage
 from dynamic_sparsity.settings.temporal import TemporalStage
 from dynamic_sparsity.settings.world_models import WorldModelStage
 
 STAGES: dict[str, type[RolloutStage]] = {
     "rollouts": RolloutStage,
     "jacobians": JacobianStage,
+    "structure": StructureStage,
     "sparsity": SparsityStage,
     "durations": SparsityStage,
     "summary": PooledStage,

@@ -12,6 +12,7 @@ import xarray as xr
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity import zeros
 from dynamic_sparsity.sparsity.resampling import stratified_mean
+from dynamic_sparsity.sparsity.zero_kinds import kind_shares
 from dynamic_sparsity.stores.runs import episodes_of
 from dynamic_sparsity.stores.schema import CONSTRAINT, EPISODE, IN, OUT, TIME, labels
 
@@ -28,6 +29,7 @@ def summarise(seeds: Sequence[xr.Dataset], threshold: float, resampling: Resampl
     - `broken_entry`: those of these entries that are not always zero; `broken_steps`: steps in which one is not zero;
       `active_steps`, `loaded_steps` and `broken_active`, `broken_loaded`: in how many steps, and in how many of the
       broken steps, each constraint is active and carries a force;
+    - `zero_kind_share`, `_low`, `_high` over `zero_kind`: how the zeros are shared out (`zero_kinds.kind_shares`);
     - `mean_sparsity` over `threshold` and `block`: the mean over episodes; `_low` and `_high`: the ends of an interval
       from resampling episodes within seeds;
     - `active_share_mean`, `_low`, `_high` over `kind`: the share of steps with an active contact, joint limit or tendon
@@ -38,9 +40,12 @@ def summarise(seeds: Sequence[xr.Dataset], threshold: float, resampling: Resampl
     """
     counts = xr.concat([_pooled_counts(sparsity) for sparsity in seeds], dim=EPISODE)
     steps = counts.length.sum()
+    global_zeros = _global_zeros(seeds, counts, threshold)
+    always = global_zeros["always_zero"].sel(threshold=threshold, drop=True)
     return xr.Dataset(
         {
-            **_global_zeros(seeds, counts, threshold),
+            **global_zeros,
+            **kind_shares(seeds, always, global_zeros["broken_entry"], threshold, resampling),
             **_means(seeds, resampling),
             **_by_activity(seeds, threshold),
             "nonfinite_fraction": 1 - counts.finite_count.sum(EPISODE) / steps,

@@ -107,6 +107,7 @@ TABLES = {
     "returns": Table(AGENTS, ("rollouts",), reported=("playground_returns",)),
     "agents": Table(AGENTS, ("summary", "patterns", "rollouts"), reported=("playground_returns",)),
     "global_zeros": Table(GLOBAL, ("summary",), reported=("table1",)),
+    "zero_kinds": Table(GLOBAL, ("summary", "structure")),
     "zero_fractions": Table(GLOBAL, ("summary",), reported=("figure3",)),
     "mean_sparsity": Table(STATE, ("summary",)),
     "durations": Table(TIME, ("survival",)),

@@ -18,6 +18,7 @@ PER_SEED = {
 }
 """Paths of the stores of one study seed, by stage."""
 PER_POLICY = {
+    "structure": "results/structure/{task}/{policy}/{method}.zarr",
     "summary": "results/summary/{task}/{policy}/{method}.zarr",
     "survival": "results/survival/{task}/{policy}/{method}.zarr",
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
@@ -35,7 +36,7 @@ FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 STUDY_FIGURE = "results/figures/{figure}.{kind}"
 
 REQUESTED = (
-    *("rollouts", "jacobians", "sparsity", "summary", "survival", "patterns", "horizons"),
+    *("rollouts", "jacobians", "structure", "sparsity", "summary", "survival", "patterns", "horizons"),
     *("embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
 )
 """Stages whose stores a study asks for; `durations` are made on request, `world_models` as inputs of `recovery`."""
@@ -81,7 +82,7 @@ class Paths:
 
     def _policies(self, stage: str, task: str) -> list[str]:
         study = self._study
-        if stage in ("embedding", "frames", "survival"):
+        if stage in ("embedding", "frames", "structure", "survival"):
             return study.full_policies(task)
         if stage in ("ablation_jacobians", "ablation"):
             return study.ablated_policies(task)

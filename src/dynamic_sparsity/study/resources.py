@@ -178,6 +178,7 @@ _NEEDS = {
     "policies": _Need(2000, seconds=4 * 3600),  # four times as long as the slowest shipped expert took
     "rollouts": _Need(500, simulates=True, writes_episodes=True),
     "jacobians": _Differentiation(500, simulates=True, writes_episodes=True, bytes_per_episode_entry=32),
+    "structure": _Need(500, seconds=60, simulates=True),
     "sparsity": _Need(120, writes_episodes=True, bytes_per_episode_entry=60, seconds_per_million=0.1),
     "durations": _Need(120, writes_episodes=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "summary": _Need(130, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),

@@ -21,6 +21,7 @@ from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.rollouts import RolloutSettings
 from dynamic_sparsity.settings.sparsity import SparsitySettings
+from dynamic_sparsity.settings.structure import StructureSettings
 from dynamic_sparsity.settings.tasks import TaskName, TaskNames, unknown_task
 from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.settings.world_models import EPISODES_TO_SPLIT, WorldModelsSettings
@@ -52,6 +53,9 @@ class Study(Section):
     rollouts: RolloutSettings = Field(default_factory=RolloutSettings, description="How much is simulated.")
     jacobians: JacobianSettings = Field(default_factory=JacobianSettings, description="How steps are differentiated.")
     sparsity: SparsitySettings = Field(default_factory=SparsitySettings, description="When an entry counts as zero.")
+    structure: StructureSettings = Field(
+        default_factory=StructureSettings, description="Finite shifts of position coordinates, to find symmetries."
+    )
     temporal: TemporalSettings = Field(
         default_factory=TemporalSettings, description="How patterns over time are summarised."
     )
