@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
@@ -60,6 +61,19 @@ def test_the_stages_of_this_study_only_are_planned(every_stage):
             for model in sorted(MODELS)
         ),
     ]
+
+
+def test_the_cart_s_zeros_end_at_its_limit(every_stage):
+    project, _ = every_stage
+    table = pd.read_csv(project.path / "results/tables/zero_kinds.csv").set_index("policy")
+    expert, noise = table.loc["expert"], table.loc["noise"]
+    assert expert.always_zero == expert.not_symmetries == 3 and expert.sampled_steps == 32 and expert.impossible == 0
+    assert "10 m, which makes joint_limit:slider active" in expert.by_column
+    assert np.isnan(noise.symmetries), "noise is not the first policy"
+    store = xr.open_zarr(project.path / "results/structure/CartpoleBalance/expert/exact.zarr", consolidated=False)
+    assert store.possible.all() and store.step_difference.max() < 1e-5
+    near = store.largest_change.sel(coordinate="qpos:slider").isel(shift=[0, 1])
+    assert near.max() < 1e-12, "shifts by 1 m stay on the rail"
 
 
 def test_ways_to_differentiate_are_compared_with_differences(every_stage, tmp_path):

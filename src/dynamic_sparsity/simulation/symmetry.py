@@ -137,14 +137,15 @@ def changes_by_shifts(
     step: Callable[[Recorded], Differentiated], model: mujoco.MjModel, start: Recorded, sizes: Float[np.ndarray, "nv shift"]
 ) -> Changes:
     """Repeats the steps in `start` after every shift of every coordinate. All run together, so that chunks are full."""
-    pairs = list(zip(*np.nonzero(np.isfinite(sizes)), strict=True))
-    starts = [start, *(shifted(model, start, dof, sizes[dof, number]) for dof, number in pairs)]
+    pairs = np.argwhere(np.isfinite(sizes)).tolist()
+    starts = [start, *(shifted(model, start, dof, float(sizes[dof, number])) for dof, number in pairs)]
     result = step(Recorded(*map(np.concatenate, zip(*starts, strict=True))))
     before, *ends = (_steps(result, number * len(start.qpos), len(start.qpos)) for number in range(len(starts)))
     largest = np.full((*sizes.shape, 2 * model.nv + model.na), np.nan)
     gained = np.zeros((*sizes.shape, before.activity.active.shape[1]), np.int32)
     for (dof, number), end in zip(pairs, ends, strict=True):
-        largest[dof, number] = changes(model, before.next_state, end.next_state, dof, sizes[dof, number]).max(axis=0)
+        own = float(sizes[dof, number])
+        largest[dof, number] = changes(model, before.next_state, end.next_state, dof, own).max(axis=0)
         gained[dof, number] = (end.activity.active & ~before.activity.active).sum(axis=0)
     return Changes(before, largest, gained)
 
