@@ -78,7 +78,8 @@ def test_the_answers_lead_and_carry_numbers():
     assert other.startswith("Do zeros depend on the state? No, under policy zero in 0 of 1 tasks.")
     assert symmetry == (
         "Is every global zero a symmetry? Partly: 3 of 6 entries that are always zero, in 2 of 3 pairs of task and policy;"
-        " shifts change them by at most 2e-13, and every other position coordinate changes some output by 0.3 or more."
+        " shifts at 7 steps or more change these outputs by at most 2e-13, and every other position coordinate changes some"
+        " output by 0.3 or more."
         " The others: C, noise: qpos:a: 3 no symmetries: changed by up to 0.1 when shifted by 1 m."
     )
     assert structure.startswith("Is a global zero one of structure? No:")

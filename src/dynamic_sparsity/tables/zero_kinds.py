@@ -178,7 +178,10 @@ def _symmetry_sentence(tested: pd.DataFrame) -> str:
     others = tested[tested.always_zero > tested.symmetries].to_dict("records")
     exceptions = [f"{row['task']}, {row['policy']}: {row['by_column']}" for row in others]
     holding = tested[tested.symmetries > 0]
-    size = f"; shifts change them by at most {holding.largest_change.max():.1g}" if len(holding) else ""
+    size = ""
+    if len(holding):
+        steps = f"{holding.sampled_steps.min():.0f}"
+        size = f"; shifts at {steps} steps or more change these outputs by at most {holding.largest_change.max():.1g}"
     contrast = tested.change_elsewhere.min()
     control = f", and every other position coordinate changes some output by {contrast:.1g} or more" if contrast > 0 else ""
     answer = "Yes" if symmetric == total else "Partly" if symmetric else "No"
