@@ -44,6 +44,7 @@ def _stages(episodes: int) -> dict[str, float]:
             "summary": ["--sparsity", store["sparsity"]],
             "survival": ["--sparsity", store["sparsity"]],
             "patterns": ["--sparsity", store["sparsity"]],
+            "clustering": ["--sparsity", store["sparsity"]],
         }
         peaks = {}
         for stage, arguments in inputs.items():

@@ -105,6 +105,7 @@ def in_slurm(counts: Counter[str], project: Path) -> int:
         "survival",
         "patterns",
         "structure",
+        "clustering",
     }  # jobs of these rules do not depend on each other
     components: Counter[str] = Counter()
     for rule, count in counts.items():
@@ -131,7 +132,7 @@ def costs(results: Path) -> list[dict[str, object]]:
         for stage, (slope, intercept) in units.items()
     }
     entries = sum(size.entries for size in task_sizes.ALL.values()) * steps
-    for stage in ("sparsity", "durations", "summary", "survival", "patterns"):
+    for stage in ("sparsity", "durations", "summary", "survival", "patterns", "clustering"):
         hours[stage] = entries * _per_entry(results, stage) / 3600
     minutes = [
         read_expert(path).provenance.get("minutes") for path in sorted((ROOT / "resources/policies").glob("*.safetensors"))
@@ -181,12 +182,12 @@ def _largest(results: Path, stage: str) -> list[Path]:
 
 def _entries(results: Path, stage: str) -> int:
     """Entries of the Jacobians behind the largest task's stores of a stage."""
-    seeds = 2 if stage in ("summary", "survival", "patterns") else 1
+    seeds = 2 if stage in ("summary", "survival", "patterns", "clustering") else 1
     return task_sizes.ALL[_LARGEST].entries * small_study.EPISODES * small_study.STEPS * seeds
 
 
 def _per_entry(results: Path, stage: str) -> float:
-    name = "" if stage in ("summary", "survival", "patterns") else "-1"
+    name = "" if stage in ("summary", "survival", "patterns", "clustering") else "-1"
     log = results / f"logs/{stage}/{_LARGEST}-noise-exact{name}.log"
     used = re.search(r"used ([\d.]+) s", log.read_text())
     assert used, f"{log} does not say what its job used"

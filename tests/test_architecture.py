@@ -117,6 +117,7 @@ CODE = {
     "survival": ({"runtime", "sparsity"}, MASKS | {"resampling"}, {"_inputs"}, BOTH),
     "patterns": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
     "horizons": ({"definitions", "runtime", "sparsity"}, MASKS | {"horizons", "resampling"}, {"_inputs"}, BOTH),
+    "clustering": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
     "embedding": ({"definitions", "runtime", "sparsity"}, MASKS | {"embedding", "tasks"}, {"_inputs"}, BOTH),
     "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}, {"_inputs"}, BOTH),
     "world_models": ({"runtime", "simulation", "tasks", "world_models"}, MODELS, {"_inputs", "_world_models"}, BOTH),

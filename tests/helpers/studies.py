@@ -13,6 +13,7 @@ from dynamic_sparsity.settings.horizons import HorizonSettings
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.settings.temporal import TemporalSettings
 from dynamic_sparsity.sparsity import durations, embedding, horizons, summary, survival, temporal
+from dynamic_sparsity.sparsity.clustering import summary as clustering
 from tests.helpers.synthetic import ATTRS, jacobian_store, rollout_store, sparsity_store
 
 RESAMPLING = ResamplingSettings(resamples=30)
@@ -99,6 +100,11 @@ def structured(seeds, *, change=0.0, gained=0, possible=True, **attrs):
     return identified(xr.Dataset(arrays, {**labels, "coordinate": ["qpos:a", "qpos:b"]}), "structure", **attrs)
 
 
+def clustered(seeds, **attrs):
+    """The clustering store of a list of sparsity stores."""
+    return identified(clustering.summarise(seeds, TEMPORAL, RESAMPLING), "clustering", **attrs)
+
+
 def embedded(sparsities):
     """Embedding and frame stores, of made-up rollouts and two grey frames at the ends of the sequence."""
     rollouts = [rollout_store(sparsity.attrs["seed"], *sparsity.zero.shape[:2]) for sparsity in sparsities]
@@ -125,6 +131,7 @@ def study(case):
         "patterns": [pattern_store],
         "horizons": [multiplied(seeds)],
         "summary and structure": [summary_store, structured(seeds)],
+        "clustering": [clustered(seeds)],
         "summary and patterns": [summary_store, pattern_store],
         "agents": [summary_store, pattern_store, rollout_store(0, *seeds[0].zero.shape[:2])],
         "embedding": embedded(seeds),
@@ -133,7 +140,7 @@ def study(case):
 
 def made_up(reads):
     """The key of `study` for the stores of these stages; None if it has no such stores."""
-    kinds = ("sparsity", "summary", "survival", "patterns", "horizons")
+    kinds = ("sparsity", "summary", "survival", "patterns", "horizons", "clustering")
     keys: dict[tuple[str, ...], str] = {(kind,): kind for kind in kinds}
     keys[("summary", "structure")] = "summary and structure"
     keys |= {("summary", "patterns"): "summary and patterns", ("summary", "patterns", "rollouts"): "agents"}

@@ -35,6 +35,7 @@ READ = {
     "survival": ["sparsity"],
     "patterns": ["sparsity"],
     "horizons": ["jacobians"],
+    "clustering": ["sparsity"],
     "embedding": ["rollouts", "sparsity"],
     "frames": ["rollouts", "embedding"],
     "ablation_jacobians": ["rollouts"],

@@ -19,14 +19,14 @@ from dynamic_sparsity.study.paths import Paths
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
-POOLED = {"summary", "survival", "patterns", "horizons"}
+POOLED = {"summary", "survival", "patterns", "horizons", "clustering"}
 MODELS = {"world_models", "recovery"}
 SPARSITY = {"sparsity", "durations", "embedding", "frames"} | POOLED | MODELS
 JACOBIANS = {"jacobians", "structure"} | SPARSITY
 EVERYTHING = {"rollouts", "ablation_jacobians", "ablation"} | JACOBIANS
 OF_MODELS, OF_ABLATION, OF_PATTERNS = (
-    {name for name, table in TABLES.items() if stage in table.reads + table.also_reads}
-    for stage in ("recovery", "ablation", "patterns")
+    {name for name, table in TABLES.items() if stages & {*table.reads, *table.also_reads}}
+    for stages in ({"recovery"}, {"ablation"}, {"patterns", "clustering"})
 )
 
 
@@ -82,8 +82,8 @@ def kinds(jobs):
         ({"jacobians.method": "implicit"}, JACOBIANS),
         ({"sparsity.threshold": 1e-3}, SPARSITY),
         ({"structure.steps": 8}, {"structure"}),
-        ({"temporal.max_lag": 20}, {"patterns"}),
-        ({"temporal.max_lag": 20, "temporal.max_patterns": 100}, {"patterns"}),
+        ({"temporal.max_lag": 20}, {"patterns", "clustering"}),
+        ({"temporal.max_lag": 20, "temporal.max_patterns": 100}, {"patterns", "clustering"}),
         ({"horizons.starts": 3}, {"horizons"}),
         ({"resampling.confidence": 0.9}, POOLED | {"ablation", "recovery"}),
         ({"embedding.perplexity": 5.0}, {"embedding", "frames"}),

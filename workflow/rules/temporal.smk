@@ -107,3 +107,31 @@ rule horizons:
         " --threads {threads}"
         " --output {output.store:q}"
         " > {log:q} 2>&1"
+
+
+rule clustering:
+    input:
+        sparsity=all_seeds("sparsity"),
+    output:
+        store=directory(PER_POLICY["clustering"]),
+    log:
+        "results/logs/clustering/{task}-{policy}-{method}.log",
+    benchmark:
+        "results/benchmarks/clustering/{task}-{policy}-{method}.tsv"
+    priority: by_task("task", "policy")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory("clustering"),
+        runtime=minutes("clustering"),
+    params:
+        settings=settings("clustering"),
+        code=code("clustering"),
+    shell:
+        "python -m dynamic_sparsity.stages.clustering"
+        " --settings {params.settings:q}"
+        " --sparsity {input.sparsity:q}"
+        " --threads {threads}"
+        " --output {output.store:q}"
+        " > {log:q} 2>&1"

@@ -13,7 +13,7 @@ class ResamplingSettings(Section):
 
     resamples: int = Field(1000, ge=10, le=1_000_000, description="Number of bootstrap resamples.")
     confidence: float = Field(0.95, gt=0, lt=1, description="Coverage of the reported intervals, between 0 and 1.")
-    seed: Seed = Field(0, description="Bootstrap seed; the null model of events and switches uses it too.")
+    seed: Seed = Field(0, description="Bootstrap seed; null models use it too.")
 
 
 class PooledStage(SparsityStage):

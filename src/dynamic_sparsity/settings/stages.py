@@ -24,6 +24,7 @@ STAGES: dict[str, type[RolloutStage]] = {
     "survival": PooledStage,
     "patterns": TemporalStage,
     "horizons": HorizonStage,
+    "clustering": TemporalStage,
     "embedding": EmbeddingStage,
     "frames": FrameStage,
     "ablation_jacobians": AblationJacobianStage,

@@ -19,7 +19,7 @@ class TemporalSettings(Section):
         description="Number of the most frequent patterns that tables list, each with the patterns that follow it.",
     )
     shifts: int = Field(
-        1000, ge=10, le=1_000_000, description="Number of random circular shifts of the events, which are the null model."
+        1000, ge=10, le=1_000_000, description="Number of draws from each null model of the temporal structure."
     )
 
 

@@ -115,6 +115,8 @@ TABLES = {
     "patterns": Table(TIME, ("patterns",)),
     "objects": Table(STATE, ("horizons",)),
     "horizons": Table(TIME, ("horizons",)),
+    "clustering": Table(TIME, ("clustering",)),
+    "entry_groups": Table(TIME, ("clustering",)),
     "method_ablation": Table(METHOD, ("ablation",)),
     "roughness": Table(METHOD, ("ablation",)),
     "recovery": Table(MODELS, ("recovery",)),
@@ -137,6 +139,12 @@ FIGURES = {
     "duration_histogram": Figure(TIME, ("survival",), {"bins_per_decade": (int, _BINS)}),
     "survival": Figure(TIME, ("survival",), _flag("log_time", "Use a logarithmic time axis.", default=True)),
     "pattern_timeline": Figure(TIME, ("patterns",), {**_episode(steps=300), "patterns": (int, _PATTERNS)}),
+    "clustering": Figure(
+        TIME,
+        ("clustering",),
+        _flag("null_intervals", "Draw the interval of each effect size under its null model.", default=True),
+        "study",
+    ),
     "embedding": Figure(
         STATE,
         ("embedding", "frames"),

@@ -23,6 +23,7 @@ PER_POLICY = {
     "survival": "results/survival/{task}/{policy}/{method}.zarr",
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
     "horizons": "results/horizons/{task}/{policy}/{method}.zarr",
+    "clustering": "results/clustering/{task}/{policy}/{method}.zarr",
     "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
     "frames": "results/frames/{task}/{policy}/{method}.zarr",
     "ablation": "results/ablation/{task}/{policy}.zarr",
@@ -36,7 +37,7 @@ FIGURE = "results/figures/{figure}-{task}-{policy}-{method}.{kind}"
 STUDY_FIGURE = "results/figures/{figure}.{kind}"
 
 REQUESTED = (
-    *("rollouts", "jacobians", "structure", "sparsity", "summary", "survival", "patterns", "horizons"),
+    *("rollouts", "jacobians", "structure", "sparsity", "summary", "survival", "patterns", "horizons", "clustering"),
     *("embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
 )
 """Stages whose stores a study asks for; `durations` are made on request, `world_models` as inputs of `recovery`."""

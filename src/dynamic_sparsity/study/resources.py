@@ -185,6 +185,7 @@ _NEEDS = {
     "survival": _Need(150, pooled=True, bytes_per_episode_entry=30, seconds_per_million=0.1),
     "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
     "horizons": _Need(150, pooled=True, bytes_per_episode_entry=40, seconds_per_million=0.5),
+    "clustering": _Need(180, pooled=True, bytes_per_episode_entry=60, bytes_per_entry=1.5, seconds_per_million=2.0),
     "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
     "ablation_jacobians": _Ablation(900, simulates=True, writes_episodes=True, bytes_per_entry=60.0),
