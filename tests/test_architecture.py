@@ -118,6 +118,12 @@ CODE = {
     "patterns": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
     "horizons": ({"definitions", "runtime", "sparsity"}, MASKS | {"horizons", "resampling"}, {"_inputs"}, BOTH),
     "clustering": ({"runtime", "sparsity"}, MASKS | {"resampling", "temporal"}, {"_inputs"}, BOTH),
+    "interventions": (
+        {"definitions", "runtime", "simulation", "sparsity"},
+        MASKS | {"interventions", "resampling"},
+        {"_inputs"},
+        BOTH,
+    ),
     "embedding": ({"definitions", "runtime", "sparsity"}, MASKS | {"embedding", "tasks"}, {"_inputs"}, BOTH),
     "frames": ({"runtime", "simulation"}, MASKS | {"embedding", "frames", "tasks"}, {"_inputs"}, BOTH),
     "world_models": ({"runtime", "simulation", "tasks", "world_models"}, MODELS, {"_inputs", "_world_models"}, BOTH),
@@ -127,7 +133,7 @@ CODE = {
         {"_inputs", "_world_models"},
         BOTH,
     ),
-    "table": ({"definitions", "tables"}, MODELS | {"ablation", "tables"}, {"_inputs"}, READING),
+    "table": ({"definitions", "tables"}, MODELS | {"ablation", "interventions", "tables"}, {"_inputs"}, READING),
     "figure": ({"definitions", "figures"}, MODELS | {"ablation", "figures"}, {"_inputs"}, READING),
 }
 """Code that can change a stage's result: rooms, sections of settings, shared modules of stages, modules of stores."""

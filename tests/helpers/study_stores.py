@@ -36,6 +36,7 @@ READ = {
     "patterns": ["sparsity"],
     "horizons": ["jacobians"],
     "clustering": ["sparsity"],
+    "interventions": ["rollouts", "jacobians"],
     "embedding": ["rollouts", "sparsity"],
     "frames": ["rollouts", "embedding"],
     "ablation_jacobians": ["rollouts"],

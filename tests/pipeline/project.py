@@ -41,7 +41,7 @@ EpisodeWriter._flush = _held_flush
 """
 """Appended to `stores/writing.py`: shards hold one episode, and a Jacobian job waits after the first while `hold`
 exists."""
-AFTER_SPARSITY = {"summary", "survival", "patterns", "clustering", "figure", "study_figure", "table"}
+AFTER_SPARSITY = {"summary", "survival", "patterns", "clustering", "interventions", "figure", "study_figure", "table"}
 
 
 class Project:

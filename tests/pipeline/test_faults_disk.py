@@ -81,7 +81,7 @@ def test_results_that_cannot_be_written_can_be_read(project, finished, tmp_path,
     before = project.fingerprint()
     remount("ro")
     assert "Nothing to be done" in project.run()
-    assert project.cli("verify", "results").stdout.count(": sound") == 13
+    assert project.cli("verify", "results").stdout.count(": sound") == 17
     assert "task: CartpoleBalance" in project.cli("inspect", JACOBIAN).stdout
     assert xr.open_zarr(project.path / JACOBIAN, consolidated=False).jacobian.notnull().all()
     project.change("temporal.max_patterns", 1)

@@ -47,7 +47,7 @@ def test_one_core_results_on_another_file_system_and_a_run_without_failures_give
         (single_core.path / "results").symlink_to(elsewhere)
         single_core.run(cores=1)
         assert single_core.fingerprint() == interrupted.fingerprint() and (single_core.path / "results").is_symlink()
-        assert single_core.cli("verify", "results").stdout.count(": sound") == 14
+        assert single_core.cli("verify", "results").stdout.count(": sound") == 17
 
 
 def test_a_figures_setting_redraws_that_figure_only(project):

@@ -19,8 +19,9 @@ from dynamic_sparsity.study.paths import Paths
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
-POOLED = {"summary", "survival", "patterns", "horizons", "clustering"}
+POOLED = {"summary", "survival", "patterns", "horizons", "clustering", "interventions"}
 MODELS = {"world_models", "recovery"}
+SIMULATING = {"jacobians", "ablation_jacobians", "interventions", "world_models"}
 SPARSITY = {"sparsity", "durations", "embedding", "frames"} | POOLED | MODELS
 JACOBIANS = {"jacobians", "structure"} | SPARSITY
 EVERYTHING = {"rollouts", "ablation_jacobians", "ablation"} | JACOBIANS
@@ -86,6 +87,7 @@ def kinds(jobs):
         ({"temporal.max_lag": 20, "temporal.max_patterns": 100}, {"patterns", "clustering"}),
         ({"horizons.starts": 3}, {"horizons"}),
         ({"resampling.confidence": 0.9}, POOLED | {"ablation", "recovery"}),
+        ({"interventions.moves": [2.0]}, {"interventions"}),
         ({"embedding.perplexity": 5.0}, {"embedding", "frames"}),
         ({"embedding.tasks": ["FingerSpin"]}, set()),
         ({"frames.count": 3}, {"frames"}),
@@ -207,15 +209,13 @@ def code_rerun(package, edits):
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        (
-            "simulation/coordinates.py",
-            {"policies", "rollouts", "jacobians", "structure", "ablation_jacobians", "world_models", "frames"},
-        ),
+        ("simulation/coordinates.py", SIMULATING | {"structure", "frames", "policies", "rollouts"}),
         ("simulation/jacobian.py", {"jacobians", "structure", "ablation_jacobians"}),
         ("simulation/objects.py", {"jacobians"}),
         ("simulation/symmetry.py", {"structure"}),
         ("simulation/noise.py", {"policies", "rollouts"}),
-        ("sparsity/zeros.py", {"sparsity", "summary", "ablation"}),
+        ("simulation/interventions.py", {"interventions"}),
+        ("sparsity/zeros.py", {"sparsity", "summary", "ablation", "interventions"}),
         ("sparsity/products.py", {"horizons"}),
         ("sparsity/zero_kinds.py", {"summary"}),
         ("sparsity/events.py", {"patterns"}),

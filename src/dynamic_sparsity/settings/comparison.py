@@ -15,6 +15,6 @@ class ComparisonSettings(Section):
     )
     full: bool = Field(
         False,
-        description="true: make survival curves, tests of symmetries and figures for them too; false: only tables and"
-        " figures that compare all policies.",
+        description="true: make survival curves, tests of symmetries, interventions and figures for them too; false: only"
+        " tables and figures that compare all policies.",
     )

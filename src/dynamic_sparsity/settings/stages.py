@@ -6,6 +6,7 @@ from dynamic_sparsity.settings.ablation import AblationJacobianStage, AblationSt
 from dynamic_sparsity.settings.embedding import EmbeddingStage
 from dynamic_sparsity.settings.frames import FrameStage
 from dynamic_sparsity.settings.horizons import HorizonStage
+from dynamic_sparsity.settings.interventions import InterventionStage
 from dynamic_sparsity.settings.jacobians import JacobianStage
 from dynamic_sparsity.settings.resampling import PooledStage
 from dynamic_sparsity.settings.rollouts import RolloutStage
@@ -25,6 +26,7 @@ STAGES: dict[str, type[RolloutStage]] = {
     "patterns": TemporalStage,
     "horizons": HorizonStage,
     "clustering": TemporalStage,
+    "interventions": InterventionStage,
     "embedding": EmbeddingStage,
     "frames": FrameStage,
     "ablation_jacobians": AblationJacobianStage,

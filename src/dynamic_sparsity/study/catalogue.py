@@ -110,6 +110,7 @@ TABLES = {
     "zero_kinds": Table(GLOBAL, ("summary", "structure")),
     "zero_fractions": Table(GLOBAL, ("summary",), reported=("figure3",)),
     "mean_sparsity": Table(STATE, ("summary",)),
+    "interventions": Table(STATE, ("interventions",)),
     "durations": Table(TIME, ("survival",)),
     "temporal": Table(TIME, ("patterns",)),
     "patterns": Table(TIME, ("patterns",)),
@@ -150,6 +151,12 @@ FIGURES = {
         ("embedding", "frames"),
         {"point_size": (float, Field(4.0, gt=0, le=200, description="Area of a dot, in square points."))},
         of="embedded task",
+    ),
+    "interventions": Figure(
+        STATE,
+        ("interventions",),
+        _flag("limits", "Draw a line for steps at a joint or tendon limit.", default=True),
+        of="study",
     ),
     "agents": Figure(
         AGENTS,

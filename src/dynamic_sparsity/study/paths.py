@@ -24,6 +24,7 @@ PER_POLICY = {
     "patterns": "results/patterns/{task}/{policy}/{method}.zarr",
     "horizons": "results/horizons/{task}/{policy}/{method}.zarr",
     "clustering": "results/clustering/{task}/{policy}/{method}.zarr",
+    "interventions": "results/interventions/{task}/{policy}/{method}.zarr",
     "embedding": "results/embedding/{task}/{policy}/{method}.zarr",
     "frames": "results/frames/{task}/{policy}/{method}.zarr",
     "ablation": "results/ablation/{task}/{policy}.zarr",
@@ -38,7 +39,7 @@ STUDY_FIGURE = "results/figures/{figure}.{kind}"
 
 REQUESTED = (
     *("rollouts", "jacobians", "structure", "sparsity", "summary", "survival", "patterns", "horizons", "clustering"),
-    *("embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
+    *("interventions", "embedding", "frames", "ablation_jacobians", "ablation", "recovery"),
 )
 """Stages whose stores a study asks for; `durations` are made on request, `world_models` as inputs of `recovery`."""
 
@@ -83,7 +84,7 @@ class Paths:
 
     def _policies(self, stage: str, task: str) -> list[str]:
         study = self._study
-        if stage in ("embedding", "frames", "structure", "survival"):
+        if stage in ("embedding", "frames", "structure", "survival", "interventions"):
             return study.full_policies(task)
         if stage in ("ablation_jacobians", "ablation"):
             return study.ablated_policies(task)

@@ -169,6 +169,16 @@ class _Ablation(_Need):
         return min(run.study.ablation.steps or steps, steps) / steps
 
 
+class _Interventions(_Need):
+    """A sample of the steps, repeated once for each input, size and direction of a move, one after the other."""
+
+    def work_seconds(self, run: _Run) -> float:
+        settings = run.study.interventions
+        repetitions = settings.steps * 2 * len(settings.sizes) * run.size.inputs
+        simulation = repetitions * run.size.substeps * 5e-7 * run.size.inputs**1.8
+        return run.programs_seconds + simulation + self.seconds_per_million * self.entries(run)
+
+
 class _Learning(_Need):
     def work_seconds(self, run: _Run) -> float:
         return super().work_seconds(run) + run.study.world_models.training.seconds
@@ -186,6 +196,9 @@ _NEEDS = {
     "patterns": _Need(130, pooled=True, bytes_per_episode_entry=60, seconds_per_million=0.5),
     "horizons": _Need(150, pooled=True, bytes_per_episode_entry=40, seconds_per_million=0.5),
     "clustering": _Need(180, pooled=True, bytes_per_episode_entry=60, bytes_per_entry=1.5, seconds_per_million=2.0),
+    "interventions": _Interventions(
+        600, simulates=True, pooled=True, bytes_per_episode_entry=16, bytes_per_entry=0.5, seconds_per_million=0.2
+    ),
     "embedding": _Need(250, seconds=120, pooled=True, bytes_per_episode_entry=4, bytes_per_entry=0.5),
     "frames": _Need(800, seconds=60),
     "ablation_jacobians": _Ablation(900, simulates=True, writes_episodes=True, bytes_per_entry=60.0),

@@ -15,6 +15,7 @@ from dynamic_sparsity.settings.comparison import ComparisonSettings
 from dynamic_sparsity.settings.embedding import EmbeddingSettings
 from dynamic_sparsity.settings.frames import FrameSettings
 from dynamic_sparsity.settings.horizons import HorizonSettings
+from dynamic_sparsity.settings.interventions import InterventionSettings
 from dynamic_sparsity.settings.jacobians import JacobianSettings
 from dynamic_sparsity.settings.policies import ExpertPolicy, PolicyName, PolicySettings
 from dynamic_sparsity.settings.policy_kinds import POLICY_KINDS
@@ -66,6 +67,9 @@ class Study(Section):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings, description="t-SNE of transitions.")
     frames: FrameSettings = Field(default_factory=FrameSettings, description="Rendered frames of a sequence.")
     ablation: AblationSettings = Field(default_factory=AblationSettings, description="Other ways to differentiate.")
+    interventions: InterventionSettings = Field(
+        default_factory=InterventionSettings, description="Steps that are repeated with one input moved."
+    )
     world_models: WorldModelsSettings = Field(
         default_factory=WorldModelsSettings, description="World models and whether they recover the sparsity."
     )
@@ -88,7 +92,7 @@ class Study(Section):
         return [name for name in self.policies.names if name in self.task_policies.get(task, self.policies.names)]
 
     def full_policies(self, task: str) -> list[str]:
-        """Policies of a task that have their own survival curves and figures."""
+        """Policies of a task that have their own survival curves, interventions and figures."""
         return self.policies_of(task) if self.comparison.full else self.policies_of(task)[:1]
 
     def seeds_of(self, task: str, policy: str) -> list[int]:
