@@ -166,6 +166,18 @@ def test_a_step_that_ends_nowhere_changes_nothing_that_counts(monkeypatch, effec
     assert result.entry_acting.sum() == 2, "of the other step near the floor"
 
 
+def test_episodes_and_seeds_without_a_sampled_step_count_nowhere(monkeypatch):
+    """Two steps of three seeds with two episodes each: the second episode of the first seed, the last one's first."""
+    monkeypatch.setattr(interventions, "load_task", lambda name: TASK)
+    few = SETTINGS.model_copy(update={"steps": 2})
+    seeds = interventions.repeated_with_moves([rollouts()] * 3, [jacobians()] * 3, few, "playground")
+    assert [seed.step.values.tolist() for seed in seeds] == [[[-1], [1]], [[-1], [-1]], [[1], [-1]]]
+    result = summarise(seeds, 1e-12, few, ResamplingSettings(resamples=20))
+    assert int(result.steps) == 2 and int(result.condition_steps.sel(condition="free")) == 2
+    assert result.entry_acting.sum(["out_dim", "in_dim"]).values.tolist() == [0, 0, 1, 1] and float(result.nonfinite) == 0
+    assert float(result.repeat_change) == 0
+
+
 @pytest.mark.parametrize(
     ("lengths", "steps", "expected"),
     [

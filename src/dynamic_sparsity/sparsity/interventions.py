@@ -62,7 +62,7 @@ def summarise(
     predicted = predictions(entries)
     averaged = with_intervals([a.merge(b) for a, b in zip(measures, predicted, strict=True)], resampling)
     counted = _counts(entries, settings.rounding)
-    repeat_change = max(float(seed.repeat_change.max()) for seed in seeds)
+    repeat_change = np.fmax.reduce([float(seed.repeat_change.max()) for seed in seeds])
     result = xr.merge([averaged, counted, seeds[0][["input_deviation", "output_deviation"]]])
     return result.assign(repeat_change=repeat_change).assign_coords({CONDITION: labels(CONDITIONS), SHARE: settings.weak})
 
