@@ -7,6 +7,7 @@ in the repository. The API is read from the source as text: the package is not i
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -28,7 +29,6 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_title = f"Dynamic Sparsity {release}"
 html_copy_source = False
-html_additional_pages = {"index": "index.html"}  # leads to README.html
 templates_path = ["_templates"]
 
 autoapi_dirs = [str(ROOT / "src" / "dynamic_sparsity")]
@@ -129,8 +129,15 @@ def _refuse_remote_files(app, exception: Exception | None) -> None:
                 raise SphinxError(f"{page} loads a file from another host: {found.group()}")
 
 
+def _copy_front_page(app, exception: Exception | None) -> None:
+    """Makes index.html, which web servers show first, the page of README.md."""
+    if exception is None:
+        shutil.copy(Path(app.outdir) / "README.html", Path(app.outdir) / "index.html")
+
+
 def setup(app) -> None:
-    """Connect the three hooks."""
+    """Connect the hooks."""
     app.connect("autodoc-process-docstring", _plain_text)
     app.connect("source-read", _with_navigation)
     app.connect("build-finished", _refuse_remote_files)
+    app.connect("build-finished", _copy_front_page)

@@ -126,6 +126,7 @@ def test_everything_that_is_added_works(extended):
     assert len(examples) == 4
     for command in ("check", "format --check"):
         run(extended, "-m", "ruff", *command.split(), "src", "tests")
+    run(extended, "-m", "ty", "check", "--python", sys.prefix, "src", "tests")
     run(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *examples, *OF_ALL_ROWS)
     schema = json.loads((extended / "workflow/schemas/config.schema.json").read_text())["$defs"]
     assert "tanh" in schema["WorldModelSettings"]["properties"]["network"]["enum"] and "SinePolicy" in schema

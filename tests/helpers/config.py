@@ -1,15 +1,18 @@
-"""The project's config.yaml, and copies of it with a changed value."""
+"""The default study, and copies of it with a changed value; config.yaml itself may hold a user's study."""
 
 import copy
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dynamic_sparsity.study.study import Study
+from dynamic_sparsity.study.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+TASKS = [
+    *("BallInCup", "CartpoleBalance", "CheetahRun", "ReacherHard"),
+    *("FingerSpin", "FingerTurnEasy", "WalkerRun", "SwimmerSwimmer6"),
+]
+CONFIG = load_study({"tasks": TASKS, "policies": {"expert": {}, "noise": {}}, "seeds": [0, 1]}).model_dump()
+CONFIG["policies"] = {name: policy or False for name, policy in CONFIG["policies"].items()}
 
 
 def changed(path: str, value) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import re
 import shutil
 
 import pytest
-import yaml
 
 from dynamic_sparsity.runtime import sources
 from dynamic_sparsity.settings.stages import STAGES
@@ -16,6 +15,7 @@ from dynamic_sparsity.study import dependencies
 from dynamic_sparsity.study import study as studies
 from dynamic_sparsity.study.catalogue import FIGURES, TABLES, figures_of
 from dynamic_sparsity.study.paths import Paths
+from tests.helpers.config import CONFIG
 from tests.helpers.source import PACKAGE
 
 ROOT = PACKAGE.parents[1]
@@ -29,9 +29,6 @@ OF_MODELS, OF_ABLATION, OF_PATTERNS = (
     {name for name, table in TABLES.items() if stages & {*table.reads, *table.also_reads}}
     for stages in ({"recovery"}, {"ablation"}, {"patterns", "clustering"})
 )
-
-
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def study(changes):

@@ -10,9 +10,14 @@ from tests.helpers.studies import CASES, study, table
 
 QUESTIONS = {
     "global": "Is some of the causal graph absent in every state?",
+    "symmetries": "Is every entry that is always zero a symmetry?",
     "state": "Does it depend on the state which entries are zero?",
+    "moves": "Does a zero derivative mean that an input has no influence?",
+    "persistence": "Do patterns of zeros persist from step to step?",
+    "together": "Do entries switch together?",
     "events": "Do the zeros change when contacts or limits do?",
     "durations": "How long does an entry stay zero?",
+    "products": "Are the zeros of one step lost over several steps?",
     "threshold": "Does the threshold matter?",
     "method": "Does it matter how a step is differentiated?",
     "agent": "Does it matter who acts?",
@@ -107,7 +112,8 @@ def test_models_that_do_not_beat_persistence_answer_nothing():
 
 def test_sentences_lead_with_the_answer():
     frame = table("findings", base())
-    assert findings.sentences(frame)[2] == f"{QUESTIONS['events']} Yes. {frame.finding[2]}"
+    number = list(QUESTIONS).index("events")
+    assert findings.sentences(frame)[number] == f"{QUESTIONS['events']} Yes. {frame.finding[number]}"
 
 
 def test_an_overview_has_a_row_for_each_task_and_policy():

@@ -72,9 +72,9 @@ def test_rows_that_differ_only_in_policy_or_task_are_one():
 
 
 def test_a_long_text_shows_its_first_sentence_and_hides_the_rest():
-    words = "No. " + "The others are as many words as nobody reads in a table. " * 3
+    words = "Not in any of these tasks. " + "The others are as many words as nobody reads in a table. " * 3
     text = page.render(pd.DataFrame({"task": ["A", "B"], "answer": [words, "word " * 40]}), "Title.")
-    assert "<summary>No.</summary>The others are" in text
+    assert "<summary>Not in any of these tasks.</summary>The others are" in text
     assert re.search(r"<summary>(word )+…</summary>… word", text)
     assert "<summary>A" not in text
 

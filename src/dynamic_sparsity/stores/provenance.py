@@ -52,10 +52,16 @@ def _version(package: str) -> str:
 
 @functools.cache
 def _git_commit() -> str:
-    """The commit of the code, with `-dirty` if files differ from it; `unknown` outside a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    """The commit of the code, with `-dirty` if files of the package differ from it; `unknown` outside a checkout.
+
+    An edited config.yaml does not count, because stores hold their settings.
+    """
+    package = Path(__file__).parents[1]
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
+        commit, edited = (
+            subprocess.run(["git", *command], cwd=package, capture_output=True, text=True, timeout=20, check=True).stdout
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", "."])
+        )
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+    return f"{commit.strip()}-dirty" if edited.strip() else commit.strip()

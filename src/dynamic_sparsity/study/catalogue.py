@@ -100,7 +100,10 @@ _BINS = Field(8, ge=1, le=100, description="Number of logarithmic bins per facto
 
 TABLES = {
     "findings": Table(
-        FINDINGS, ("summary", "patterns"), also_reads=("survival", "ablation", "recovery"), reported=("table1",)
+        FINDINGS,
+        ("summary", "patterns"),
+        also_reads=("structure", "survival", "clustering", "horizons", "interventions", "ablation", "recovery"),
+        reported=("table1",),
     ),
     "overview": Table(FINDINGS, ("summary", "patterns"), also_reads=("survival", "recovery")),
     "claims": Table(PAPER, ("summary", "patterns", "rollouts"), reported=("table1", "figure3", "playground_returns")),

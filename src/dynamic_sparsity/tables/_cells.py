@@ -14,6 +14,8 @@ _FOLDED = 90
 """Texts with more characters show their first sentence only, and open on a click."""
 _NAME = 20
 """Longer texts name no rows, and wrap."""
+_SHORTEST = 25
+"""What is shown of a folded text has at least so many characters."""
 _WIDTH = 170
 """Characters that fit a window of 1,280 pixels, with four more for the space between two columns."""
 _SEVERAL = ("policy", "task")
@@ -139,7 +141,7 @@ def _first_sentence(text: str) -> tuple[str, str]:
     """A text's first sentence, or as many of its words as a line holds, and the rest."""
     for end in (": ", ". ", "; "):
         first, mark, rest = text.partition(end)
-        if rest and len(first) <= _FOLDED:
+        if rest and _SHORTEST <= len(first) <= _FOLDED:
             return first + mark.strip(), rest
     first = text[:_FOLDED].rpartition(" ")[0]
     return f"{first} …", f"… {text[len(first) :].strip()}"

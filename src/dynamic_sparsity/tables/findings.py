@@ -19,16 +19,21 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
-from dynamic_sparsity.tables import _finding_models, _finding_time, _finding_zeros
+from dynamic_sparsity.tables import _finding_models, _finding_steps, _finding_time, _finding_zeros
 
 
 def build(stores: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per question, from all stores of the study that hold results."""
     findings = [
         _finding_zeros.globally(stores, paper),
+        _finding_steps.symmetries(stores),
         _finding_zeros.on_state(stores),
+        _finding_steps.moves(stores),
+        _finding_steps.persistence(stores),
+        _finding_steps.together(stores),
         _finding_time.at_events(stores),
         _finding_time.durations(stores),
+        _finding_steps.products(stores),
         _finding_zeros.on_threshold(stores),
         _finding_zeros.on_method(stores),
         _finding_zeros.on_agent(stores),
