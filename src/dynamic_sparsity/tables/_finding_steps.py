@@ -46,7 +46,7 @@ def symmetries(stores: Sequence[xr.Dataset]) -> Finding:
         f"{certified} of {total} entries that are zero in every step stay zero when their coordinate is shifted far away;"
         f" {impossible} of them could not be non-zero by structure.",
         by_task(
-            {task: f"{row['symmetries']:.0f} of {row['always_zero']}. {row['by_column']}" for task, row in rows.items()}
+            {task: f"{row['symmetries']:.0f} of {row['always_zero']} ({row['by_column']})" for task, row in rows.items()}
         ),
         "Large finite shifts of the coordinate at sampled steps. An entry is a symmetry if no shift changes its output by"
         f" more than {zero_kinds.UNCHANGED:g} of 1 + |value|. Yes: all of them are.",
@@ -154,8 +154,8 @@ def moves(stores: Sequence[xr.Dataset]) -> Finding:
         f"In {count_of(holds)} no zero acts when its input is moved by up to {sizes[-1]:g} standard deviation"
         + (f"; in the others {percent(min(reached))} to {percent(max(reached))} of the zeros do." if reached else "."),
         by_task({task: _acting(row) for task, row in known.items()}),
-        "The same step with one input moved. A zero acts if its output changes by more than 1e-9 of 1 + |value|. Yes: no zero"
-        " acts in any task. Intervals: episodes are resampled within study seeds.",
+        "The same step with one input moved. A zero acts if its output changes by more than 1e-9 of 1 + |value|. Yes: no"
+        " zero acts in any task. Intervals: episodes are resampled within study seeds.",
         "The paper takes zero derivatives for missing edges of the causal graph.",
     )
 
