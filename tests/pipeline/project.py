@@ -41,6 +41,8 @@ EpisodeWriter._flush = _held_flush
 """
 """Appended to `stores/writing.py`: shards hold one episode, and a Jacobian job waits after the first while `hold`
 exists."""
+STORES = 17
+"""How many stores the study has."""
 AFTER_SPARSITY = {"summary", "survival", "patterns", "clustering", "interventions", "figure", "study_figure", "table"}
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.pipeline.project import HELD_WRITES, Project
+from tests.pipeline.project import HELD_WRITES, STORES, Project
 
 ROLLOUT = "results/rollouts/CartpoleBalance/noise/0.zarr"
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
@@ -130,7 +130,7 @@ def test_a_wrong_config_is_one_clear_message(tmp_path, key, value, named):
 def test_the_command_line_reads_what_the_study_made(project):
     cli = project.cli
     sound = cli("verify", "results")
-    assert sound.returncode == 0 and sound.stdout.count(": sound") == 17
+    assert sound.returncode == 0 and sound.stdout.count(": sound") == STORES
     shown = cli("inspect", JACOBIAN).stdout
     for words in ("jacobian(episode, time, out_dim, in_dim) float64", "seed: 0", "task: CartpoleBalance", "jax 0.7.2"):
         assert words in shown

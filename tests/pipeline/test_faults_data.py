@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from tests.pipeline.project import ROOT
+from tests.pipeline.project import ROOT, STORES
 
 JACOBIAN = "results/jacobians/CartpoleBalance/noise/exact/0.zarr"
 SPARSITY = "results/sparsity/CartpoleBalance/expert/exact/0.zarr"
@@ -54,7 +54,7 @@ def test_one_command_finds_damage_and_another_repairs_it(project):
     (project.path / SUMMARY / "zarr.json").unlink()
     assert "Nothing to be done" in project.run(), "snakemake compares times, not content"
     verified = project.cli("verify", "results")
-    assert verified.returncode == 1 and "3 of 11 are damaged: delete" in verified.stderr
+    assert verified.returncode == 1 and f"3 of {STORES} are damaged: delete" in verified.stderr
     for damaged, words in ((JACOBIAN, "is missing"), (SPARSITY, "has been altered"), (SUMMARY, "not a store")):
         assert f"{damaged}: damaged" in verified.stdout and re.search(f"{damaged}.*{words}", verified.stdout)
         assert damaged in verified.stderr

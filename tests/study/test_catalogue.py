@@ -71,7 +71,8 @@ def test_tables_and_figures_read_stages():
 
 def test_a_table_reads_optional_stores_where_the_study_has_some():
     config = {"tasks": ["CartpoleBalance"], "policies": {"noise": {}}, "seeds": [0], "world_models": {"tasks": []}}
-    assert Paths(studies.load_study(config)).table_stages("findings") == ("summary", "patterns", "survival")
+    stages = Paths(studies.load_study(config)).table_stages("findings")
+    assert stages == ("summary", "patterns", "structure", "survival", "clustering", "horizons", "interventions")
     assert "recovery" in Paths(studies.load_study({**config, "world_models": {"tasks": None}})).table_stages("findings")
 
 

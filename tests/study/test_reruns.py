@@ -135,7 +135,7 @@ def test_the_common_style_redraws_all_figures_and_nothing_else():
     [
         ({"sparsity.threshold": 1e-3}, TABLES.keys() - {"method_ablation", "roughness", "returns"}),
         ({"temporal.max_lag": 20}, OF_PATTERNS),
-        ({"structure.steps": 8}, {"zero_kinds"}),
+        ({"structure.steps": 8}, {"zero_kinds", "findings"}),
         ({"ablation.thresholds": [1e-3]}, OF_ABLATION),
         ({"world_models.margins": [3]}, OF_MODELS),
     ],

@@ -56,8 +56,12 @@ def test_names_that_can_be_computed_pass(check, names):
         (targets.check_world_model, ["WalkerRun", "zero", "mlp"], r"this study has no policy 'zero', only expert, noise"),
         (targets.check_world_model, ["WalkerRun", "noise_expert", "mlp"], r"under 'noise_expert': ask for 'expert_noise'"),
         (targets.check_world_model, ["WalkerRun", "expert_expert", "mlp"], r"under 'expert_expert': ask for 'expert'"),
-        (targets.check_table, ["x"], r"there is no table 'x'; ask for one of claims, returns, .*world_model_answers$"),
-        (targets.check_table, ["claim"], r"there is no table 'claim'; did you mean claims\? ask for one of claims, "),
+        (
+            targets.check_table,
+            ["x"],
+            r"there is no table 'x'; ask for one of findings, overview, claims, .*world_model_answers$",
+        ),
+        (targets.check_table, ["claim"], r"there is no table 'claim'; did you mean claims\? ask for one of findings, "),
         (targets.check_figure, ["agents"], r"there is no figure of one task 'agents'; .*ask for one of zero_fraction, "),
         (targets.check_study_figure, ["agent"], r"there is no figure of all tasks 'agent'; did you mean agents\?"),
         (
