@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from dynamic_sparsity.tables import _finding, findings
+from tests.helpers.interventions import effects, linear, summarised
 from tests.helpers.scores import recovery_store
 from tests.helpers.studies import CASES, study, table
 
@@ -108,6 +109,38 @@ def test_models_that_do_not_beat_persistence_answer_nothing():
     answers = found([*base(), *untrained])
     assert answers["recovered"].answer == "not shown"
     assert "no model has learnt to predict" in answers["recovered"].evidence
+
+
+def test_symmetries_are_counted_and_those_that_are_none_are_named():
+    summary, structure = study("usual")["summary and structure"]
+    rest = base()[1:]
+    every = found([scaled(summary, 1), structure, *rest])["symmetries"]
+    assert every.answer == "yes" and every.finding.startswith("1 of 1 entries") and "; 0 of them could not" in every.finding
+    changed = structure.assign(largest_change=structure.largest_change + 1e-3)
+    none = found([scaled(summary, 1), changed, *rest])["symmetries"]
+    assert none.answer == "no" and "no symmetries: changed by up to" in none.evidence
+    assert found([scaled(summary, 0), structure, *rest])["symmetries"].answer == "not tested"
+
+
+def test_clusters_and_products_have_their_null_models():
+    answers = found([*base(), *study("usual")["clustering"], *study("usual")["horizons"]])
+    for name in ("persistence", "together"):
+        assert answers[name].answer in ("yes", "no", "not shown") and "corrected p =" in answers[name].evidence
+        assert "Holm" in answers[name].compared_with
+    assert "in random order" in answers["products"].evidence
+    assert found(base())["products"].answer == "not tested"
+
+
+@pytest.mark.parametrize(("act", "answer"), [(False, "yes"), (True, "no")])
+def test_a_zero_that_acts_when_it_is_moved_has_an_influence(act, answer):
+    jacobian = np.zeros((2, 4, 4, 6))
+    jacobian[..., 0, 0] = 1.0
+    change = linear(jacobian)
+    if act:
+        change[0, 1, 2, 0, 2, 3] = 1e-3
+    finding = found([*base(), summarised(effects(jacobian, change))])["moves"]
+    assert finding.answer == answer and ("zeros act" in finding.evidence)
+    assert finding.finding.startswith(f"In {0 if act else 1} of 1 task")
 
 
 def test_sentences_lead_with_the_answer():

@@ -145,7 +145,7 @@ def moves(stores: Sequence[xr.Dataset]) -> Finding:
     known = {str(task): row for task, row in last.items() if row.reached == row.reached}
     if not known:
         return not_tested(question, "no sampled step has a zero" if moved else _MISSING)
-    holds: dict[str, bool | None] = {task: row.reached == 0 for task, row in known.items()}
+    holds: dict[str, bool | None] = {task: bool(row.reached == 0) for task, row in known.items()}
     reached = [row.reached for task, row in known.items() if not holds[task]]
     sizes = sorted({float(row.move) for row in known.values()})
     return Finding(
