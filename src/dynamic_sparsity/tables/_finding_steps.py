@@ -131,7 +131,8 @@ def products(stores: Sequence[xr.Dataset]) -> Finding:
 def _half(row: Mapping[str, Any]) -> str:
     shuffled = "never" if np.isinf(row["half_shuffled"]) else f"{row['half_shuffled']:.0f}"
     if np.isinf(row["half"]):
-        return f"more than half are left after {row['longest']} steps (in random order: half gone after {shuffled})"
+        in_random_order = "more than half as well" if shuffled == "never" else f"half gone after {shuffled}"
+        return f"more than half are left after {row['longest']} steps (in random order: {in_random_order})"
     ends = f" [{row['low']:.0f}, {row['high']:.0f}]" if row["low"] == row["low"] else ""
     return f"after {row['half']:.0f}{ends} steps (in random order: {shuffled}), {row['half_seconds']:.2g} s"
 
