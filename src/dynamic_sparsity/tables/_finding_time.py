@@ -8,8 +8,7 @@ import numpy as np
 import xarray as xr
 
 from dynamic_sparsity.tables._finding import (
-    NO,
-    YES,
+    NOT_SHOWN,
     Finding,
     answer_of,
     by_task,
@@ -89,14 +88,14 @@ def durations(stores: Sequence[xr.Dataset]) -> Finding:
     long = max(known, key=lambda task: known[task]) if known else ""
     return Finding(
         question,
-        YES if known else NO,
+        f"{known[short]:.0f} to {known[long]:.0f} steps" if known else NOT_SHOWN,
         f"A run of zeros that begins in an episode lasts {known[short]:.0f} ({short}) to {known[long]:.0f} steps"
         f" ({long}) in the median."
         if known
         else "No median is known: too few runs end.",
         by_task(words),
         "Kaplan-Meier estimates; runs cut by the end of an episode are censored, and runs that span an episode are left out."
-        " Intervals: episodes are resampled within study seeds. Yes: a median is known.",
+        " Intervals: episodes are resampled within study seeds.",
         "Figure 7 has means, which table `durations` compares.",
     )
 

@@ -4,7 +4,7 @@ Each answer is computed from the stores of this study by a rule, which the colum
 those of the first policy that acts in each task, unless they compare policies.
 
 - `answer`: `yes` if it holds in every task, `no` if in none, `partly` if in some; `not shown` where the data cannot
-  tell; `not tested` where the study lacks what the question needs.
+  tell; `not tested` where the study lacks what the question needs. It is a number if the question asks for one.
 - `finding`: the answer in one sentence.
 - `evidence`: the numbers behind it, task by task. Brackets hold intervals.
 - `compared_with`: the rule of the answer, and the null model or the reference.
