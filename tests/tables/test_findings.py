@@ -52,8 +52,6 @@ def test_every_study_has_an_answer_to_every_question(case):
     for name, finding in found(base(case)).items():
         is_number = name == "durations" and finding.answer.endswith(" steps")
         assert (is_number or finding.answer in known) and finding.finding.endswith("."), name
-            "."
-        ), name
         assert "nan" not in finding.finding, finding.finding
 
 
