@@ -48,7 +48,7 @@ def test_no_job_used_more_memory_than_it_asked_for(reference):
         used[stage] = max(used.get(stage, 0), int(peak[1]))
     output = reference.snakemake("--dry-run", "--forceall", *SMOKE)
     planned = re.findall(r"^ *rule ((?!all)\w+):\n(?: .*\n)*? *resources: (.*)$", output, re.MULTILINE)
-    assert {rule for rule, _ in planned} == {"rollouts", "jacobians", "sparsity"} | AFTER_SPARSITY
+    assert {rule for rule, _ in planned} == {"rollouts", "jacobians", "structure", "horizons", "sparsity"} | AFTER_SPARSITY
     for rule, resources in planned:
         folder = "figures" if rule.endswith("figure") else {"table": "tables"}.get(rule, rule)
         memory = re.search(r"mem_mb=(\d+)", resources)
