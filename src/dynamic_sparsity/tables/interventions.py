@@ -38,13 +38,13 @@ within study seeds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from dynamic_sparsity.settings.interventions import REFERENCE
+from dynamic_sparsity.tables._shares import with_interval
 
 _LISTED = 3
 _ENDS = ("", "_low", "_high")
@@ -135,7 +135,7 @@ def _zeros(rows: pd.DataFrame) -> str:
     ]
     turning = rows[(rows.move > REFERENCE) & (rows.reached > 0)].iloc[0]
     return (
-        f"{_percent(last, 'reached')} of the zeros act at {moves}; at {last.move:g}: {', '.join(groups)}. The smallest"
+        f"{with_interval(last, 'reached')} of the zeros act at {moves}; at {last.move:g}: {', '.join(groups)}. The smallest"
         f" tested move that turns a zero on is {turning.move:g} ({turning.reached:.1%} of the zeros). Most often:"
         f" {last.most_affected}."
     )
@@ -171,8 +171,3 @@ def _masks(last: pd.Series) -> str:
         f"the step's own mask is right about {last.own:.1%} of the entries that switch, masks of other episodes about"
         f" {last.other:.1%}, a difference of {last.advantage:+.1%}{apart}."
     )
-
-
-def _percent(row: Any, name: str) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.1%}" + ("" if np.isnan(low) or low == high else f" ({low:.1%} to {high:.1%})")

@@ -40,6 +40,7 @@ import pandas as pd
 import xarray as xr
 
 from dynamic_sparsity.settings.ablation import REFERENCE
+from dynamic_sparsity.tables._shares import with_interval
 
 ESTIMATES = (
     *("rough", "off_1", "off_10", "error_median", "error_99", "step_difference", "sparsity", "reference_sparsity"),
@@ -75,19 +76,12 @@ def _sentence(rows: pd.DataFrame) -> str:
         return f"{subject}: no smooth step to compare."
     steps = "smooth steps" if "differences" in finest.reference else "steps"
     value = (
-        f"{_percent(finest, 'off_1')} of the {steps} are off by more than 1 %, {_percent(finest, 'off_10')} by more"
-        f" than 10 %; the median error is {finest.error_median:.1g}"
+        f"{with_interval(finest, 'off_1')} of the {steps} are off by more than 1 %, {with_interval(finest, 'off_10')} by"
+        f" more than 10 %; the median error is {finest.error_median:.1g}"
     )
     if finest.nonfinite > 0:
-        value += f"; {_percent(finest, 'nonfinite')} of the steps have a non-finite entry and are left out"
+        value += f"; {with_interval(finest, 'nonfinite')} of the steps have a non-finite entry and are left out"
     if finest.reference == REFERENCE:
-        return f"{subject}: {value}. Rough steps: {_percent(finest, 'rough')}."
-    zeros = f"at {finest.threshold:g} {_percent(finest, 'same_pattern')} of the steps have the same zeros"
+        return f"{subject}: {value}. Rough steps: {with_interval(finest, 'rough')}."
+    zeros = f"at {finest.threshold:g} {with_interval(finest, 'same_pattern')} of the steps have the same zeros"
     return f"{subject}: {value}; {zeros}."
-
-
-def _percent(row: pd.Series, name: str) -> str:
-    """A share in percent, with its interval if there is one."""
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    interval = "" if pd.isna(low) or low == high else f" ({low:.1%} to {high:.1%})"
-    return f"{row[name]:.1%}{interval}"

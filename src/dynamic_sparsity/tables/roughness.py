@@ -15,13 +15,13 @@ effect of a change of the input.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from dynamic_sparsity.settings.ablation import REFERENCE, ROUGH
+from dynamic_sparsity.tables._shares import interval
 
 
 def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def build(ablations: Sequence[xr.Dataset], paper: Mapping[str, pd.DataFrame]) ->
 def sentences(frame: pd.DataFrame) -> list[str]:
     """One sentence per task and policy."""
     return [
-        f"{row['task']}, {row['policy']}: {row['rough']:.1%} of the steps are rough{_interval(row)}; with an active"
+        f"{row['task']}, {row['policy']}: {row['rough']:.1%} of the steps are rough{interval(row, 'rough')}; with an active"
         f" constraint {_share(row['rough_constrained'])}, without one {_share(row['rough_free'])}."
         for row in frame.to_dict("records")
     ]
@@ -63,8 +63,3 @@ def _mean(values: np.ndarray) -> float:
 
 def _share(value: float) -> str:
     return "no step" if np.isnan(value) else f"{value:.1%}"
-
-
-def _interval(row: dict[str, Any]) -> str:
-    low, high = row["rough_low"], row["rough_high"]
-    return "" if np.isnan(low) or low == high else f" ({low:.1%} to {high:.1%})"

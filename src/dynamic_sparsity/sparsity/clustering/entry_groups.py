@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
+from sklearn.metrics import adjusted_rand_score
 
 from dynamic_sparsity.settings.resampling import ResamplingSettings
 from dynamic_sparsity.sparsity.clustering.effects import tails
@@ -113,19 +114,6 @@ def _stability(
 def rand_index(one: np.ndarray, other: np.ndarray, entries: np.ndarray) -> float:
     """Adjusted Rand index (Hubert and Arabie 1985) of two clusterings of series, each counted as often as its entries.
 
-    1: the same clusters; 0: no more alike than random clusters of the same sizes. scikit-learn has it, but
-    takes a second to import.
+    1: the same clusters; 0: no more alike than random clusters of the same sizes.
     """
-    table = np.zeros((one.max() + 1, other.max() + 1))
-    np.add.at(table, (one, other), entries)
-    both, first, second, all_pairs = (
-        _pairs(size) for size in (table, table.sum(1), table.sum(0), entries.sum(keepdims=True))
-    )
-    expected = first * second / all_pairs
-    most = (first + second) / 2
-    return 1.0 if most == expected else float((both - expected) / (most - expected))
-
-
-def _pairs(size: np.ndarray) -> float:
-    """Number of pairs within clusters of these sizes."""
-    return float((size * (size - 1) / 2).sum())
+    return float(adjusted_rand_score(np.repeat(one, entries), np.repeat(other, entries)))
